@@ -1,0 +1,1 @@
+"""People: sign-in, profile, standing, follows, notifications, consent and the outbox."""

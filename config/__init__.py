@@ -1,0 +1,1 @@
+"""Wiring: settings, doors, workers and commands. May import every app; no app imports it."""

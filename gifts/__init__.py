@@ -1,0 +1,1 @@
+"""The gift catalogue, live rooms, videos and sending."""

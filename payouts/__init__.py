@@ -1,0 +1,1 @@
+"""Creators get paid: eligibility, settlements, payouts and statements."""

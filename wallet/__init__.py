@@ -1,0 +1,1 @@
+"""Value: the ledger, rate cards, regional prices, purchases and history."""
