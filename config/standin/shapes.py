@@ -4,6 +4,8 @@ The fields are those of stripe-python 16.1 (API 2026-10-28.endive); a test compa
 client's own classes. What the stand-in does not do is null or empty, as in the real answers.
 """
 
+from typing import Final
+
 from django.core.exceptions import ObjectDoesNotExist
 
 from config.standin import options
@@ -21,29 +23,83 @@ from config.standin.models import (
 )
 from config.standin.options import API_VERSION
 
+# Fields of the real objects that nothing here ever fills.
+_SESSION_UNUSED: Final = (
+    "after_expiration",
+    "allow_promotion_codes",
+    "billing_address_collection",
+    "client_secret",
+    "collected_information",
+    "consent",
+    "consent_collection",
+    "currency_conversion",
+    "customer",
+    "invoice",
+    "payment_link",
+    "payment_method_configuration_details",
+    "permissions",
+    "recovered_from",
+    "saved_payment_method_options",
+    "setup_intent",
+    "shipping_address_collection",
+    "shipping_cost",
+    "subscription",
+    "wallet_options",
+)
+_INTENT_UNUSED: Final = (
+    "application",
+    "application_fee_amount",
+    "automatic_payment_methods",
+    "client_secret",
+    "customer",
+    "on_behalf_of",
+    "payment_method_configuration_details",
+    "processing",
+    "receipt_email",
+    "review",
+    "setup_future_usage",
+    "shipping",
+    "source",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+)
+_CHARGE_UNUSED: Final = (
+    "application",
+    "application_fee",
+    "application_fee_amount",
+    "customer",
+    "failure_balance_transaction",
+    "on_behalf_of",
+    "receipt_email",
+    "receipt_number",
+    "receipt_url",
+    "review",
+    "shipping",
+    "source_transfer",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+)
+
 
 def session(row: CheckoutSession) -> Json:
     """Show a checkout session."""
     intent = intent_of(row)
     return {
+        **dict.fromkeys(_SESSION_UNUSED),
         "id": row.public_id,
         "object": "checkout.session",
         "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
-        "allow_promotion_codes": None,
         "amount_subtotal": row.amount_minor,
         "amount_total": row.amount_minor,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": None,
         "cancel_url": row.cancel_url or None,
         "client_reference_id": row.client_reference_id or None,
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
         "created": epoch(row.created_at),
         "currency": row.currency,
-        "currency_conversion": None,
         "custom_fields": [],
         "custom_text": {
             "after_submit": None,
@@ -51,40 +107,28 @@ def session(row: CheckoutSession) -> Json:
             "submit": None,
             "terms_of_service_acceptance": None,
         },
-        "customer": None,
         "customer_creation": "if_required",
         "customer_details": _customer_details(row),
         "customer_email": row.customer_email or None,
         "discounts": [],
         "expires_at": epoch(row.expires_at),
-        "invoice": None,
         "livemode": False,
         "locale": row.locale or None,
         "metadata": row.metadata,
         "mode": "payment",
         "payment_intent": intent.public_id if intent else None,
-        "payment_link": None,
         "payment_method_collection": "if_required",
-        "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": row.three_d_secure}},
         "payment_method_types": ["card"],
         "payment_status": "paid" if row.is_paid else "unpaid",
-        "permissions": None,
         "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
         "shipping_options": [],
         "status": row.status,
         "submit_type": row.submit_type or None,
-        "subscription": None,
         "success_url": row.success_url,
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
         "url": session_url(row) if row.status == SessionStatus.OPEN else None,
-        "wallet_options": None,
     }
 
 
@@ -148,32 +192,26 @@ def intent(row: PaymentIntent) -> Json:
     latest = Charge.objects.filter(intent=row).order_by("-number").first()
     received = order.amount_minor if row.status == IntentStatus.SUCCEEDED else 0
     return {
+        **dict.fromkeys(_INTENT_UNUSED),
         "id": row.public_id,
         "object": "payment_intent",
         "amount": order.amount_minor,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": received,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
         "canceled_at": epoch(row.canceled_at) if row.canceled_at else None,
         "cancellation_reason": "automatic" if row.canceled_at else None,
         "capture_method": "automatic_async",
-        "client_secret": None,
         "confirmation_method": "automatic",
         "created": epoch(row.created_at),
         "currency": order.currency,
-        "customer": None,
         "description": order.intent_description or None,
         "last_payment_error": row.last_error,
         "latest_charge": latest.public_id if latest else None,
         "livemode": False,
         "metadata": order.intent_metadata,
         "next_action": _next_action(row),
-        "on_behalf_of": None,
         "payment_method": latest.payment_method_id if latest else None,
-        "payment_method_configuration_details": None,
         "payment_method_options": {
             "card": {
                 "installments": None,
@@ -183,17 +221,7 @@ def intent(row: PaymentIntent) -> Json:
             }
         },
         "payment_method_types": ["card"],
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "source": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": row.status,
-        "transfer_data": None,
-        "transfer_group": None,
     }
 
 
@@ -204,47 +232,32 @@ def charge(row: Charge) -> Json:
     has_failed = row.status == ChargeStatus.FAILED
     balance = BalanceTransaction.objects.filter(charge=row).first()
     return {
+        **dict.fromkeys(_CHARGE_UNUSED),
         "id": row.public_id,
         "object": "charge",
         "amount": row.amount_minor,
         "amount_captured": row.amount_minor if has_paid else 0,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
         "balance_transaction": balance.public_id if balance else None,
         "billing_details": _billing_details(order),
         "calculated_statement_descriptor": "STAND-IN",
         "captured": has_paid,
         "created": epoch(row.created_at),
         "currency": row.currency,
-        "customer": None,
         "description": order.intent_description or None,
         "disputed": False,
-        "failure_balance_transaction": None,
         "failure_code": row.failure_code if has_failed else None,
         "failure_message": row.failure_message if has_failed else None,
         "fraud_details": {},
         "livemode": False,
         "metadata": order.intent_metadata,
-        "on_behalf_of": None,
         "outcome": _outcome(row),
         "paid": has_paid,
         "payment_intent": row.intent.public_id,
         "payment_method": row.payment_method_id,
         "payment_method_details": {"type": "card", "card": row.card},
-        "receipt_email": None,
-        "receipt_number": None,
-        "receipt_url": None,
         "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source_transfer": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": row.status,
-        "transfer_data": None,
-        "transfer_group": None,
     }
 
 
