@@ -1,0 +1,40 @@
+"""Start-up checks: what must hold before anyone's money goes through."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+STRIPE_API_URL = "https://api.stripe.com"  # docs.stripe.com/api, 2026-11
+WEBHOOK_SECRET_CHARACTERS_MIN = 24
+
+
+@register(Tags.security)
+def provider_addresses(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """A provider that is not the real one is used only when asked for by name."""
+    if settings.ALLOW_STANDIN:
+        return
+    if settings.STRIPE_API_URL != STRIPE_API_URL:
+        yield Error(
+            f"STRIPE_API_URL is {settings.STRIPE_API_URL}, not {STRIPE_API_URL}.",
+            hint="Leave it unset, or set ALLOW_STANDIN=true where no real money moves.",
+            id="carat.E001",
+        )
+    if settings.STANDIN_BANK_URL:
+        yield Error(
+            "STANDIN_BANK_URL is set: payouts would go to a bank that does not exist.",
+            hint="Unset it, or set ALLOW_STANDIN=true where no real money moves.",
+            id="carat.E002",
+        )
+
+
+@register(Tags.security)
+def webhook_secret(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """An empty or short webhook secret would let anyone announce a payment."""
+    if settings.STRIPE_API_KEY and len(settings.STRIPE_WEBHOOK_SECRET) < WEBHOOK_SECRET_CHARACTERS_MIN:
+        yield Error(
+            f"STRIPE_WEBHOOK_SECRET has fewer than {WEBHOOK_SECRET_CHARACTERS_MIN} characters.",
+            hint="Copy the signing secret of the endpoint from the provider's dashboard.",
+            id="carat.E003",
+        )

@@ -1,0 +1,64 @@
+"""What every request passes: private pages stay private, people see their own language and time,
+and staff without a second factor see no admin.
+"""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from allauth.mfa.utils import is_mfa_enabled
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.cache import add_never_cache_headers
+
+type Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class PrivatePagesMiddleware:
+    """No shared cache keeps a page that was made for a signed-in person."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.user.is_authenticated and "Cache-Control" not in response:
+            add_never_cache_headers(response)
+        return response
+
+
+class ViewerMiddleware:
+    """Show times in the viewer's time zone, and words in their language."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return self.get_response(request)
+        with (
+            timezone.override(ZoneInfo(request.user.time_zone)),
+            translation.override(request.user.language),
+        ):
+            return self.get_response(request)
+
+
+class StaffSecondFactorMiddleware:
+    """The admin is for staff who have set up a second factor; the others are sent to do so."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.admin_path = reverse("admin:index")
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if (
+            request.path.startswith(self.admin_path)
+            and request.user.is_authenticated
+            and request.user.is_staff
+            and not is_mfa_enabled(request.user)
+        ):
+            messages.warning(request, "Staff need a second factor. Set one up to open the admin.")
+            return redirect("mfa_index")
+        return self.get_response(request)

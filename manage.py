@@ -1,0 +1,36 @@
+#!/usr/bin/env python
+"""Run a command. With neither DATABASE_URL nor REDIS_URL set, the embedded servers are started first."""
+
+import os
+import sys
+
+from django.conf import settings
+from django.core.management import execute_from_command_line
+
+from config import embedded
+
+# These read no database, or look after the servers themselves.
+SERVERLESS = {
+    "check",
+    "collectstatic",
+    "compilemessages",
+    "diffsettings",
+    "help",
+    "makemessages",
+    "spectacular",
+    "status",
+    "stop",
+    "version",
+}
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    if command not in SERVERLESS and not command.startswith("-") and settings.EMBEDDED:
+        embedded.ensure(settings.CARAT_DATA_DIR)
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

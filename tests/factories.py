@@ -1,0 +1,56 @@
+"""Makers of rows with good defaults. Plain functions; each commits or not with its caller."""
+
+from datetime import date
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+
+from accounts.models import CreatorProfile, User
+from wallet import ledger
+
+PASSWORD = "correct horse battery"  # noqa: S105 - a test's password
+
+
+def make_user(handle: str, **fields: Any) -> User:
+    """An adult in Germany with a verified address."""
+    values: dict[str, Any] = {
+        "email": f"{handle}@example.org",
+        "handle": handle,
+        "display_name": handle.capitalize(),
+        "country": "DE",
+        "birth_date": date(1990, 5, 17),
+        "password": PASSWORD,
+    }
+    user = User.objects.create_user(**(values | fields))
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+def make_creator(handle: str, **fields: Any) -> User:
+    user = make_user(handle, is_creator=True, **fields)
+    CreatorProfile.objects.create(creator=user, about=f"{user.display_name} plays the piano.")
+    return user
+
+
+def make_staff(handle: str, **fields: Any) -> User:
+    """Staff with every permission and a second factor."""
+    user = make_user(handle, is_staff=True, is_superuser=True, **fields)
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "unused"})
+    return user
+
+
+def give_coins(user: User, coins: int, *, hold_class: int = 5, gross_minor: int | None = None) -> ledger.Outcome:
+    """Coins as one paid lot of their own, straight through the ledger. Runs in the caller's transaction."""
+    return ledger.buy(
+        operation_id=ledger.new_operation_id(),
+        buyer_id=user.pk,
+        purchase_id=ledger.new_operation_id(),
+        coins=coins,
+        hold_class=hold_class,
+        currency="EUR",
+        gross_minor=gross_minor if gross_minor is not None else coins * 2,
+        tax_minor=0,
+        fee_minor=0,
+        memo={"text": "Coins for a test"},
+    ).check()

@@ -1,0 +1,338 @@
+"""The ledger: the only Python that touches it.
+
+Promise: value moves through these functions and in no other way. Each runs one posting function of
+the ``ledger`` schema inside the caller's transaction; its operation id is the idempotency key. An
+outcome is returned, never raised, because a refusal is stored too and must be committed: the
+service commits first and raises afterwards (``Outcome.check``).
+
+Amounts: coins are whole, diamonds are thousandths (``_milli``), money is minor units.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from wallet.money import CURRENCY_NUMBERS
+
+COIN: Final = 1
+DIA: Final = 2
+
+
+class InsufficientCoins(Exception):
+    """The wallet does not hold the coins. ``balance`` is what it holds."""
+
+    def __init__(self, *, balance: int) -> None:
+        super().__init__(f"You have {balance:,} coins, which is not enough.")
+        self.balance = balance
+
+
+class InsufficientDiamonds(Exception):
+    """The creator does not have the diamonds available."""
+
+
+class InsufficientCash(Exception):
+    """The creator's payable cash is less than the amount."""
+
+
+class NothingAvailable(Exception):
+    """There are no diamonds to settle under that card, or too few for one minor unit."""
+
+
+class NothingDue(Exception):
+    """The hold has not ended, or the bucket was released before."""
+
+
+class NoRateCard(Exception):
+    """No rate card is in force, so a gift could not be valued."""
+
+
+class OperationConflict(Exception):
+    """The operation id was used before, for something else."""
+
+    def __init__(self) -> None:
+        super().__init__("This request was sent before with other contents. Start again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a posting came to. A replay has the outcome of its first try."""
+
+    operation_id: UUID
+    done: bool
+    replayed: bool
+    refusal: str | None
+    result: dict[str, Any]
+
+    def check(self) -> "Outcome":
+        """Raise the refusal, if it is one. Call after the transaction has committed."""
+        match self.refusal:
+            case None:
+                return self
+            case "conflict":
+                raise OperationConflict
+            case "insufficient_coins":
+                raise InsufficientCoins(balance=self.result["balance"])
+            case "insufficient_diamonds":
+                raise InsufficientDiamonds("The creator does not have that many diamonds available.")
+            case "insufficient_cash":
+                raise InsufficientCash("The creator does not have that much to be paid.")
+            case "nothing_available":
+                raise NothingAvailable("There is nothing to settle.")
+            case "nothing_due":
+                raise NothingDue("Nothing is due for release.")
+            case "no_rate_card":
+                raise NoRateCard("Gifts are closed: no rate card is in force.")
+        raise AssertionError(f"the ledger refused with the unknown reason {self.refusal}")
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """One gift, or one tick of a combo, to post. ``memo`` is shown in histories as it is now."""
+
+    operation_id: UUID
+    payer_id: int
+    creator_id: int
+    coins: int
+    actor_id: int
+    context: str
+    memo: dict[str, Any]
+
+
+def new_operation_id() -> UUID:
+    """Make a UUIDv7 (RFC 9562, 5.7): its time first, so that keys grow, and 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    bits = (milliseconds << 80) | secrets.randbits(80)
+    bits = (bits & ~(0xF << 76)) | (7 << 76)
+    return UUID(int=(bits & ~(0x3 << 62)) | (2 << 62))
+
+
+def buy(
+    *,
+    operation_id: UUID,
+    buyer_id: int,
+    purchase_id: UUID,
+    coins: int,
+    hold_class: int,
+    currency: str,
+    gross_minor: int,
+    tax_minor: int,
+    fee_minor: int,
+    memo: dict[str, Any],
+) -> Outcome:
+    """Credit bought coins as a new lot, and book price, tax and fee. Locks the buyer's wallet."""
+    return _post(
+        "buy",
+        operation_id,
+        buyer_id,
+        purchase_id,
+        coins,
+        hold_class,
+        CURRENCY_NUMBERS[currency],
+        gross_minor,
+        tax_minor,
+        fee_minor,
+        Jsonb(memo),
+    )
+
+
+def gift(posting: Gift) -> Outcome:
+    """Spend coins, oldest lots first, and credit the creator's pending diamonds.
+
+    Locks the payer's wallet only. Refusals: insufficient_coins, no_rate_card.
+    """
+    return _post(
+        "gift",
+        posting.operation_id,
+        posting.payer_id,
+        posting.creator_id,
+        posting.coins,
+        posting.actor_id,
+        posting.context,
+        Jsonb(posting.memo),
+    )
+
+
+def post_gifts(postings: Sequence[Gift]) -> list[Outcome]:
+    """Post up to 200 gifts in one call; outcomes in the order of ``postings``.
+
+    Locks the payers' wallets in the order of their ids.
+    """
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    assert len(postings) <= 200, "a batch holds at most 200 gifts"
+    items = [
+        {
+            "op": str(p.operation_id),
+            "payer": p.payer_id,
+            "creator": p.creator_id,
+            "coins": p.coins,
+            "actor": p.actor_id,
+            "context": p.context,
+            "memo": p.memo,
+        }
+        for p in postings
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT op, done, replayed, refusal, result FROM ledger.post_gifts(%s)", [Jsonb(items)])
+        outcomes = {row[0]: Outcome(*row[:4], result=_result(row[4])) for row in cursor}
+    return [outcomes[p.operation_id] for p in postings]
+
+
+def adjust_coins(
+    *, operation_id: UUID, owner_id: int, coins: int, hold_class: int, proposer_id: int, approver_id: int, memo: dict[str, Any]
+) -> Outcome:
+    """Give (or with a negative number take) coins by the word of two people. Locks the wallet."""
+    return _post("adjust_coins", operation_id, owner_id, coins, hold_class, proposer_id, approver_id, Jsonb(memo))
+
+
+def adjust_diamonds(
+    *, operation_id: UUID, owner_id: int, card_id: int, diamonds_milli: int, proposer_id: int, approver_id: int, memo: dict[str, Any]
+) -> Outcome:
+    """Give or take available diamonds of one card by the word of two people. Locks that account."""
+    return _post(
+        "adjust_diamonds", operation_id, owner_id, card_id, diamonds_milli, proposer_id, approver_id, Jsonb(memo)
+    )
+
+
+def settle(
+    *, operation_id: UUID, creator_id: int, card_id: int, currency: str, fx_per_usd: Decimal, memo: dict[str, Any], context: str
+) -> Outcome:
+    """Turn all available diamonds of one card into payable cash, rounded down once.
+
+    The result has ``diamonds`` (thousandths), ``amount_minor`` and ``remainder`` (of a minor unit,
+    as text). Locks the creator's diamond account. Refusal: nothing_available.
+    """
+    return _post(
+        "settle", operation_id, creator_id, card_id, CURRENCY_NUMBERS[currency], fx_per_usd, Jsonb(memo), context
+    )
+
+
+def reserve_payout(*, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID) -> Outcome:
+    """Set payable cash aside before the rail is called. Refusal: insufficient_cash."""
+    return _payout_step("reserve", operation_id, creator_id, currency, amount_minor, payout_id)
+
+
+def post_payout(*, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID) -> Outcome:
+    """Book reserved cash as paid by the bank. Shares its operation id with ``void_payout``."""
+    return _payout_step("post", operation_id, creator_id, currency, amount_minor, payout_id)
+
+
+def void_payout(*, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID) -> Outcome:
+    """Give reserved cash back. Shares its operation id with ``post_payout``."""
+    return _payout_step("void", operation_id, creator_id, currency, amount_minor, payout_id)
+
+
+def return_payout(*, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID) -> Outcome:
+    """Book money that the bank sent back after it was paid."""
+    return _payout_step("return", operation_id, creator_id, currency, amount_minor, payout_id)
+
+
+def _payout_step(
+    step: str, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
+) -> Outcome:
+    return _post(
+        "payout", operation_id, step, creator_id, CURRENCY_NUMBERS[currency], amount_minor, payout_id, None
+    )
+
+
+def fold() -> int | None:
+    """Sum folded accounts up to the transaction horizon. None: another folder is at work."""
+    return _value("SELECT ledger.fold()")
+
+
+def close_period() -> int | None:
+    """Close the open period, if anything happened in it, and open the next. Its id, or None."""
+    return _value("SELECT ledger.close_period()")
+
+
+def seal_period() -> int | None:
+    """Seal the oldest closed period without a seal. Its id, or None when all are sealed."""
+    return _value("SELECT ledger.seal_period()")
+
+
+def release_due(*, debt_share_bps: int, limit: int) -> int:
+    """Release up to ``limit`` buckets whose hold has ended; debt is repaid first. How many."""
+    released = _value("SELECT ledger.release_due(%s, %s)", debt_share_bps, limit)
+    assert released is not None
+    return released
+
+
+def announce_card(
+    *,
+    name: str,
+    diamonds_per_coin_milli: int,
+    diamond_usd: Decimal,
+    hold_days: dict[int, int],
+    notice_days: int,
+    effective_at: datetime,
+    announced_by_id: int,
+) -> int:
+    """Announce a rate card; its id.
+
+    Raises IntegrityError (rate_card_notice) when a worse card would take effect inside the notice
+    that the card before it promised, or any card in the past.
+    """
+    card_id = _value(
+        "SELECT ledger.announce_card(%s, %s, %s, %s, %s, %s, %s)",
+        name,
+        diamonds_per_coin_milli,
+        diamond_usd,
+        Jsonb({str(key): days for key, days in hold_days.items()}),
+        notice_days,
+        effective_at,
+        announced_by_id,
+    )
+    assert card_id is not None
+    return card_id
+
+
+def turnover(account_id: int) -> tuple[int, int]:
+    """Debits and credits of any account, exact at this instant."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT debits, credits FROM ledger.turnover(%s)", [account_id])
+        debits, credits = cursor.fetchone()
+    return int(debits), int(credits)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    subject: str
+
+
+def audit() -> Iterable[Finding]:
+    """Derive everything derived again and compare; one finding per difference. Reads only."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT check_name, subject FROM ledger.audit()")
+        return [Finding(check=row[0], subject=row[1]) for row in cursor.fetchall()]
+
+
+def _post(function: str, operation_id: UUID, *arguments: object) -> Outcome:
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    places = ", ".join(["%s"] * (len(arguments) + 1))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT done, replayed, refusal, result FROM ledger.{function}({places})",  # noqa: S608 - our own names
+            [operation_id, *arguments],
+        )
+        done, replayed, refusal, result = cursor.fetchone()
+    return Outcome(operation_id, done, replayed, refusal, _result(result))
+
+
+def _result(text: str | None) -> dict[str, Any]:
+    return json.loads(text) if text else {}
+
+
+def _value(sql: str, *arguments: object) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, list(arguments))
+        value: int | None = cursor.fetchone()[0]
+    return value

@@ -1,0 +1,48 @@
+"""Value as rows: prices and methods, purchases, and the ledger's tables to read."""
+
+from wallet.models.books import (
+    Account,
+    Adjustment,
+    Balance,
+    Bucket,
+    Lot,
+    Operation,
+    Period,
+    RateCard,
+    Transfer,
+)
+from wallet.models.pricing import (
+    Channel,
+    CoinPackage,
+    FxRate,
+    HoldClass,
+    MethodFee,
+    PaymentMethod,
+    Price,
+    Region,
+    RegionCountry,
+)
+from wallet.models.purchases import ProviderEvent, Purchase
+
+__all__ = [
+    "Account",
+    "Adjustment",
+    "Balance",
+    "Bucket",
+    "Channel",
+    "CoinPackage",
+    "FxRate",
+    "HoldClass",
+    "Lot",
+    "MethodFee",
+    "Operation",
+    "PaymentMethod",
+    "Period",
+    "Price",
+    "ProviderEvent",
+    "Purchase",
+    "RateCard",
+    "Region",
+    "RegionCountry",
+    "Transfer",
+]

@@ -1,0 +1,5 @@
+"""Doors of wallet."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
