@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from config.standin import bank, options, payments, sessions, webhooks
+from config.standin.models import Delivery
 
 _BATCH: Final = 64
 _POSTERS: Final = 8
@@ -44,20 +45,16 @@ def keep_time(stop: threading.Event) -> None:
 def deliver_events(stop: threading.Event) -> None:
     """Post events as soon as they are recorded, and again when their time has come."""
     tick_s = options.current().tick_s
-    with webhooks.new_client() as client, ThreadPoolExecutor(_POSTERS) as pool:
+    with ThreadPoolExecutor(_POSTERS) as pool:
         while not stop.is_set():
             webhooks.BELL.wait(tick_s)
             webhooks.BELL.clear()
             while not stop.is_set() and (batch := webhooks.due(at=datetime.now(UTC), limit=_BATCH)):
-                tries = list(
-                    pool.map(
-                        lambda delivery: webhooks.post(
-                            client=client, delivery=delivery, at=datetime.now(UTC)
-                        ),
-                        batch,
-                    )
-                )
-                webhooks.record_tries(tries=tries, at=datetime.now(UTC))
+                webhooks.record_tries(tries=list(pool.map(_post, batch)), at=datetime.now(UTC))
+
+
+def _post(delivery: Delivery) -> webhooks.Try:
+    return webhooks.post(delivery=delivery, at=datetime.now(UTC))
 
 
 def _run(work: Callable[[threading.Event], None], stop: threading.Event) -> None:
