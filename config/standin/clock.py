@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from config.standin import bank, options, payments, sessions, webhooks
@@ -18,20 +19,22 @@ _BATCH: Final = 64
 _POSTERS: Final = 8
 
 
-def start(*, stop: threading.Event) -> list[threading.Thread]:
-    """Start both threads; they end soon after ``stop`` is set."""
+def start(*, stop: threading.Event, parent: int) -> list[threading.Thread]:
+    """Start both threads; they end soon after ``stop`` is set.
+
+    With the option for it they also end when ``parent`` is no longer this process's parent.
+    """
     threads = [
-        threading.Thread(target=_run, args=(work, stop), name=work.__name__)
-        for work in (keep_time, deliver_events)
+        threading.Thread(target=_run, args=(partial(keep_time, parent=parent), stop)),
+        threading.Thread(target=_run, args=(deliver_events, stop)),
     ]
     for thread in threads:
         thread.start()
     return threads
 
 
-def keep_time(stop: threading.Event) -> None:
+def keep_time(stop: threading.Event, *, parent: int) -> None:
     """Do what is due, several times a second."""
-    parent = os.getppid()
     now = options.current()
     while not stop.wait(now.tick_s):
         if now.with_parent and os.getppid() != parent:

@@ -132,7 +132,7 @@ def test_a_form_sent_many_times_at_once_charges_once(
     assert charges_of(client, session) == ["succeeded"]
 
 
-def test_a_declined_form_sent_twice_tries_the_card_once(
+def test_a_declined_form_sent_twice_tries_the_card_once_and_the_next_form_once_more(
     browser: httpx.Client, client: stripe.StripeClient, open_session: Open
 ) -> None:
     session = open_session()
@@ -145,6 +145,8 @@ def test_a_declined_form_sent_twice_tries_the_card_once(
         assert "Nothing was charged." in answer.text
         assert attempt_on(answer.text) == "2"
     assert charges_of(client, session) == ["failed"]
+    browser.post(page_of(session), data={**form, "attempt": "2"})
+    assert charges_of(client, session) == ["failed", "failed"]
 
 
 @pytest.mark.parametrize(
