@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django_countries import countries
 
 from accounts import queries, risk
-from accounts.models import Scope, User
+from accounts.models import HANDLE, Scope, User
 
 AGE_MAX: Final = 120
 # Names that would pass for the house's own.
@@ -61,14 +61,17 @@ class BirthDateField(forms.DateField):
 
 class HandleField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
-        model_field = User._meta.get_field("handle")
         kwargs.setdefault("max_length", 24)
-        kwargs.setdefault("validators", model_field.validators)
+        kwargs.setdefault("validators", [HANDLE])
         kwargs.setdefault(
             "help_text", "Your address here, @handle: 3 to 24 letters, digits or underscores."
         )
         super().__init__(**kwargs)
-        self.widget.attrs |= {"autocapitalize": "none", "autocomplete": "nickname", "spellcheck": "false"}
+        self.widget.attrs |= {
+            "autocapitalize": "none",
+            "autocomplete": "nickname",
+            "spellcheck": "false",
+        }
 
     def to_python(self, value: Any) -> str:
         return str(super().to_python(value) or "").strip().removeprefix("@").lower()
@@ -94,7 +97,7 @@ class SignupForm(forms.Form):
     country = forms.ChoiceField(choices=COUNTRIES, help_text="Decides currency, prices and tax.")
     birth_date = BirthDateField(
         label="Date of birth",
-        help_text="Nobody sees it. Buying and sending is for adults. Only staff can change it later.",
+        help_text="Nobody sees it. Buying and sending is for adults. Only staff can change it.",
     )
     accept_terms = forms.BooleanField()
     terms_id = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -172,7 +175,9 @@ class ProfileForm(forms.Form):
                 self.fields[name].disabled = True
                 self.fields[name].help_text = "Only our staff can change this. Write to us."
             else:
-                self.fields[name].help_text = (
+                self.fields[
+                    name
+                ].help_text = (
                     "Needed before you can buy or send. Only our staff can change it afterwards."
                 )
 
@@ -240,4 +245,3 @@ class TermsForm(forms.Form):
     version = forms.CharField(max_length=20)
     text = forms.CharField(widget=forms.Textarea(attrs={"rows": 24}))
     effective_at = forms.DateTimeField()
-

@@ -1,6 +1,6 @@
 """A person's own pages: profile, notices, consents, terms, following."""
 
-from typing import Any
+from typing import Any, Final
 
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
@@ -16,7 +16,13 @@ from accounts import consents, creators, notices, queries, risk, services
 from accounts.forms import ConsentForm, CreatorForm, ProfileForm
 from accounts.models import Consent, CreatorProfile, NoticeKind, Scope, Terms, User
 
-NOTICES_A_PAGE = 30
+NOTICES_A_PAGE: Final = 30
+
+
+class SignedIn(HttpRequest):
+    """A request behind ``login_required``."""
+
+    user: User
 
 
 def _safe_next(request: HttpRequest) -> str:
@@ -29,7 +35,7 @@ def _safe_next(request: HttpRequest) -> str:
 
 
 @login_required
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: SignedIn) -> HttpResponse:
     user = request.user
     fields = ("display_name", "handle", "language", "time_zone", "country", "birth_date")
     initial = {name: getattr(user, name) for name in fields}
@@ -52,12 +58,12 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def menu(request: HttpRequest) -> HttpResponse:
+def menu(request: SignedIn) -> HttpResponse:
     return render(request, "accounts/menu.html")
 
 
 @login_required
-def notifications(request: HttpRequest) -> HttpResponse:
+def notifications(request: SignedIn) -> HttpResponse:
     """The notices, newest first. Those shown count as read from the next page on."""
     before = request.GET.get("before", "")
     rows = queries.notices(
@@ -75,10 +81,14 @@ def notifications(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def preferences(request: HttpRequest) -> HttpResponse:
+def preferences(request: SignedIn) -> HttpResponse:
     if request.method == "POST":
         chosen = [
-            (kind.value, f"site-{kind.value}" in request.POST, f"email-{kind.value}" in request.POST)
+            (
+                kind.value,
+                f"site-{kind.value}" in request.POST,
+                f"email-{kind.value}" in request.POST,
+            )
             for kind in NoticeKind
         ]
         notices.set_preferences(user_id=request.user.pk, chosen=chosen)
@@ -92,14 +102,14 @@ def preferences(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def consent_list(request: HttpRequest) -> HttpResponse:
+def consent_list(request: SignedIn) -> HttpResponse:
     context = {"consents": queries.consents(fan_id=request.user.pk, at=timezone.now())}
     return render(request, "accounts/consents.html", context)
 
 
 @login_required
 @reauthentication_required(allow_get=True)
-def consent_new(request: HttpRequest) -> HttpResponse:
+def consent_new(request: SignedIn) -> HttpResponse:
     """The page a service sends a fan to: who asks, for what, and how much at most."""
     client_id, scope = request.GET.get("client", ""), request.GET.get("scope", "")
     try:
@@ -121,7 +131,9 @@ def consent_new(request: HttpRequest) -> HttpResponse:
         except consents.BadConsent as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"{client.name} may do this from now on. Revoke it here any time.")
+            messages.success(
+                request, f"{client.name} may do this from now on. Revoke it here any time."
+            )
             return redirect("accounts:consents")
     context = {"form": form, "client": client, "scope": Scope(scope)}
     return render(request, "accounts/consent_new.html", context)
@@ -129,11 +141,9 @@ def consent_new(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def consent_revoke(request: HttpRequest, consent_id: int) -> HttpResponse:
+def consent_revoke(request: SignedIn, consent_id: int) -> HttpResponse:
     try:
-        services.revoke_consent(
-            fan_id=request.user.pk, consent_id=consent_id, at=timezone.now()
-        )
+        services.revoke_consent(fan_id=request.user.pk, consent_id=consent_id, at=timezone.now())
     except Consent.DoesNotExist as error:
         raise Http404 from error
     messages.success(request, "Revoked. The service can do nothing more for you.")
@@ -150,7 +160,7 @@ def terms(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def accept_terms(request: HttpRequest) -> HttpResponse:
+def accept_terms(request: SignedIn) -> HttpResponse:
     """Ask for the newest terms that hold; the version accepted is the one that was shown."""
     if request.method == "POST":
         shown = get_object_or_404(
@@ -170,7 +180,7 @@ def accept_terms(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def follow(request: HttpRequest, handle: str) -> HttpResponse:
+def follow(request: SignedIn, handle: str) -> HttpResponse:
     """Follow or stop following. Arriving here after signing in leads to the creator's page."""
     creator = queries.creator(handle=handle)
     if creator is None:
@@ -201,12 +211,10 @@ def follow_context(request: HttpRequest, creator: User) -> dict[str, Any]:
 
 
 @login_required
-def become_creator(request: HttpRequest) -> HttpResponse:
+def become_creator(request: SignedIn) -> HttpResponse:
     """Open a creator's page, or change what it says."""
     existing = CreatorProfile.objects.filter(creator=request.user).first()
-    form = CreatorForm(
-        request.POST or None, initial={"about": existing.about if existing else ""}
-    )
+    form = CreatorForm(request.POST or None, initial={"about": existing.about if existing else ""})
     refusal = None
     try:
         risk.check_may_earn(request.user, timezone.now())

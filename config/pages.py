@@ -118,7 +118,7 @@ def demo_mail(request: HttpRequest) -> HttpResponse:
 
 
 def _mails() -> list[Mail]:
-    """Every mail of the newest files. A file holds the messages of one connection, one after another."""
+    """Every mail of the newest files. A file holds the messages of one connection."""
     folder = Path(settings.CARAT_DATA_DIR) / "mail"
     files = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
     return [mail for file in files[:MAILS_MAX] for mail in reversed(_read(file))]

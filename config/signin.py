@@ -1,8 +1,8 @@
 """How allauth signs people in, and which services may ask for tokens.
 
-Promises: after signing in nobody is sent off this site; neither signing up, signing in nor resetting
-a password says whether an address has an account; suspended people are refused with the reason, and
-sessions they still hold are nobody's.
+Promises: after signing in nobody is sent off this site; neither signing up, signing in nor
+resetting a password says whether an address has an account; suspended people are refused with the
+reason, and sessions they still hold are nobody's.
 
 Doors that change where money goes or who may spend it also ask for a fresh sign-in:
 
@@ -49,7 +49,7 @@ class Backend(AuthenticationBackend):
 class AccountAdapter(DefaultAccountAdapter):
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "email_password_mismatch": "Email or password is not right. Try again, or reset your password.",
+        "email_password_mismatch": "Email or password is not right. Try again.",
         "too_many_login_attempts": "Too many tries. Wait five minutes, then try again.",
         "incorrect_code": "That code is not right. Look at the latest email and try again.",
         "incorrect_password": "That password is not right.",
@@ -81,12 +81,19 @@ class AccountAdapter(DefaultAccountAdapter):
         return render(
             request,
             "accounts/suspended.html",
-            {"change": queries.standing_reason(user_id=user.pk), "operator": settings.OPERATOR_EMAIL},
+            {
+                "change": queries.standing_reason(user_id=user.pk),
+                "operator": settings.OPERATOR_EMAIL,
+            },
             status=403,
         )
 
     def save_user(
-        self, request: HttpRequest, user: Any, form: BaseForm, commit: bool = True
+        self,
+        request: HttpRequest,
+        user: Any,
+        form: BaseForm,
+        commit: bool = True,  # noqa: FBT001, FBT002 - allauth calls it
     ) -> User:
         """Write a new person whole: account, profile and accepted terms in one transaction."""
         super().save_user(request, user, form, commit=False)
@@ -121,7 +128,7 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> EmailMessage:
         """The text as allauth writes it, and the same words in Carat's look."""
         context = {**context, "site_name": settings.SITE_NAME}
-        message = super().render_mail(template_prefix, email, context, headers)
+        message: EmailMessage = super().render_mail(template_prefix, email, context, headers)
         if isinstance(message, EmailMultiAlternatives) and not message.alternatives:
             words = {"subject": message.subject, "text": message.body, **context}
             message.attach_alternative(render_to_string("emails/words.html", words), "text/html")
