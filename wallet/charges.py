@@ -37,10 +37,8 @@ def charge(*, price_minor: Fraction, region: Region, step_minor: int = 1) -> Cha
     return Charge(gross_minor=gross_minor, tax_minor=money.half_up(gross_minor * tax / (1 + tax)))
 
 
-def expected_fee_minor(*, gross_minor: int, fee: MethodFee | None) -> int:
+def expected_fee_minor(*, gross_minor: int, fee: MethodFee) -> int:
     """What the method takes by our price list, half-up: booked when the provider has not said."""
-    if fee is None:
-        return 0
     return min(gross_minor, money.half_up(Fraction(gross_minor * fee.fee_bps, BPS)) + fee.fee_minor)
 
 

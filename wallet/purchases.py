@@ -41,6 +41,7 @@ State = Purchase.State
 # A checkout can be paid this long. Stripe wants at least 30 minutes from its first request, which a
 # retry may be the first to reach, so a purchase is retried within the other half.
 CHECKOUT_LIFE: Final = timedelta(minutes=60)
+LOOK_PAUSE: Final = timedelta(seconds=2)
 BATCH: Final = 100
 FAILURE_LENGTH: Final = 200
 
@@ -227,6 +228,21 @@ def settle_purchase(*, purchase_id: UUID, at: datetime) -> Purchase:
     return purchase
 
 
+def look_up(*, purchase_id: UUID, user_id: int, at: datetime) -> Purchase:
+    """Settle a person's open purchase for a page that waits, at most every ``LOOK_PAUSE``.
+
+    The page goes on waiting while the provider is away. Raises Purchase.DoesNotExist.
+    """
+    mine = Purchase.objects.filter(pk=purchase_id, buyer_id=user_id)
+    due = mine.filter(state__in=queries.OPEN).exclude(checked_at__gt=at - LOOK_PAUSE)
+    if due.update(checked_at=at):
+        try:
+            settle_purchase(purchase_id=purchase_id, at=at)
+        except (Unavailable, Declined, PaymentDiffers) as error:
+            logger.warning("look-up of %s: %s", purchase_id, error)
+    return mine.select_related("method", "region").get()
+
+
 def _check_payment(purchase: Purchase, payment: Payment) -> None:
     """Refuse a payment that is not this purchase's, of our mode, in its amount and currency."""
     differences = [
@@ -253,9 +269,10 @@ def _record_payment(*, purchase_id: UUID, payment: Payment, at: datetime) -> Pur
         case PaymentState.PAID:
             _record_paid(purchase, payment=payment, at=at)
         case PaymentState.PENDING:
-            if purchase.failure != payment.problem[:FAILURE_LENGTH]:
-                purchase.failure = payment.problem[:FAILURE_LENGTH]
-                purchase.save(update_fields=["failure"])
+            purchase.failure = payment.problem[:FAILURE_LENGTH]
+            if not payment.is_page_open:
+                purchase.checkout_url = ""  # paid there; the bank takes its time
+            purchase.save(update_fields=["failure", "checkout_url"])
         case PaymentState.FAILED | PaymentState.EXPIRED:
             _record_closed(purchase, to=State(payment.state.value), why=payment.problem, at=at)
     return purchase
@@ -269,10 +286,11 @@ def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
     )
     purchase.fee_minor = payment.fee_minor
     if payment.fee_minor is None:
-        fee = MethodFee.objects.filter(method=purchase.method_id, currency=purchase.currency).first()
+        fees = MethodFee.objects.filter(method=purchase.method_id, currency=purchase.currency)
+        fee = fees.first() or MethodFee()
         purchase.fee_minor = charges.expected_fee_minor(gross_minor=purchase.gross_minor, fee=fee)
     purchase.evidence |= {"card_country": payment.card_country}
-    purchase.failure = ""
+    purchase.failure = purchase.checkout_url = ""
     purchase.paid_at = at
     try:
         with transaction.atomic():
@@ -285,8 +303,8 @@ def _record_closed(purchase: Purchase, *, to: State, why: str, at: datetime) -> 
     if purchase.state not in (State.CREATED, State.PENDING):
         return
     states.move(purchase, to=to, why=why or to.label, at=at)
-    purchase.failure = why[:FAILURE_LENGTH]
-    purchase.save(update_fields=["failure"])
+    purchase.failure, purchase.checkout_url = why[:FAILURE_LENGTH], ""
+    purchase.save(update_fields=["failure", "checkout_url"])
     if to == State.FAILED:
         people.notify(
             user_id=purchase.buyer_id,

@@ -15,11 +15,13 @@ from django.db.models import (
     Prefetch,
     Q,
     QuerySet,
+    Sum,
     Value,
 )
 from django.db.models.functions import Greatest, Least
 from djmoney.money import Money
 
+from accounts.models import StateChange
 from wallet import money
 from wallet.models import (
     Account,
@@ -76,11 +78,6 @@ def price_rows(region: Region, channel: str, at: datetime) -> QuerySet[Price]:
         .order_by("package_id", "-valid_from")
         .distinct("package_id")
     )
-
-
-def price_of(region: Region, channel: str, at: datetime, *, package_id: int) -> Price | None:
-    """Return the price in force of one package, None when it is not on offer here."""
-    return price_rows(region, channel, at).filter(package_id=package_id).first()
 
 
 def rate_for(region: Region, channel: str, at: datetime) -> Price | None:
@@ -153,6 +150,26 @@ def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
 def open_purchases_of(*, user_id: int) -> QuerySet[Purchase]:
     """Return what the person has begun to buy and not yet got, newest first."""
     return Purchase.objects.filter(buyer_id=user_id, state__in=OPEN).order_by("-created_at", "id")
+
+
+def spent_since(*, user_id: int, since: datetime) -> list[Money]:
+    """What the person has paid for coins since then, one sum for each currency."""
+    sums = (
+        Purchase.objects.filter(
+            buyer_id=user_id, state__in=(Purchase.State.PAID, Purchase.State.CREDITED), paid_at__gte=since
+        )
+        .values("currency")
+        .annotate(total=Sum("gross_minor"))
+        .order_by("currency")
+    )
+    return [money.money(row["total"], row["currency"]) for row in sums]
+
+
+def moves_of(purchase: Purchase) -> QuerySet[StateChange]:
+    """Return the purchase's changes of state, first to last."""
+    return StateChange.objects.filter(
+        subject_type="wallet.purchase", subject_id=str(purchase.pk)
+    ).order_by("id")
 
 
 def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:

@@ -72,7 +72,8 @@ class PaymentState(StrEnum):
 class Payment:
     """What became of a checkout, as the provider says now.
 
-    ``problem`` is why the last try did not work, in words for the buyer. ``fee_minor`` is in the
+    ``is_page_open``: it can still be paid. ``problem`` is why the last try did not work, in words
+    for the buyer. ``fee_minor`` is in the
     payment's own currency, None while the provider has not said. ``is_ours`` is whether it is of
     the mode (live or test) of the key we fetch with.
     """
@@ -83,6 +84,7 @@ class Payment:
     amount_minor: int
     currency: str
     is_ours: bool
+    is_page_open: bool = False
     payment_ref: str = ""
     is_authenticated: bool = False
     card_country: str = ""

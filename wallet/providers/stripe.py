@@ -136,6 +136,7 @@ class Stripe:
             amount_minor=from_stripe(session["amount_total"], currency),
             currency=currency,
             is_ours=session["livemode"] is _is_live(),
+            is_page_open=session["status"] == "open",
             payment_ref=intent.get("id", "") if state == PaymentState.PAID else "",
             # "attempt_acknowledged" and "exempted" passed without the holder doing anything.
             is_authenticated=proof.get("result") == "authenticated",
