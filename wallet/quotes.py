@@ -61,6 +61,14 @@ class Offer:
     def code(self) -> str:
         return self.method.code
 
+    @property
+    def gross(self) -> Money:
+        return money.money(self.charge.gross_minor, self.fee.currency)
+
+    @property
+    def limit(self) -> Money:
+        return money.money(self.bounds.maximum_minor, self.fee.currency)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
