@@ -36,11 +36,11 @@ class Shortfall:
     floor: Fraction
 
     def __str__(self) -> str:
+        sold = "1 coin" if self.offer.price.coins == 1 else f"{self.offer.price.coins:,} coins"
         return (
-            f"{self.offer.region.name}: at {self.offer.price.money} for "
-            f"{self.offer.price.coins:,} coins a coin brings in US${_words(self.net)} after tax "
-            f'and fee, its diamonds cost US${_words(self.cost)} under "{self.card}", '
-            f"and at least US${_words(self.floor)} is needed."
+            f"{self.offer.region.name}: at {self.offer.price.money} for {sold} a coin brings in "
+            f"US${_words(self.net)} after tax and fee, but needs US${_words(self.floor)}: its "
+            f'diamonds cost US${_words(self.cost)} under "{self.card}".'
         )
 
 

@@ -57,11 +57,10 @@ def test_a_card_below_the_floor_is_refused_naming_each_region_once_with_its_numb
         refusal.value.shortfalls
     )
     assert (
-        "United States: at US$0.74 for 70 coins a coin brings in US$0.010265 after tax and fee"
-        in str(refusal.value)
-    )
-    assert "cost US$0.010000" in str(refusal.value)
-    assert "at least US$0.011000 is needed" in str(refusal.value)
+        "United States: at $0.74 for 70 coins a coin brings in US$0.010265 after tax and fee, but "
+        'needs US$0.011000: its diamonds cost US$0.010000 under "v2".'
+    ) in str(refusal.value)
+    assert "Kenya: at KES1.40 for 1 coin a coin brings in US$0.009041" in str(refusal.value)
     assert RateCard.objects.count() == 1
 
 
