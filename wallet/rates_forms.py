@@ -1,4 +1,4 @@
-"""Forms of wallet."""
+"""The calculator of the rates page."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ CALCULATOR_COINS_MAX: Final = 1_000_000
 
 
 class RatesForm(forms.Form):
-    """The calculator of the rates page: so many coins in one region."""
+    """So many coins in one region."""
 
     coins = forms.IntegerField(label="Coins", min_value=1, max_value=CALCULATOR_COINS_MAX)
     region = forms.ChoiceField(label="Where")
@@ -24,5 +24,5 @@ class RatesForm(forms.Form):
         choice.choices = [(region.pk, str(region)) for region in regions]
 
     @property
-    def region(self) -> Region:
+    def chosen(self) -> Region:
         return self._regions[self.cleaned_data["region"]]
