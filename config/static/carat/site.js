@@ -53,6 +53,10 @@ document.addEventListener("click", (event) => {
   else step(target);
 });
 
+for (const row of document.querySelectorAll(".tabs, .chips")) {
+  row.querySelector("[aria-current], :checked")?.scrollIntoView({ inline: "center", block: "nearest" });
+}
+
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = csrf();
 });
