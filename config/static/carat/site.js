@@ -54,7 +54,8 @@ document.addEventListener("click", (event) => {
 });
 
 for (const row of document.querySelectorAll(".tabs, .chips")) {
-  row.querySelector("[aria-current], :checked")?.scrollIntoView({ inline: "center", block: "nearest" });
+  const chosen = row.querySelector("[aria-current], :checked")?.closest("a, label");
+  if (chosen) row.scrollLeft = chosen.offsetLeft - row.offsetLeft - (row.clientWidth - chosen.clientWidth) / 2;
 }
 
 document.addEventListener("htmx:configRequest", (event) => {
