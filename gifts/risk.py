@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from accounts import risk as people
-from gifts.queries import Person, SendFacts
+from accounts.models import User
+from gifts.queries import SendFacts
 
 QUANTITY_MAX: Final = 999  # a slip of the finger is bounded; a combo is many sends
 
@@ -65,18 +66,13 @@ class PriceChanged(GiftRefused):
 
 
 # Everything that `check` raises.
-REFUSALS: Final = (
-    GiftRefused,
-    people.ProfileIncomplete,
-    people.TooYoung,
-    people.NotInGoodStanding,
-)
+REFUSALS: Final = (GiftRefused, people.NotAllowed)
 
 
 def check(facts: SendFacts, *, at: datetime) -> None:
     """Raise the first rule that forbids this gift.
 
-    Raises GiftRefused, or a refusal of ``accounts.risk`` when it is about the sender's own account.
+    Raises GiftRefused, or NotAllowed when it is about the sender's own account.
     """
     if not 1 <= facts.quantity <= QUANTITY_MAX:
         raise QuantityOutOfRange(f"Choose a number from 1 to {QUANTITY_MAX}.")
@@ -90,7 +86,9 @@ def _check_place(facts: SendFacts) -> None:
     if facts.creator is None:
         raise PlaceUnknown("There is no such place to send a gift to.")
     if facts.place == "room" and not facts.is_open:
-        raise RoomEnded("This live has ended, so gifts cannot be sent any more. No coins were spent.")
+        raise RoomEnded(
+            "This live has ended, so gifts cannot be sent any more. No coins were spent."
+        )
     if facts.place == "video" and not facts.is_open:
         raise VideoHidden("This video is not public, so gifts cannot be sent. No coins were spent.")
     if not facts.gifts_on:
@@ -110,12 +108,12 @@ def _check_creator(facts: SendFacts, *, at: datetime) -> None:
         )
 
 
-def _may_earn(creator: Person, *, at: datetime) -> bool:
+def _may_earn(creator: User, *, at: datetime) -> bool:
     if not (creator.is_creator and creator.is_active):
         return False
     try:
         people.check_may_earn(creator, at)
-    except (people.ProfileIncomplete, people.TooYoung, people.NotInGoodStanding):
+    except people.NotAllowed:
         return False
     return True
 

@@ -24,7 +24,9 @@ class NotACreator(Exception):
     """Only creators go live and post videos."""
 
     def __init__(self) -> None:
-        super().__init__("Only creators can do this. Open your creator profile in the studio first.")
+        super().__init__(
+            "Only creators can do this. Open your creator profile in the studio first."
+        )
 
 
 class AlreadyLive(Exception):
@@ -48,7 +50,9 @@ def check_address(address: str) -> None:
         return
     parts = urlsplit(address)
     origin = f"{parts.scheme}://{parts.netloc}"
-    if origin == settings.SITE_URL or (parts.scheme == "https" and origin in settings.VIDEO_ORIGINS):
+    if origin == settings.SITE_URL or (
+        parts.scheme == "https" and origin in settings.VIDEO_ORIGINS
+    ):
         return
     if not settings.VIDEO_ORIGINS:
         raise AddressNotAllowed(

@@ -10,6 +10,7 @@ because a refusal is kept too. When the facts forbid the gift, an earlier try un
 still has its answer: a gift that arrived before the live ended is not taken back by asking again.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,12 +18,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
-from accounts import services as accounts
-from accounts.models import Scope
+from accounts import consents
+from accounts.models import Scope, User
 from gifts import events, queries, risk
-from gifts.queries import Offer, Person, SendFacts, Wanted
+from gifts.queries import Offer, SendFacts, Wanted
 from wallet import ledger
 from wallet import queries as wallets
 from wallet.models import Operation
@@ -32,8 +32,8 @@ BATCH_MAX: Final = 200
 # What one sending may come to besides being sent.
 ANSWERS: Final = (
     *risk.REFUSALS,
-    accounts.ConsentMissing,
-    accounts.ConsentCapReached,
+    consents.ConsentMissing,
+    consents.ConsentCapReached,
     ledger.InsufficientCoins,
     ledger.NoRateCard,
     ledger.OperationConflict,
@@ -42,7 +42,7 @@ ANSWERS: Final = (
 # Each sending with its event, so that neither is ever there without the other.
 RECORD_SQL: Final = """
 WITH item AS (
-     SELECT * FROM jsonb_to_recordset(%s) AS item (
+     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS item (
        id uuid, sender_id bigint, creator_id bigint, room_id uuid, video_id uuid,
        gift_version_id bigint, quantity integer, coins bigint, streak_id uuid, client_id text,
        shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb)
@@ -95,7 +95,7 @@ def send_gift(
     Idempotent by ``operation_id``. Locks the sender's wallet. With ``client_id`` the coins are
     spent under the sender's consent for that service.
 
-    Raises GiftRefused and refusals of ``accounts.risk`` (nothing stored), ConsentMissing and
+    Raises GiftRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing and
     ConsentCapReached (nothing stored), InsufficientCoins and NoRateCard (stored: the same id gives
     the same answer again), OperationConflict when the id was used for something else.
     """
@@ -121,7 +121,7 @@ def send_gift(
 
 
 def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Exception]:
-    """Send up to 200 gifts in one transaction; one answer each, in order: what was sent, or why not.
+    """Send up to 200 gifts in one transaction; one answer each, in order: sent, or why not.
 
     For services with many fans. Every item is judged and posted as ``send_gift`` would, and a
     refused one does not hold back the others. Items under a consent go one by one, because their
@@ -156,7 +156,7 @@ def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
     outcome = ledger.gift(_posting(intent, facts))
     if outcome.done and not outcome.replayed:
         if intent.client_id:
-            accounts.use_consent(
+            consents.use(
                 fan_id=intent.sender_id,
                 client_id=intent.client_id,
                 scope=Scope.GIFTS_SEND,
@@ -306,10 +306,10 @@ def _record(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     with queries.prepared_cursor() as cursor:
-        cursor.execute(RECORD_SQL, [Jsonb(rows), events.GIFT_SENT])
+        cursor.execute(RECORD_SQL, [json.dumps(rows), events.GIFT_SENT])
 
 
-def _judged(facts: SendFacts) -> tuple[Person, Offer]:
+def _judged(facts: SendFacts) -> tuple[User, Offer]:
     assert facts.creator is not None, "the facts were judged"
     assert facts.shown is not None, "the facts were judged"
     return facts.creator, facts.shown
