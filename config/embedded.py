@@ -11,7 +11,7 @@ forked child is no user of its own until it calls `ensure`.
 
 Everything is below `<data directory>/servers`, closed to other users (as root, only the servers'
 user may pass through it): `pg18/` and `valkey/` (the data), `run/` (the sockets; in /tmp when the
-path is no path for a socket), `log/`, and the locks.
+path would be too long for a socket), `log/`, and the locks.
 """
 
 import atexit
@@ -201,7 +201,7 @@ def stop(data_dir: Path) -> tuple[str, ...]:
 def state(data_dir: Path) -> State:
     """Return how both servers are now. Starts nothing and waits for nobody. Raises NotOurs."""
     servers = locate(data_dir)
-    _is_made(servers)
+    _is_made(servers)  # or another user's
     return State(
         postgres=_state_of(servers.postgres, servers.database_url(OWNER, DATABASE)),
         valkey=_state_of(servers.valkey, servers.redis_url),
@@ -236,6 +236,8 @@ def _make_directories(servers: Servers, account: embedded_binaries.Account) -> N
         raise embedded_processes.NotOurs(servers.data) from error
     embedded_processes.make_directory(servers.home, ours, mode=0o710 if account.is_other else 0o700)
     embedded_processes.make_directory(servers.home / "log", ours)
+    if servers.run.is_relative_to(servers.home):
+        embedded_processes.adopt(servers.run, account)
     embedded_processes.make_directory(servers.run, account.owner)
 
 
