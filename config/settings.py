@@ -70,7 +70,7 @@ def _database(url: str) -> dict[str, Any]:
     parsed = _parsed(url)
     options = parsed.setdefault("OPTIONS", {})
     options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_MAX, "timeout": 10}
-    # Statements of the hot path are kept planned (gifts.queries.prepared_cursor); others are not.
+    # Statements of the hot path are kept planned (gifts.facts.prepared_cursor); others are not.
     options["prepare_threshold"] = 5
     # Bounds on every wait, so that nothing holds the fold horizon or a wallet for long.
     options["options"] = (

@@ -1,211 +1,189 @@
-"""Reads of gifts: the facts a sending is judged by, the catalogue, places and their feeds."""
+"""Reads of gifts: the catalogue with what it costs the viewer, places, and what was sent in them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-import psycopg
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
+from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce
+from djmoney.money import Money
 
 from accounts.models import User
-from wallet.money import half_up
+from gifts.models import Category, GiftVersion, Room, Sending, Video
+from wallet import queries as wallets
+from wallet.models import Channel, Operation, Price
 
-# What the rules of accounts.risk and a gift's memo need to know of a person, in the model's order.
-PERSON_FIELDS: Final = (
-    "id", "handle", "display_name", "country", "birth_date", "standing", "standing_until",
-    "terms_due_at", "is_creator", "is_active",
-)  # fmt: skip
-
-# One row per wanted sending: who, to whom, where, which version was shown and which is in force,
-# and what a coin costs the sender. One statement, because every gift reads it.
-_FACTS: Final = """
-SELECT {sender}, {creator},
-       coalesce(room.title, video.title), coalesce(room.gifts_on, video.gifts_on),
-       coalesce(room.state = 'live', video.is_public),
-       shown.id, gift.slug, shown.name, shown.category, shown.price_coins, shown.on_videos,
-       shown.animation_ms, shown.unlock_level,
-       current.id, gift.slug, current.name, current.category, current.price_coins,
-       current.on_videos, current.animation_ms, current.unlock_level,
-       rate.coins, rate.amount_minor, rate.currency
-  FROM {wanted} AS wanted
-  JOIN accounts_user AS sender ON sender.id = wanted.sender_id
-  LEFT JOIN gifts_room AS room ON room.id = wanted.room_id
-  LEFT JOIN gifts_video AS video ON video.id = wanted.video_id
-  LEFT JOIN accounts_user AS creator ON creator.id = coalesce(room.creator_id, video.creator_id)
-  LEFT JOIN gifts_giftversion AS shown ON shown.id = wanted.version_id
-  LEFT JOIN gifts_gift AS gift ON gift.id = shown.gift_id
-  LEFT JOIN LATERAL (
-       SELECT latest.id, latest.name, latest.category, latest.price_coins, latest.on_videos,
-              latest.animation_ms, latest.unlock_level, latest.retired_at
-         FROM gifts_giftversion AS latest
-        WHERE latest.gift_id = shown.gift_id AND latest.valid_from <= %(at)s::timestamptz
-        ORDER BY latest.valid_from DESC, latest.version DESC LIMIT 1
-       ) AS current ON current.retired_at IS NULL OR current.retired_at > %(at)s::timestamptz
-  LEFT JOIN wallet_regioncountry AS home ON home.country = sender.country
-  LEFT JOIN LATERAL (
-       SELECT price.coins, price.amount_minor, price.currency FROM wallet_price AS price
-        WHERE price.region_id = home.region_id AND price.channel = 'web'
-          AND price.package_id IS NULL AND price.valid_from <= %(at)s::timestamptz
-        ORDER BY price.valid_from DESC LIMIT 1
-       ) AS rate ON true
- ORDER BY wanted.n
-"""
-
-
-def _facts_sql(*, wanted: str) -> str:
-    return _FACTS.format(
-        wanted=wanted,
-        sender=", ".join(f"sender.{field}" for field in PERSON_FIELDS),
-        creator=", ".join(f"creator.{field}" for field in PERSON_FIELDS),
-    )
-
-
-FACTS_OF_ONE_SQL: Final = _facts_sql(
-    wanted="""(SELECT %(sender)s::bigint AS sender_id, %(version)s::bigint AS version_id,
-               %(room)s::uuid AS room_id, %(video)s::uuid AS video_id, 1 AS n)"""
-)
-FACTS_OF_MANY_SQL: Final = _facts_sql(
-    wanted="""(SELECT * FROM unnest(%(senders)s::bigint[], %(versions)s::bigint[],
-                                  %(rooms)s::uuid[], %(videos)s::uuid[])
-               WITH ORDINALITY AS item (sender_id, version_id, room_id, video_id, n))"""
-)
+FEED_MAX: Final = 60
+BIG_CATEGORIES: Final = frozenset({Category.ANIMATED, Category.EXCLUSIVE})
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """One version of a gift."""
+class Shown:
+    """A gift of the catalogue with what its coins cost the viewer; None where that is unknown."""
 
-    id: int
+    version_id: int
     slug: str
     name: str
     category: str
     price_coins: int
-    on_videos: bool
-    animation_ms: int
+    money: Money | None
     unlock_level: int | None
-
-
-OFFER_FIELDS: Final = len(fields(Offer))
+    is_streakable: bool
+    is_join_gift: bool
 
 
 @dataclass(frozen=True, slots=True)
-class CoinRate:
-    """What coins cost a person: an exact ratio of minor units to coins."""
+class FeedLine:
+    """A gift that was sent, as everyone sees it."""
 
+    sending_id: UUID
+    sender: str
+    sender_handle: str
+    gift: str
+    slug: str
+    category: str
+    quantity: int
     coins: int
-    amount_minor: int
-    currency: str
+    sent_at: datetime
 
-    def minor(self, coins: int) -> int:
-        """The price of that many coins, rounded half up to the minor unit as a charge is."""
-        return half_up(Fraction(self.amount_minor * coins, self.coins))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendFacts:
-    """All that decides whether a gift may be sent. ``creator`` is None when the place is unknown.
-
-    The people have only the fields of ``PERSON_FIELDS`` loaded.
-    """
-
-    place: str  # "room" or "video"
-    place_id: UUID
-    title: str
-    gifts_on: bool
-    is_open: bool
-    quantity: int
-    sender: User
-    creator: User | None
-    shown: Offer | None
-    current: Offer | None
-    rate: CoinRate | None
+    @property
+    def tier(self) -> str:
+        """How big it is shown: a bubble, on the stage, or over the whole picture."""
+        return self.category if self.category in BIG_CATEGORIES else "small"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What somebody wants to send, and where: a room or a video."""
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of a room or a video."""
 
-    sender_id: int
-    gift_version_id: int
-    quantity: int
-    room_id: UUID | None
-    video_id: UUID | None
-
-
-def prepared_cursor() -> CursorWrapper:
-    """Open a cursor whose statements the server keeps planned (after a few uses, per connection).
-
-    For the statements of the hot path: planning the facts of a gift costs seven times what reading
-    them does (1.1 ms against 0.15 ms, measured on PostgreSQL 18).
-    """
-    connection.ensure_connection()
-    cursor: Any = psycopg.Cursor(connection.connection)
-    if connection.queries_logged:
-        return connection.make_debug_cursor(cursor)
-    return connection.make_cursor(cursor)
+    gifts: int
+    senders: int
+    coins: int
+    diamonds_milli: int
 
 
-def send_facts(wanted: Wanted, *, at: datetime) -> SendFacts:
-    """Read the facts of a wanted sending. One statement; locks nothing."""
-    with prepared_cursor() as cursor:
-        cursor.execute(
-            FACTS_OF_ONE_SQL,
-            {
-                "sender": wanted.sender_id,
-                "version": wanted.gift_version_id,
-                "room": wanted.room_id,
-                "video": wanted.video_id,
-                "at": at,
-            },
-        )
-        return _facts(wanted, cursor.fetchone())
+def coin_rate(*, viewer: User | None, at: datetime) -> Price | None:
+    """Return what coins cost the viewer; None for strangers and where coins are not sold."""
+    region = wallets.region_for(str(viewer.country.code)) if viewer else None
+    return wallets.rate_for(region, Channel.WEB, at) if region else None
 
 
-def send_facts_of(wanted: Sequence[Wanted], *, at: datetime) -> list[SendFacts]:
-    """Read the facts of each wanted sending, in order. One statement; locks nothing."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            FACTS_OF_MANY_SQL,
-            {
-                "senders": [item.sender_id for item in wanted],
-                "versions": [item.gift_version_id for item in wanted],
-                "rooms": [item.room_id for item in wanted],
-                "videos": [item.video_id for item in wanted],
-                "at": at,
-            },
-        )
-        return [_facts(item, row) for item, row in zip(wanted, cursor.fetchall(), strict=True)]
-
-
-def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
-    place_id = wanted.room_id or wanted.video_id
-    assert place_id is not None, "a gift is sent somewhere"
-    people = len(PERSON_FIELDS)
-    sender, creator, (title, gifts_on, is_open), shown, current, rate = _cut(
-        row, people, people, 3, OFFER_FIELDS, OFFER_FIELDS, 3
+def versions_in_force(*, at: datetime) -> QuerySet[GiftVersion]:
+    """Return the version of each gift that is offered at that time."""
+    latest = (
+        GiftVersion.objects.filter(valid_from__lte=at)
+        .order_by("gift_id", "-valid_from", "-version")
+        .distinct("gift_id")
     )
-    return SendFacts(
-        place="room" if wanted.room_id else "video",
-        place_id=place_id,
-        title=title or "",
-        gifts_on=bool(gifts_on),
-        is_open=bool(is_open),
-        quantity=wanted.quantity,
-        sender=User.from_db(None, PERSON_FIELDS, sender),
-        creator=None if creator[0] is None else User.from_db(None, PERSON_FIELDS, creator),
-        shown=None if shown[0] is None else Offer(*shown),
-        current=None if current[0] is None else Offer(*current),
-        rate=None if rate[0] is None else CoinRate(*rate),
+    return (
+        GiftVersion.objects.filter(pk__in=latest.values("pk"))
+        .filter(Q(retired_at=None) | Q(retired_at__gt=at))
+        .select_related("gift")
+        .order_by("price_coins", "pk")
     )
 
 
-def _cut(row: tuple[Any, ...], *widths: int) -> Iterator[tuple[Any, ...]]:
-    start = 0
-    for width in widths:
-        yield row[start : start + width]
-        start += width
-    assert start == len(row), "every column has its place"
+def catalogue(*, at: datetime, viewer: User | None, on_videos: bool = False) -> list[Shown]:
+    """List the gifts offered, cheapest first; on videos only those that may be sent there."""
+    versions = versions_in_force(at=at)
+    if on_videos:
+        versions = versions.filter(on_videos=True)
+    rate = coin_rate(viewer=viewer, at=at)
+    return [_shown(version, rate) for version in versions]
+
+
+def offer(*, version_id: int, viewer: User | None, at: datetime) -> Shown | None:
+    """Find one version as it is shown, in force or not."""
+    version = GiftVersion.objects.filter(pk=version_id).select_related("gift").first()
+    return None if version is None else _shown(version, coin_rate(viewer=viewer, at=at))
+
+
+def _shown(version: GiftVersion, rate: Price | None) -> Shown:
+    return Shown(
+        version_id=version.pk,
+        slug=version.gift.slug,
+        name=version.name,
+        category=version.category,
+        price_coins=version.price_coins,
+        money=wallets.value_at(rate, version.price_coins) if rate else None,
+        unlock_level=version.unlock_level,
+        is_streakable=version.is_streakable,
+        is_join_gift=version.is_join_gift,
+    )
+
+
+def live_rooms(*, creator_ids: Collection[int] | None = None) -> QuerySet[Room]:
+    """List who is live, latest first; all, or some creators."""
+    rooms = Room.objects.filter(state=Room.State.LIVE).select_related("creator")
+    if creator_ids is not None:
+        rooms = rooms.filter(creator_id__in=creator_ids)
+    return rooms.order_by("-started_at", "pk")
+
+
+def live_room_of(*, creator_id: int) -> Room | None:
+    """Find the creator's live, if there is one."""
+    return Room.objects.filter(creator_id=creator_id, state=Room.State.LIVE).first()
+
+
+def videos(*, creator_id: int | None = None) -> QuerySet[Video]:
+    """List public videos, latest first; all, or one creator's."""
+    rows = Video.objects.filter(is_public=True).select_related("creator")
+    if creator_id is not None:
+        rows = rows.filter(creator_id=creator_id)
+    return rows.order_by("-posted_at", "pk")
+
+
+def place(*, room_id: UUID | None = None, video_id: UUID | None = None) -> Room | Video | None:
+    """Find a room, live or ended, or a public video, with its creator."""
+    if room_id is not None:
+        return Room.objects.select_related("creator").filter(pk=room_id).first()
+    return videos().filter(pk=video_id).first() if video_id else None
+
+
+def latest_gifts(
+    *, place: Room | Video, after: datetime | None = None, limit: int = FEED_MAX
+) -> list[FeedLine]:
+    """List the newest gifts of a place, oldest first, of those sent after a moment.
+
+    Gifts commit in another order than they were sent in, so whoever asks again looks a little
+    further back than the last they saw and leaves out what they know.
+    """
+    rows = Sending.objects.filter(**_in(place))
+    if after is not None:
+        rows = rows.filter(sent_at__gt=after)
+    newest = rows.order_by("-sent_at", "-pk").values_list(
+        "pk",
+        "sender__display_name",
+        "sender__handle",
+        "gift_version__name",
+        "gift_version__gift__slug",
+        "gift_version__category",
+        "quantity",
+        "coins",
+        "sent_at",
+    )[:limit]
+    return [FeedLine(*row) for row in reversed(newest)]
+
+
+def summary(*, place: Room | Video) -> Summary:
+    """Sum up what a place was sent: gifts, people, coins, and the diamonds they became."""
+    counted = Sending.objects.filter(**_in(place)).aggregate(
+        gifts=Coalesce(Sum("quantity"), 0),
+        senders=Count("sender_id", distinct=True),
+        coins=Coalesce(Sum("coins"), 0),
+    )
+    diamonds = (
+        Operation.objects.filter(pk__in=Sending.objects.filter(**_in(place)).values("pk"))
+        .annotate(
+            milli=Cast(KT("request__coins"), BigIntegerField()) * F("card__diamonds_per_coin_milli")
+        )
+        .aggregate(total=Coalesce(Sum("milli"), 0))
+    )
+    return Summary(**counted, diamonds_milli=int(diamonds["total"]))
+
+
+def _in(place: Room | Video) -> dict[str, UUID]:
+    return {"room_id" if isinstance(place, Room) else "video_id": place.pk}

@@ -8,7 +8,7 @@ from typing import Final
 
 from accounts import risk as people
 from accounts.models import User
-from gifts.queries import SendFacts
+from gifts.facts import SendFacts
 
 QUANTITY_MAX: Final = 999  # a slip of the finger is bounded; a combo is many sends
 

@@ -21,8 +21,9 @@ from django.db import connection, transaction
 
 from accounts import consents
 from accounts.models import Scope, User
-from gifts import events, queries, risk
-from gifts.queries import Offer, SendFacts, Wanted
+from gifts import events, risk
+from gifts import facts as reads
+from gifts.facts import Offer, SendFacts, Wanted
 from wallet import ledger
 from wallet import queries as wallets
 from wallet.models import Operation
@@ -109,7 +110,7 @@ def send_gift(
         streak_id=streak_id,
         client_id=client_id,
     )
-    facts = queries.send_facts(intent, at=at)
+    facts = reads.send_facts(intent, at=at)
     try:
         risk.check(facts, at=at)
     except risk.REFUSALS:
@@ -131,7 +132,7 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     answers: dict[int, Sent | Exception] = {}
     posted: dict[UUID, tuple[int, Intent, SendFacts]] = {}
     alone: list[int] = []
-    for place, facts in enumerate(queries.send_facts_of(intents, at=at)):
+    for place, facts in enumerate(reads.send_facts_of(intents, at=at)):
         intent = intents[place]
         if intent.client_id or intent.operation_id in posted:
             alone.append(place)
@@ -305,7 +306,7 @@ def _record(rows: Sequence[dict[str, Any]]) -> None:
     assert connection.in_atomic_block, "a sending commits with its posting"
     if not rows:
         return
-    with queries.prepared_cursor() as cursor:
+    with reads.prepared_cursor() as cursor:
         cursor.execute(RECORD_SQL, [json.dumps(rows), events.GIFT_SENT])
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import risk as people
 from accounts.models import OutboxEvent, Standing, User
-from gifts import catalogue, queries, risk, services
+from gifts import catalogue, facts, risk, services
 from gifts.models import Category, GiftVersion, Room, Sending
 from gifts.services import Intent, Sent
 from tests.factories import give_coins, make_creator, make_user
@@ -127,9 +127,9 @@ def test_sending_reads_the_facts_once_posts_once_and_records_once(
 
 
 def test_the_facts_name_the_fields_of_a_person_in_the_models_order() -> None:
-    loaded = [f.attname for f in User._meta.concrete_fields if f.attname in queries.PERSON_FIELDS]
+    loaded = [f.attname for f in User._meta.concrete_fields if f.attname in facts.PERSON_FIELDS]
 
-    assert tuple(loaded) == queries.PERSON_FIELDS
+    assert tuple(loaded) == facts.PERSON_FIELDS
 
 
 # The same id again
