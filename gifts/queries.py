@@ -1,4 +1,4 @@
-"""Reads of gifts: the catalogue with what it costs the viewer, places, and what was sent in them."""
+"""Reads of gifts: the catalogue with what it costs the viewer, places, and what they were sent."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

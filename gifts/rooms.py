@@ -37,6 +37,13 @@ class AlreadyLive(Exception):
         self.room_id = room_id
 
 
+class IdTaken(Exception):
+    """The id was used before, for somebody else's place."""
+
+    def __init__(self) -> None:
+        super().__init__("This form was used before. Reload the page and try again.")
+
+
 class AddressNotAllowed(Exception):
     """The picture's address is not on a site that this Carat plays from."""
 
@@ -75,14 +82,15 @@ def start_room(
 ) -> Room:
     """Go live. The same id again returns the same room.
 
-    Locks the creator's row. Raises NotACreator, AlreadyLive, AddressNotAllowed, and the refusals of
-    ``accounts.risk``.
+    Locks the creator's row. Raises NotACreator, AlreadyLive, IdTaken, AddressNotAllowed, and the
+    refusals of ``accounts.risk``.
     """
     check_address(stream_url)
     _lock_creator(creator_id, at=at)
+    earlier = Room.objects.filter(pk=room_id).first()
+    if earlier is not None:
+        return _own(earlier, creator_id)
     live = Room.objects.filter(creator_id=creator_id, state=Room.State.LIVE).first()
-    if live is not None and live.pk == room_id:
-        return live
     if live is not None:
         raise AlreadyLive(room_id=live.pk)
     room = Room.objects.create(
@@ -137,16 +145,21 @@ def post_video(
 ) -> Video:
     """Post a video, public at once. The same id again returns the same video.
 
-    Raises NotACreator, AddressNotAllowed, and the refusals of ``accounts.risk``.
+    Raises NotACreator, IdTaken, AddressNotAllowed, and the refusals of ``accounts.risk``.
     """
     check_address(video_url)
     _lock_creator(creator_id, at=at)
     video, _ = Video.objects.get_or_create(
         pk=video_id,
-        creator_id=creator_id,
-        defaults={"title": title, "video_url": video_url, "gifts_on": gifts_on, "posted_at": at},
+        defaults={
+            "creator_id": creator_id,
+            "title": title,
+            "video_url": video_url,
+            "gifts_on": gifts_on,
+            "posted_at": at,
+        },
     )
-    return video
+    return _own(video, creator_id)
 
 
 @transaction.atomic(durable=True)
@@ -174,3 +187,9 @@ def _lock_creator(creator_id: int, *, at: datetime) -> None:
     if not creator.is_creator:
         raise NotACreator
     people.check_may_earn(creator, at)
+
+
+def _own[P: (Room, Video)](place: P, creator_id: int) -> P:
+    if place.creator_id != creator_id:
+        raise IdTaken
+    return place
