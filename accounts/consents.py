@@ -37,7 +37,7 @@ class ConsentCapReached(Exception):
 
 
 def offered(*, client_id: str, scope: str) -> Client:
-    """The service that asks, if it may do what it asks for. Raises UnknownService, ScopeNotOffered."""
+    """The service that asks, if it may do it. Raises UnknownService, ScopeNotOffered."""
     client = Client.objects.filter(pk=client_id).first()
     if client is None:
         raise UnknownService("There is no such service here. Ask the service for a new link.")
@@ -138,4 +138,6 @@ def _in_force(fan_id: int, client_id: str, scope: str) -> QuerySet[Consent]:
 
 def _missing(scope: str) -> str:
     what = "send gifts for" if scope == Scope.GIFTS_SEND else "see the balance of"
-    return f"The fan has not allowed this service to {what} them. Ask them to, on their consent page."
+    return (
+        f"The fan has not allowed this service to {what} them. Ask them to, on their consent page."
+    )

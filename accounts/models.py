@@ -3,7 +3,7 @@ told, what they agreed to, and the outbox every app publishes through.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import pghistory
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -12,6 +12,10 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django_countries.fields import CountryField
+
+HANDLE: Final = RegexValidator(
+    r"^[a-z0-9_]{3,24}$", "Use 3 to 24 small letters, digits or underscores."
+)
 
 
 class Standing(models.TextChoices):
@@ -55,9 +59,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField("email address", max_length=254)
     handle = models.CharField(
         max_length=24,
-        validators=[
-            RegexValidator(r"^[a-z0-9_]{3,24}$", "Use 3 to 24 small letters, digits or underscores.")
-        ],
+        validators=[HANDLE],
     )
     display_name = models.CharField(max_length=40)
     country = CountryField(blank=True)
@@ -229,7 +231,7 @@ class ConsentUse(models.Model):
 
 
 class NoticeKind(models.TextChoices):
-    """What people are told about. What concerns their money or their safety cannot be turned off."""
+    """What people are told about. What concerns their money or safety cannot be turned off."""
 
     PURCHASE = "purchase", "Coins arrived or a payment failed"
     GIFT = "gift", "Gifts you received"

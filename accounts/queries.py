@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.db.models import F, IntegerField
 
 from accounts.models import (
     Consent,
@@ -108,7 +107,9 @@ def creators(*, words: str = "", limit: int) -> QuerySet[User]:
         .order_by("-follower_count", "pk")
     )
     if words:
-        rows = rows.filter(Q(handle__icontains=words.lstrip("@")) | Q(display_name__icontains=words))
+        rows = rows.filter(
+            Q(handle__icontains=words.lstrip("@")) | Q(display_name__icontains=words)
+        )
     return rows[:limit]
 
 

@@ -85,7 +85,7 @@ def _check_standing(user: User, deeds: str) -> None:
 def _check_age(user: User, at: datetime, deeds: str) -> None:
     if not user.country or user.birth_date is None:
         raise ProfileIncomplete(
-            "We need your country and date of birth first. Add them to your profile, then try again."
+            "We need your country and date of birth first. Add them to your profile."
         )
     years = age_min(str(user.country.code))
     if age(user.birth_date, at) < years:

@@ -35,7 +35,8 @@ PRICES: Final = _view(
     "fxrate", "ratecard",
 )  # fmt: skip
 BOOKS: Final = _view(
-    "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket", "adjustment",
+    "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",
+    "adjustment",
 )  # fmt: skip
 PURCHASES: Final = _view("wallet", "purchase", "providerevent")
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
@@ -75,9 +76,16 @@ ROLES: Final = {
     "pricing": PRICES
     | CATALOGUE
     | _edit(
-        "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
-        "fxrate", "ratecard",
-    ),  # fmt: skip
+        "wallet",
+        "region",
+        "regioncountry",
+        "coinpackage",
+        "price",
+        "paymentmethod",
+        "methodfee",
+        "fxrate",
+        "ratecard",
+    ),
     # Sets which gifts there are.
     "catalogue": CATALOGUE | _edit("gifts", "gift", "giftversion"),
     # Sees everything, changes nothing.

@@ -13,7 +13,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
-from accounts import consents, events, risk, roles, states
+from accounts import consents, events, roles, states
 from accounts.models import (
     Notice,
     NoticeKind,
@@ -88,7 +88,8 @@ def join(
 def update_profile(*, user_id: int, fields: Mapping[str, object]) -> User:
     """Change what people may change about themselves.
 
-    Country and birth date can be given once; what was given stays. Raises HandleTaken, FixedOnceSet.
+    Country and birth date can be given once; what was given stays.
+    Raises HandleTaken, FixedOnceSet.
     """
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     for name in ("country", "birth_date"):
@@ -183,18 +184,19 @@ def set_standing(
 ) -> User:
     """Change what a person may do, with the reason they will read, and tell them.
 
-    Whoever is suspended is signed out everywhere. Raises OwnStanding, StaffStanding, states.Refused.
+    Whoever is suspended is signed out everywhere.
+    Raises OwnStanding, StaffStanding, states.Refused.
     """
     if by_id == user_id:
         raise OwnStanding("Nobody changes their own standing. Ask a colleague.")
     user = User.objects.get(pk=user_id)
-    if user.is_staff and not User.objects.filter(pk=by_id, is_superuser=True).exists():
+    if user.is_staff and not User.objects.filter(pk=by_id or 0, is_superuser=True).exists():
         raise StaffStanding("Only an administrator changes the standing of staff.")
     return _move_standing(user, to=to, why=why, by_id=by_id, until=until, at=at)
 
 
 def end_standings(*, at: datetime) -> int:
-    """Return to good standing whoever's time has passed. Says how many; each is its own transaction."""
+    """Return whoever's time has passed to good standing, one by one. Says how many."""
     due = User.objects.exclude(standing=Standing.GOOD).filter(standing_until__lte=at)
     ended = 0
     for user_id in list(due.order_by("pk").values_list("pk", flat=True)):

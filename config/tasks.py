@@ -1,4 +1,4 @@
-"""What runs by the clock for the whole site. Each looks for its rows; a lost message only delays."""
+"""What runs by the clock for the whole site. Each looks for its rows: a lost message delays."""
 
 from celery import shared_task
 from django.utils import timezone
