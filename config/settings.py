@@ -65,6 +65,8 @@ def _database(url: str) -> dict[str, Any]:
     parsed = _parsed(url)
     options = parsed.setdefault("OPTIONS", {})
     options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_MAX, "timeout": 10}
+    # Statements of the hot path are kept planned (gifts.facts.prepared_cursor); others are not.
+    options["prepare_threshold"] = 5
     # Bounds on every wait, so that nothing holds the fold horizon or a wallet for long.
     options["options"] = (
         "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s"
