@@ -86,10 +86,8 @@ def second_person_minor(rate: FxRate) -> int:
 
 
 def _of_cents(usd_cents: int, rate: FxRate) -> int:
-    exact: Fraction = (
-        Fraction(usd_cents, 100) * Fraction(rate.per_usd) * 10 ** units.decimals(rate.currency)
-    )
-    return ceil(exact)
+    minor_a_unit: int = 10 ** units.decimals(rate.currency)
+    return ceil(Fraction(usd_cents, 100) * Fraction(rate.per_usd) * minor_a_unit)
 
 
 def due_payout_ids(*, at: datetime, limit: int) -> list[UUID]:

@@ -6,7 +6,6 @@ the cash returns. ``submissions`` takes it to the bank.
 """
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -42,41 +41,34 @@ class SamePerson(Exception):
     """The two who approve and the one who is paid must be three people."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reserved:
-    """A payout that was made, or the ledger's refusal to set the cash aside."""
-
-    payout: Payout | None
-    outcome: ledger.Outcome
-
-
 def request_payout(*, payout_id: UUID, creator: User, amount_minor: int, at: datetime) -> Payout:
     """Pay out the amount that the creator was shown and has confirmed.
 
     The same id again is the same payout. Raises NotEligible, TooLittle, NothingToPay,
     ledger.OperationConflict, and FxMissing or FxStale when the minimum cannot be known.
     """
-    reserved = _request(
-        payout_id=payout_id, creator_id=creator.pk, amount_minor=amount_minor, at=at
-    )
+    made = _request(payout_id=payout_id, creator_id=creator.pk, amount_minor=amount_minor, at=at)
+    if isinstance(made, Payout):
+        return made
     try:
-        reserved.outcome.check()
+        made.check()
     except ledger.InsufficientCash as refusal:
         raise NothingToPay(
             "Your balance has changed since you opened this page. Look at it again."
         ) from refusal
-    assert reserved.payout is not None
-    return reserved.payout
+    raise AssertionError("a reservation that is done has its payout")
 
 
 @transaction.atomic(durable=True)
-def _request(*, payout_id: UUID, creator_id: int, amount_minor: int, at: datetime) -> Reserved:
+def _request(
+    *, payout_id: UUID, creator_id: int, amount_minor: int, at: datetime
+) -> Payout | ledger.Outcome:
     creator = User.objects.select_for_update(no_key=True).get(pk=creator_id)
     known = Payout.objects.filter(pk=payout_id, creator=creator).first()
     if known is not None:
         if known.amount_minor != amount_minor:
             raise ledger.OperationConflict
-        return Reserved(payout=known, outcome=_reserve_cash(known))
+        return known
     risk.check_eligible(risk.checklist(facts=queries.gate_facts(creator=creator), at=at))
     destination = queries.destination_in_use(creator_id=creator_id)
     assert destination is not None, "the gate has seen it"
@@ -99,11 +91,11 @@ def reserve(
     rate: FxRate,
     at: datetime,
     run_id: UUID | None = None,
-) -> Reserved:
+) -> Payout | ledger.Outcome:
     """Set the cash aside and write the payout down, in the caller's transaction.
 
     The caller holds the creator's row. A large payout waits for two members of staff with its cash
-    set aside. Without the cash there is no payout: the outcome says so.
+    set aside. Without the cash there is no payout, but the ledger's refusal, to commit and raise.
     """
     is_large = amount_minor >= queries.second_person_minor(rate)
     payout = Payout(
@@ -121,21 +113,17 @@ def reserve(
         requested_at=at,
         due_at=None if is_large else at,
     )
-    outcome = _reserve_cash(payout)
-    if not outcome.done:
-        return Reserved(payout=None, outcome=outcome)
-    payout.save(force_insert=True)
-    return Reserved(payout=payout, outcome=outcome)
-
-
-def _reserve_cash(payout: Payout) -> ledger.Outcome:
-    return ledger.reserve_payout(
+    outcome = ledger.reserve_payout(
         operation_id=payout.reserve_op,
         creator_id=payout.creator_id,
         currency=payout.currency,
         amount_minor=payout.amount_minor,
         payout_id=payout.pk,
     )
+    if not outcome.done:
+        return outcome
+    payout.save(force_insert=True)
+    return payout
 
 
 @transaction.atomic(durable=True)
@@ -151,7 +139,7 @@ def approve_payout(*, payout_id: UUID, by: User, at: datetime) -> Payout:
         )
     if by.pk in {payout.creator_id, payout.checked_by_id}:
         raise SamePerson(
-            "This payout is yours, or you have approved it already. It needs another member of staff."
+            "This payout is yours, or you approved it before. It needs another member of staff."
         )
     if payout.state == Payout.State.REQUESTED:
         payout.checked_by = by
