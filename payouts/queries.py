@@ -47,7 +47,6 @@ def next_creator_id(*, after: int) -> int | None:
         Account.objects.filter(
             owner_id__gt=after,
             code__in=[Account.Code.DIAMOND_AVAILABLE, Account.Code.CASH_PAYABLE],
-            frozen=False,
             balance__credits__gt=F("balance__debits"),
         )
         .order_by("owner_id")
@@ -62,7 +61,6 @@ def cards_to_settle(*, creator_id: int) -> list[int]:
         Account.objects.filter(
             owner_id=creator_id,
             code=Account.Code.DIAMOND_AVAILABLE,
-            frozen=False,
             balance__credits__gt=F("balance__debits"),
         )
         .order_by("card_id")
@@ -135,7 +133,6 @@ def creators_left(run: SettlementRun) -> int:
         Account.objects.filter(
             owner_id__gt=run.after_creator_id,
             code__in=[Account.Code.DIAMOND_AVAILABLE, Account.Code.CASH_PAYABLE],
-            frozen=False,
             balance__credits__gt=F("balance__debits"),
         )
         .values("owner_id")

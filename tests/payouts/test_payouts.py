@@ -311,7 +311,7 @@ def test_more_than_there_is_is_refused_and_moves_nothing(bob):
         ask(bob, 1801)
 
     assert books(bob) == Books(payable=1800)
-    assert Operation.objects.filter(kind=Operation.Kind.PAYOUT, state=2).count() == 1
+    assert Operation.objects.filter(result__refusal="insufficient_cash").count() == 1
     assert Payout.objects.count() == 1
 
 
