@@ -22,6 +22,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from djmoney.money import Money
 
+from wallet import money as units
+
 register = template.Library()
 
 DIAMOND_SCALE: Final = 3
@@ -44,15 +46,9 @@ def _locale() -> Locale:
     return _locale_of(translation.get_language() or "en")
 
 
-def _minor_digits(currency: str) -> int:
-    return numbers.get_currency_precision(currency)
-
-
 def _major(amount: Amount) -> tuple[Decimal, str]:
-    if isinstance(amount, Money):
-        return amount.amount, str(amount.currency)
-    minor, currency = amount
-    return Decimal(minor).scaleb(-_minor_digits(currency)), currency
+    whole = amount if isinstance(amount, Money) else units.money(*amount)
+    return whole.amount, str(whole.currency)
 
 
 @register.filter
@@ -71,7 +67,7 @@ def unit_price(amount: Amount | None) -> str:
         return ""
     value, currency = _major(amount)
     pattern = _locale().currency_formats["standard"].pattern
-    digits = max(_minor_digits(currency), 2)
+    digits = max(units.decimals(currency), 2)
     finer = pattern.replace("0.00", "0." + "0" * digits + "#" * (6 - digits))
     return numbers.format_currency(
         value, currency, format=finer, locale=_locale(), currency_digits=False
@@ -110,9 +106,7 @@ def short_number(count: int | None) -> str:
 
 
 def _time(moment: datetime | date, words: str, title: str) -> SafeString:
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), title, words
-    )
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), title, words)
 
 
 def _long(at: datetime) -> str:
@@ -192,7 +186,9 @@ def icon(name: str, label: str = "", size: str = "") -> SafeString:
 
 
 @register.inclusion_tag("components/nav_item.html", takes_context=True)
-def nav_item(context: Context, name: str, icon: str, label: str, only: str = "") -> dict[str, object]:
+def nav_item(
+    context: Context, name: str, icon: str, label: str, only: str = ""
+) -> dict[str, object]:
     """Show a link of the site's navigation, or nothing while its page does not exist."""
     try:
         address = reverse(name)

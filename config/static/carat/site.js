@@ -53,6 +53,11 @@ document.addEventListener("click", (event) => {
   else step(target);
 });
 
+for (const row of document.querySelectorAll(".tabs, .chips")) {
+  const chosen = row.querySelector("[aria-current], :checked")?.closest("a, label");
+  if (chosen) row.scrollLeft = chosen.offsetLeft - row.offsetLeft - (row.clientWidth - chosen.clientWidth) / 2;
+}
+
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = csrf();
 });
