@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Terms
 from gifts.models import Category, Gift, GiftVersion
 from wallet import ledger
 from wallet.models import (
@@ -139,6 +141,10 @@ def seed(*, holds: bool, notice_days: int, step: Callable[[str], None] = lambda 
             )
         step("gifts")
         _gifts()
+        step("terms")
+        if not Terms.objects.exists():
+            text = (settings.BASE_DIR / "templates/documents/terms-1.txt").read_text()
+            Terms.objects.create(version="1", text=text, effective_at=OPENED_AT)
 
 
 def _today() -> datetime:
