@@ -1,6 +1,5 @@
 """Reads for the gate, the settlement run, the payouts and the studio, scoped by creator."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -9,17 +8,14 @@ from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from djmoney.money import Money
 
 from accounts.models import CreatorProfile, User
 from payouts import risk
 from payouts.models import Destination, Payout, SettlementRun
 from wallet import money as units
-from wallet.models import Account, Balance, FxRate
-
-HELD = F("account__sign") * (F("credits") - F("debits"))
-CURRENCIES = {number: code for code, number in units.CURRENCY_NUMBERS.items()}
+from wallet.models import Account, FxRate
 
 
 def gate_facts(*, creator: User) -> risk.Facts:
@@ -39,6 +35,12 @@ def gate_facts(*, creator: User) -> risk.Facts:
 
 def destination_in_use(*, creator_id: int) -> Destination | None:
     return Destination.objects.filter(creator_id=creator_id, replaced_at=None).first()
+
+
+def earlier_destinations(*, creator_id: int) -> QuerySet[Destination]:
+    """Accounts that were replaced, latest first."""
+    rows = Destination.objects.filter(creator_id=creator_id).exclude(replaced_at=None)
+    return rows.order_by("-replaced_at", "pk")
 
 
 def next_creator_id(*, after: int) -> int | None:
@@ -70,7 +72,13 @@ def cards_to_settle(*, creator_id: int) -> list[int]:
 
 def payable_minor(*, creator_id: int, currency: str) -> int:
     """Cash that is the creator's and not on its way yet."""
-    return _cash(creator_id=creator_id, code=Account.Code.CASH_PAYABLE).get(currency, 0)
+    account = Account.objects.filter(
+        owner_id=creator_id,
+        code=Account.Code.CASH_PAYABLE,
+        unit=units.CURRENCY_NUMBERS[currency],
+    )
+    held = account.annotate(held=F("balance__credits") - F("balance__debits"))
+    return held.values_list("held", flat=True).first() or 0
 
 
 def minimum_minor(rate: FxRate) -> int:
@@ -139,12 +147,3 @@ def creators_left(run: SettlementRun) -> int:
         .distinct()
         .count()
     )
-
-
-def _cash(*, creator_id: int, code: int) -> Mapping[str, int]:
-    rows = Balance.objects.filter(account__owner_id=creator_id, account__code=code).annotate(
-        held=HELD
-    )
-    return {
-        CURRENCIES[row.account.unit]: row.held for row in rows.select_related("account") if row.held
-    }

@@ -13,6 +13,7 @@ from payouts.models import Payout, SettlementLine, SettlementRun
 from tests import factories
 from tests.payouts.books import Books, books, give_diamonds, new_card, set_account
 from wallet import ledger
+from wallet import queries as wallets
 from wallet.models import FxRate
 
 
@@ -43,7 +44,7 @@ def test_diamonds_become_cash_of_the_creators_currency_rounded_down_once(
     progress = run_all()
 
     line = SettlementLine.objects.get()
-    rate = FxRate.objects.filter(currency=currency).latest("quoted_at")
+    rate = wallets.fx(currency, line.settled_at)
     assert (progress.creators, progress.is_done) == (1, True)
     assert (line.amount_minor, line.currency) == (amount_minor, currency)
     assert line.remainder_minor == Decimal(remainder)
@@ -51,7 +52,7 @@ def test_diamonds_become_cash_of_the_creators_currency_rounded_down_once(
     assert line.diamond_usd == Decimal("0.005")
     assert (line.fx_per_usd, line.fx_source, line.fx_quoted_at) == (
         rate.per_usd,
-        "Opening table",
+        rate.source,
         rate.quoted_at,
     )
     assert books(bob, currency=currency) == Books(in_payout=amount_minor)
