@@ -96,6 +96,16 @@ class Settled:
     def diamond_usd(self) -> Money:
         return Money(self.line.diamond_usd, "USD")
 
+    @property
+    def rate_words(self) -> str:
+        return f"{self.line.fx_per_usd.normalize():f}"
+
+    @property
+    def exact_words(self) -> str:
+        """The sum before the floor, with as many decimals as it has."""
+        exact = (self.line.amount_minor + self.line.remainder_minor).normalize()
+        return f"{exact.scaleb(-money.decimals(self.line.currency)):f} {self.line.currency}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
