@@ -76,9 +76,6 @@ class SettlementRun(models.Model):
                 name="settlement_one_running",
             )
         ]
-        permissions: ClassVar = [
-            ("continue_settlementrun", "Can start and continue settlement runs")
-        ]
 
     def __str__(self) -> str:
         return f"Settlement {self.period_key}"
@@ -205,10 +202,6 @@ class Payout(models.Model):
             models.Index(
                 fields=["due_at"], condition=models.Q(due_at__isnull=False), name="payout_due"
             ),
-        ]
-        permissions: ClassVar = [
-            ("approve_payout", "Can approve large payouts"),
-            ("operate_payout", "Can look up and cancel payouts"),
         ]
 
     def __str__(self) -> str:
