@@ -1,3 +1,5 @@
 """The API of people."""
 
-urlpatterns = []
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

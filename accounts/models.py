@@ -46,7 +46,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     handle = models.CharField(
         max_length=24,
         validators=[
-            RegexValidator(r"^[a-z0-9_]{3,24}$", "Use 3 to 24 small letters, digits or underscores.")
+            RegexValidator(
+                r"^[a-z0-9_]{3,24}$", "Use 3 to 24 small letters, digits or underscores."
+            )
         ],
     )
     display_name = models.CharField(max_length=40)

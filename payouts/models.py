@@ -28,7 +28,9 @@ class Destination(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["creator"], condition=models.Q(replaced_at=None), name="destination_one_in_use"
+                fields=["creator"],
+                condition=models.Q(replaced_at=None),
+                name="destination_one_in_use",
             )
         ]
 
@@ -37,7 +39,7 @@ class Destination(models.Model):
 
 
 class SettlementRun(models.Model):
-    """One periodic settlement: all available diamonds of all eligible creators up to its cut-off."""
+    """One periodic settlement: eligible creators' available diamonds up to its cut-off."""
 
     class State(models.TextChoices):
         RUNNING = "running", "Running"
@@ -47,7 +49,9 @@ class SettlementRun(models.Model):
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {State.RUNNING: frozenset({State.DONE})}
 
     id = models.UUIDField(primary_key=True, editable=False)
-    period_key = models.CharField(max_length=40, unique=True)  # one run per period, whoever starts it
+    period_key = models.CharField(
+        max_length=40, unique=True
+    )  # one run per period, whoever starts it
     cutoff_at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=State, default=State.RUNNING)
     after_creator_id = models.BigIntegerField(default=0)  # how far it has come: creators by id
@@ -84,13 +88,17 @@ class SettlementLine(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["run", "creator", "card_id"], name="settlement_line_once"),
+            models.UniqueConstraint(
+                fields=["run", "creator", "card_id"], name="settlement_line_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(remainder_minor__gte=0, remainder_minor__lt=1),
                 name="settlement_line_floor",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["creator", "-settled_at"], name="settlement_line_latest")]
+        indexes: ClassVar = [
+            models.Index(fields=["creator", "-settled_at"], name="settlement_line_latest")
+        ]
 
     def __str__(self) -> str:
         return f"{self.money} for {self.creator_id}"

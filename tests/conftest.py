@@ -38,7 +38,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any, request: pytest.FixtureRequest) -> Iterator[str]:
+def committed(
+    django_db_setup: None, django_db_blocker: Any, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """A seeded database of this test's own, where commits are real. Yields its name."""
     template = connection.settings_dict["NAME"]
     name = f"{template}_c{abs(hash(request.node.nodeid)) % 10**8}"
@@ -46,7 +48,9 @@ def committed(django_db_setup: None, django_db_blocker: Any, request: pytest.Fix
     with _server() as server:
         _drop(server, name)
         server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
     connection.settings_dict["NAME"] = name
     try:

@@ -110,9 +110,7 @@ def short_number(count: int | None) -> str:
 
 
 def _time(moment: datetime | date, words: str, title: str) -> SafeString:
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), title, words
-    )
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), title, words)
 
 
 def _long(at: datetime) -> str:
@@ -192,7 +190,9 @@ def icon(name: str, label: str = "", size: str = "") -> SafeString:
 
 
 @register.inclusion_tag("components/nav_item.html", takes_context=True)
-def nav_item(context: Context, name: str, icon: str, label: str, only: str = "") -> dict[str, object]:
+def nav_item(
+    context: Context, name: str, icon: str, label: str, only: str = ""
+) -> dict[str, object]:
     """Show a link of the site's navigation, or nothing while its page does not exist."""
     try:
         address = reverse(name)

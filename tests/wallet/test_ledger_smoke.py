@@ -1,29 +1,40 @@
-"""tmp"""
-from django.db import connection, transaction
+"""The ledger's shortest way through: coins, a gift, a fold, a period."""
 
-from tests.factories import give_coins, make_creator, make_user
+from django.db import transaction
+
+from accounts.models import User
+from tests import factories
 from wallet import ledger
 
 
-def test_smoke(alice, bob):
-    give_coins(alice, 100)
-    out = ledger.gift(ledger.Gift(ledger.new_operation_id(), alice.pk, bob.pk, 30, alice.pk, "room:1", {}))
-    assert out.done, out
-    assert out.result["balance"] == 70
+def a_gift(payer: User, creator: User, coins: int) -> ledger.Gift:
+    operation_id = ledger.new_operation_id()
+    return ledger.Gift(operation_id, payer.pk, creator.pk, coins, payer.pk, "room:1", {})
+
+
+def test_a_gift_leaves_the_rest_of_the_coins_and_clean_books(alice: User, bob: User) -> None:
+    factories.give_coins(alice, 100)
+
+    outcome = ledger.gift(a_gift(alice, bob, 30))
+
+    assert outcome.done
+    assert outcome.result["balance"] == 70
     assert ledger.audit() == []
 
 
-def test_committed(committed):
-    a = make_user("alice"); b = make_creator("bob")
+def test_committed_gifts_fold_and_their_period_closes(committed: str) -> None:
+    alice = factories.make_user("alice")
+    bob = factories.make_creator("bob")
     with transaction.atomic():
-        give_coins(a, 100)
+        factories.give_coins(alice, 100)
     with transaction.atomic():
-        ledger.gift(ledger.Gift(ledger.new_operation_id(), a.pk, b.pk, 30, a.pk, "room:1", {}))
+        ledger.gift(a_gift(alice, bob, 30))
+
     with transaction.atomic():
-        assert ledger.fold() > 0
+        folded = ledger.fold()
     with transaction.atomic():
-        assert ledger.close_period()
+        closed = ledger.close_period()
+
+    assert folded
+    assert closed
     assert ledger.audit() == []
-    with connection.cursor() as c:
-        c.execute("select current_user")
-        print(c.fetchone())
