@@ -10,8 +10,9 @@ Doors that change where money goes or who may spend it also ask for a fresh sign
     @reauthentication_required(allow_get=True)   # allauth.account.decorators
     def destination(request): ...
 
-The form is shown at once; when it is sent, whoever signed in longer than five minutes ago confirms
-with password, passkey or code first, and then the form goes through as it was sent.
+The form is shown at once; when it is sent, whoever has not just done so confirms with password,
+passkey or code first, and then the form goes through as it was sent. That holds for five minutes.
+The form's address carries no query string: allauth sends it on to the path alone.
 """
 
 from typing import Any
