@@ -28,7 +28,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command not in SERVERLESS and not command.startswith("-") and settings.EMBEDDED:
-        embedded.ensure(settings.CARAT_DATA_DIR)
+        try:
+            embedded.ensure(settings.CARAT_DATA_DIR)
+        except embedded.EmbeddedError as refusal:
+            sys.exit(str(refusal))
     execute_from_command_line(sys.argv)
 
 

@@ -11,7 +11,7 @@ forked child is no user of its own until it calls `ensure`.
 
 Everything is below `<data directory>/servers`, closed to other users (as root, only the servers'
 user may pass through it): `pg18/` and `valkey/` (the data), `run/` (the sockets; in /tmp when the
-path is no path for a socket), `log/`, and the locks.
+path would be too long for a socket), `log/`, and the locks.
 """
 
 import atexit
@@ -19,6 +19,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,7 +202,7 @@ def stop(data_dir: Path) -> tuple[str, ...]:
 def state(data_dir: Path) -> State:
     """Return how both servers are now. Starts nothing and waits for nobody. Raises NotOurs."""
     servers = locate(data_dir)
-    _is_made(servers)
+    _is_made(servers)  # or another user's
     return State(
         postgres=_state_of(servers.postgres, servers.database_url(OWNER, DATABASE)),
         valkey=_state_of(servers.valkey, servers.redis_url),
@@ -236,6 +237,8 @@ def _make_directories(servers: Servers, account: embedded_binaries.Account) -> N
         raise embedded_processes.NotOurs(servers.data) from error
     embedded_processes.make_directory(servers.home, ours, mode=0o710 if account.is_other else 0o700)
     embedded_processes.make_directory(servers.home / "log", ours)
+    if servers.run.is_relative_to(servers.home):
+        embedded_processes.adopt(servers.run, account)
     embedded_processes.make_directory(servers.run, account.owner)
 
 
@@ -305,3 +308,14 @@ def _users(servers: Servers) -> tuple[int, ...]:
         return ()
     held = [row for row in rows if row[1] == "FLOCK" and row[5].endswith(f":{inode}")]
     return tuple(sorted({int(row[4]) for row in held if int(row[4]) > 0}))
+
+
+def secret_key(data: Path) -> str:
+    """Read the key that signs this data directory's sessions; make it, for its owner only, the first time."""
+    path = locate(data).data / "secret-key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    return path.read_text()

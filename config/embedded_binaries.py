@@ -27,6 +27,7 @@ POSTGRES_MAJOR = 18
 SERVICE_USER = "carat"
 COPIES_DIR = Path("/var/cache/carat")  # root's alone to write; holds copies of programs only
 USERADD_TIMEOUT_S = 10.0
+RUN_TIMEOUT_S = 120.0
 
 INSTEAD = "Or set DATABASE_URL and REDIS_URL to servers of your own."
 
@@ -75,9 +76,12 @@ class Account:
         return {"user": None, "group": None, "extra_groups": None}
 
     def run(
-        self, argv: Sequence[str | Path], *, cwd: Path = Path("/"), timeout_s: float = 120
+        self, argv: Sequence[str | Path], *, cwd: Path = Path("/"), inherited: Sequence[int] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end as this user, from `cwd`, which the user need not reach."""
+        """Run a program to its end as this user, from `cwd`, which the user need not reach.
+
+        It gets the `inherited` descriptors, and with them the locks that they hold.
+        """
         return subprocess.run(  # noqa: S603 - our own words, and no shell reads them
             [str(word) for word in argv],
             **self.identity(),
@@ -86,7 +90,8 @@ class Account:
             umask=0o077,
             text=True,
             capture_output=True,
-            timeout=timeout_s,
+            pass_fds=inherited,
+            timeout=RUN_TIMEOUT_S,
             check=False,
         )
 

@@ -88,8 +88,11 @@ class Server(ABC):
         return self.home / "log" / f"{self.folder}.log"
 
     @abstractmethod
-    def set_up(self, programs: embedded_binaries.Programs) -> None:
-        """Make ready for a start: create what is missing, remove what a dead server left."""
+    def set_up(self, programs: embedded_binaries.Programs, *, lock: int) -> None:
+        """Make ready for a start: create what is missing, remove what a dead server left.
+
+        Programs that write to the server's directory are to inherit the lock.
+        """
 
     @abstractmethod
     def command(self, programs: embedded_binaries.Programs) -> list[str]:
@@ -154,13 +157,13 @@ def bring_down(server: Server) -> bool:
     """
     if not server.is_running():
         return False
-    account = embedded_binaries.account_of(server.directory)
     for signal in server.stop_signals:
         told: int | None = None
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while server.is_running() and time.monotonic() < deadline:
             if (pid := server.pid()) is not None and pid != told:
                 # As the server's user: a wrong pid in its file can then hit no one else's process.
+                account = embedded_binaries.account_of(server.directory)
                 account.run(["/bin/sh", "-c", f"kill -{signal} {pid}"])
                 told = pid
             time.sleep(POLL_S)
@@ -212,12 +215,24 @@ def make_directory(path: Path, owner: tuple[int, int], *, mode: int = 0o700) -> 
         path.chmod(mode)
 
 
+def adopt(directory: Path, account: embedded_binaries.Account) -> None:
+    """Give a directory to the servers' user, as root, wherever root alone could have put it.
+
+    The user's id may be another than when it was made: the files were moved, or the container is
+    a new one.
+    """
+    if account.is_other and directory.is_dir() and directory.lstat().st_uid != account.uid:
+        for path in [directory, *directory.rglob("*")]:
+            os.chown(path, *account.owner, follow_symlinks=False)
+
+
 def _start(server: Server, programs: embedded_binaries.Programs, lock: int) -> None:
     """Start a server in a session of its own, where Ctrl-C does not reach it.
 
     The shell leaves at once, so the server becomes a child of init, which reaps it, and not ours.
     """
-    server.set_up(programs)
+    adopt(server.directory, programs.account)
+    server.set_up(programs, lock=lock)
     if server.log_path.exists() and server.log_path.stat().st_size > LOG_BYTES_MAX:
         server.log_path.replace(server.log_path.with_suffix(".log.1"))
     log = open_private(server.log_path, os.O_WRONLY | os.O_APPEND)

@@ -58,12 +58,12 @@ class Postgres(embedded_processes.Server):
     pid_name: ClassVar[str] = "postmaster.pid"
     stop_signals: ClassVar[tuple[str, ...]] = ("INT", "QUIT")  # fast, then immediate shutdown
 
-    def set_up(self, programs: embedded_binaries.Programs) -> None:
+    def set_up(self, programs: embedded_binaries.Programs, *, lock: int) -> None:
         """Create the cluster, which appears whole or not at all, and clear the way for a start."""
         for cut_off in self.home.glob(f"{self.folder}.*/"):
-            shutil.rmtree(cut_off, ignore_errors=True)
+            shutil.rmtree(cut_off)
         if not self.directory.exists():
-            self._create(programs)
+            self._create(programs, lock)
         # We hold the server's lock, so whoever left these is gone. PostgreSQL itself would take
         # a zombie, or a stranger that has got the old process id, for a running server.
         (self.directory / self.pid_name).unlink(missing_ok=True)
@@ -104,7 +104,7 @@ class Postgres(embedded_processes.Server):
             autocommit=True,
         )
 
-    def _create(self, programs: embedded_binaries.Programs) -> None:
+    def _create(self, programs: embedded_binaries.Programs, lock: int) -> None:
         fresh = Path(tempfile.mkdtemp(prefix=f"{self.folder}.", dir=self.home))
         embedded_processes.make_directory(fresh, programs.account.owner)
         words = ["--pgdata", _own_name(fresh, programs.account), "--username", OWNER]
@@ -113,7 +113,8 @@ class Postgres(embedded_processes.Server):
         words += ["--builtin-locale=C.UTF-8", "--data-checksums", "--no-instructions"]
         words += ["--auth-local=trust", "--auth-host=reject"]
         words += [word for setting in POSTGRES_SETTINGS for word in ("-c", setting)]
-        made = programs.account.run([programs.postgres_bin / "initdb", *words], cwd=fresh)
+        initdb = str(programs.postgres_bin / "initdb")
+        made = programs.account.run([initdb, *words], cwd=fresh, inherited=[lock])
         if made.returncode != 0:
             raise embedded_processes.NotStarted(
                 f"PostgreSQL's files could not be made: {made.stderr}"
@@ -131,7 +132,7 @@ class Valkey(embedded_processes.Server):
     pid_name: ClassVar[str] = "valkey.pid"
     stop_signals: ClassVar[tuple[str, ...]] = ("TERM", "KILL")
 
-    def set_up(self, programs: embedded_binaries.Programs) -> None:
+    def set_up(self, programs: embedded_binaries.Programs, *, lock: int) -> None:
         """Create its directory."""
         embedded_processes.make_directory(self.directory, programs.account.owner)
 

@@ -32,12 +32,7 @@ LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
 _database_url: str = env.str("DATABASE_URL", "")
 _redis_url: str = env.str("REDIS_URL", "")
 EMBEDDED = not _database_url and not _redis_url
-# The embedded servers' launcher keeps a key of its own beside the data it starts.
-_kept_key = CARAT_DATA_DIR / "secret-key"
-SECRET_KEY: str = env.str(
-    "SECRET_KEY",
-    _kept_key.read_text() if EMBEDDED and _kept_key.exists() else "unset" if EMBEDDED else "",
-)
+SECRET_KEY: str = env.str("SECRET_KEY", embedded.secret_key(CARAT_DATA_DIR) if EMBEDDED else "")
 
 # --- Servers ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ filters are for places where markup cannot go (titles, aria labels, emails).
 """
 
 import functools
+import re
 import zlib
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,6 +22,8 @@ from django.utils import timezone, translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from djmoney.money import Money
+
+from wallet import money as units
 
 register = template.Library()
 
@@ -44,15 +47,14 @@ def _locale() -> Locale:
     return _locale_of(translation.get_language() or "en")
 
 
-def _minor_digits(currency: str) -> int:
-    return numbers.get_currency_precision(currency)
-
-
 def _major(amount: Amount) -> tuple[Decimal, str]:
-    if isinstance(amount, Money):
-        return amount.amount, str(amount.currency)
-    minor, currency = amount
-    return Decimal(minor).scaleb(-_minor_digits(currency)), currency
+    whole = amount if isinstance(amount, Money) else units.money(*amount)
+    return whole.amount, str(whole.currency)
+
+
+def _spaced(words: str) -> str:
+    """Part a currency written in letters from its number, as CLDR asks and Babel does not do."""
+    return re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])", "\xa0", words)
 
 
 @register.filter
@@ -61,7 +63,7 @@ def money(amount: Amount | None) -> str:
     if amount is None:
         return ""
     value, currency = _major(amount)
-    return numbers.format_currency(value, currency, locale=_locale())
+    return _spaced(numbers.format_currency(value, currency, locale=_locale()))
 
 
 @register.filter
@@ -71,10 +73,12 @@ def unit_price(amount: Amount | None) -> str:
         return ""
     value, currency = _major(amount)
     pattern = _locale().currency_formats["standard"].pattern
-    digits = max(_minor_digits(currency), 2)
+    digits = max(units.decimals(currency), 2)
     finer = pattern.replace("0.00", "0." + "0" * digits + "#" * (6 - digits))
-    return numbers.format_currency(
-        value, currency, format=finer, locale=_locale(), currency_digits=False
+    return _spaced(
+        numbers.format_currency(
+            value, currency, format=finer, locale=_locale(), currency_digits=False
+        )
     )
 
 
@@ -98,7 +102,8 @@ def percent(fraction: Decimal | float | None) -> str:
     """Write a fraction as a percentage with at most two decimals: 0.475 is 47.5%."""
     if fraction is None:
         return ""
-    return numbers.format_percent(fraction, format="#,##0.##%", locale=_locale())
+    pattern = _locale().percent_formats[None].pattern.replace("0", "0.##")
+    return numbers.format_percent(fraction, format=pattern, locale=_locale())
 
 
 @register.filter
@@ -110,9 +115,7 @@ def short_number(count: int | None) -> str:
 
 
 def _time(moment: datetime | date, words: str, title: str) -> SafeString:
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), title, words
-    )
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), title, words)
 
 
 def _long(at: datetime) -> str:
@@ -192,7 +195,9 @@ def icon(name: str, label: str = "", size: str = "") -> SafeString:
 
 
 @register.inclusion_tag("components/nav_item.html", takes_context=True)
-def nav_item(context: Context, name: str, icon: str, label: str, only: str = "") -> dict[str, object]:
+def nav_item(
+    context: Context, name: str, icon: str, label: str, only: str = ""
+) -> dict[str, object]:
     """Show a link of the site's navigation, or nothing while its page does not exist."""
     try:
         address = reverse(name)

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import io
 import os
 import shutil
 import signal
@@ -15,7 +16,9 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from django.core.management import call_command
 from kombu.connection import Connection
+from pytest_django import Settings
 
 from config import embedded, embedded_binaries, embedded_processes, embedded_servers
 
@@ -378,7 +381,7 @@ def test_control_postgresql_itself_takes_the_stranger_for_a_running_server(
 ) -> None:
     servers = embedded.ensure(used)
     leave_a_strangers_pid(servers)
-    monkeypatch.setattr(embedded_servers.Postgres, "set_up", lambda *_: None)
+    monkeypatch.setattr(embedded_servers.Postgres, "set_up", lambda *_, **__: None)
 
     with pytest.raises(embedded_processes.NotStarted, match=r'"postmaster.pid" already exists'):
         embedded.ensure(used)
@@ -392,6 +395,19 @@ def test_a_lock_that_no_server_holds_means_that_none_runs(used: Path) -> None:
     embedded.stop(used)
     with embedded_processes.locked(servers.postgres.lock_path, fcntl.LOCK_EX) as held:
         assert held is not None
+
+
+@only_root
+def test_files_of_a_service_user_with_another_id_are_given_to_the_one_of_now(used: Path) -> None:
+    servers = embedded.locate(used)
+    for folder in (servers.postgres.directory, servers.valkey.directory, servers.run):
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, 4242, 4242, follow_symlinks=False)
+
+    embedded.ensure(used)
+
+    assert ask(servers, "SELECT 1") == [(1,)]
+    assert not [path for path in servers.home.rglob("*") if path.lstat().st_uid == 4242]
 
 
 # Durability
@@ -675,3 +691,81 @@ def test_without_useradd_root_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(embedded_binaries.NoServiceUser, match="as a user other than root"):
         embedded_binaries.current_account()
+
+
+# Commands
+
+
+def output_of(command: str) -> str:
+    printed = io.StringIO()
+    call_command(command, stdout=printed)
+    return printed.getvalue()
+
+
+def test_status_and_stop_tell_how_the_servers_are(used: Path, settings: Settings) -> None:
+    settings.CARAT_DATA_DIR = used
+    settings.EMBEDDED = True
+    servers = embedded.ensure(used, keep=True)
+    state = embedded.state(used)
+
+    status = output_of("status")
+
+    for server in (state.postgres, state.valkey):
+        row = next(line for line in status.splitlines() if f"│ {server.label} " in line)
+        assert [cell.strip() for cell in row.split("│")[2:4]] == ["running", str(server.pid)]
+        assert f"{server.label}: {server.address}\n" in status
+    assert f"Used by: process {os.getpid()}\n" in status
+    assert "Kept running without users, until `manage.py stop`.\n" in status
+    assert output_of("stop") == "Stopped Valkey and PostgreSQL.\n"
+    assert not servers.keep_flag.exists()
+    assert output_of("stop") == "Nothing was running.\n"
+
+
+def test_status_of_stopped_servers_has_exit_code_3(used: Path, settings: Settings) -> None:
+    settings.CARAT_DATA_DIR = used
+    settings.EMBEDDED = True
+
+    with pytest.raises(SystemExit) as left:
+        call_command("status", stdout=io.StringIO())
+
+    assert left.value.code == 3
+    assert embedded.state(used).postgres.pid is None
+
+
+def test_status_of_servers_of_ones_own_asks_them_and_shows_no_password(
+    shared: embedded.Servers, tmp_path: Path
+) -> None:
+    """The database is there, Valkey is not."""
+    environment = {
+        "DATABASE_URL": f"postgresql://carat:sesame@/carat?host={shared.run}",
+        "REDIS_URL": "redis://carat:sesame@127.0.0.1:1/2?client_name=sesame",
+        "SECRET_KEY": "a key for one test, as long as a key should be: 0123456789",
+        "CARAT_DATA_DIR": str(tmp_path / "data"),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "status"],
+        cwd=REPOSITORY,
+        env=os.environ | environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+    rows = [[cell.strip() for cell in line.split("│")[1:3]] for line in done.stdout.splitlines()]
+    assert ["redis://127.0.0.1:1/2", "does not answer"] in rows
+    assert [f"postgresql://carat@/carat?host={shared.run}", "answers"] in rows
+    assert "sesame" not in done.stdout + done.stderr
+    assert done.returncode == 3
+    assert not (tmp_path / "data").exists()
+
+
+def test_stop_leaves_servers_of_ones_own_alone(settings: Settings) -> None:
+    settings.EMBEDDED = False
+    settings.REDIS_URL = "redis://carat:sesame@cache.example:6379/2"
+
+    said = output_of("stop")
+
+    assert "redis://cache.example:6379/2): stop them where they run.\n" in said
+    assert "sesame" not in said

@@ -74,7 +74,6 @@ class Account(ReadOnly):
     hold_class = models.SmallIntegerField()
     mode = models.CharField(max_length=1)
     sign = models.SmallIntegerField()
-    frozen = models.BooleanField()
     opened_at = models.DateTimeField()
 
     class Meta(ReadOnly.Meta):
@@ -87,7 +86,7 @@ class Account(ReadOnly):
 class Balance(ReadOnly):
     account = models.OneToOneField(Account, models.DO_NOTHING, primary_key=True, related_name="balance")
     sign = models.SmallIntegerField()
-    floor = models.BigIntegerField(null=True)
+    floor = models.BigIntegerField()
     debits = models.BigIntegerField()
     credits = models.BigIntegerField()
     version = models.BigIntegerField()
@@ -109,15 +108,11 @@ class Operation(ReadOnly):
         ADJUST_COINS = 90, "Coin adjustment"
         ADJUST_DIAMONDS = 92, "Diamond adjustment"
 
-    class State(models.IntegerChoices):
-        DONE = 1
-        REFUSED = 2
-
     id = models.UUIDField(primary_key=True)
     home_id = models.BigIntegerField()
     actor_id = models.BigIntegerField()
     kind = models.SmallIntegerField(choices=Kind)
-    state = models.SmallIntegerField(choices=State)
+    is_refused = models.BooleanField()
     card = models.ForeignKey(RateCard, models.DO_NOTHING, null=True, related_name="+")
     request = models.JSONField()
     memo = models.JSONField(null=True)

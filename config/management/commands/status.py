@@ -97,9 +97,11 @@ def answers_table(answers: dict[str, bool]) -> Table:
 def outside_database() -> str:
     """Return the database's address without password."""
     database = settings.DATABASES["default"]
-    host = database.get("HOST") or database.get("OPTIONS", {}).get("host", "")
-    port = f":{database['PORT']}" if database.get("PORT") else ""
-    return f"postgresql://{database.get('USER', '')}@{host}{port}/{database['NAME']}"
+    user, name, host = database["USER"], database["NAME"], database["HOST"]
+    if host.startswith("/"):
+        return f"postgresql://{user}@/{name}?host={host}"
+    port = f":{database['PORT']}" if database["PORT"] else ""
+    return f"postgresql://{user}@{host}{port}/{name}"
 
 
 def outside_valkey() -> str:

@@ -18,9 +18,7 @@ export function toast(words) {
 }
 
 function csrf() {
-  const field = document.querySelector("input[name=csrfmiddlewaretoken]");
-  if (field) return field.value;
-  return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
+  return document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";
 }
 
 async function copy(button) {
@@ -54,7 +52,8 @@ document.addEventListener("click", (event) => {
 });
 
 for (const row of document.querySelectorAll(".tabs, .chips")) {
-  row.querySelector("[aria-current], :checked")?.scrollIntoView({ inline: "center", block: "nearest" });
+  const chosen = row.querySelector("[aria-current], :checked")?.closest("a, label");
+  if (chosen) row.scrollLeft = chosen.offsetLeft - row.offsetLeft - (row.clientWidth - chosen.clientWidth) / 2;
 }
 
 document.addEventListener("htmx:configRequest", (event) => {
