@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from allauth.account.decorators import reauthentication_required
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -149,6 +150,18 @@ def consent_revoke(request: SignedIn, consent_id: int) -> HttpResponse:
         raise Http404 from error
     messages.success(request, "Revoked. The service can do nothing more for you.")
     return redirect("accounts:consents")
+
+
+# Sessions
+
+
+@login_required
+@require_POST
+def session_end(request: SignedIn, session_id: int) -> HttpResponse:
+    """Sign out on one other device."""
+    get_object_or_404(UserSession, pk=session_id, user=request.user).end()
+    messages.success(request, "That session is ended.")
+    return redirect("usersessions_list")
 
 
 # Terms

@@ -260,6 +260,27 @@ def test_other_sessions_are_listed_and_ended(alice: User, client: Client) -> Non
     assert client.get("/me/").status_code == 200
 
 
+def test_one_other_session_is_ended_and_nobody_elses(
+    alice: User, mallory: User, client: Client
+) -> None:
+    phone, tablet, attacker = Client(), Client(), Client()
+    for browser in (client, phone, tablet):
+        browser.post("/accounts/login/", {"login": alice.email, "password": factories.PASSWORD})
+    attacker.force_login(mallory)
+    ended = UserSession.objects.get(session_key=phone.session.session_key)
+
+    assert attacker.post(f"/me/sessions/{ended.pk}/end/").status_code == 404
+    assert Client().post(f"/me/sessions/{ended.pk}/end/").status_code == 302
+    assert phone.get("/me/").status_code == 200
+    client.post(f"/me/sessions/{ended.pk}/end/")
+
+    assert [browser.get("/me/").status_code for browser in (client, phone, tablet)] == [
+        200,
+        302,
+        200,
+    ]
+
+
 def test_two_who_want_the_same_handle_at_once_get_one_account_and_one_answer(
     committed: str,
 ) -> None:
