@@ -27,13 +27,13 @@ def give(payer: User, creator: User, coins: int) -> ledger.Outcome:
 
 
 def test_lots_say_what_was_paid_and_what_is_left(alice: User, bob: User) -> None:
-    factories.give_coins(alice, 30, gross_minor=36)
-    factories.give_coins(alice, 70, gross_minor=84)
+    factories.give_coins(alice, 30)
+    factories.give_coins(alice, 70)
     give(alice, bob, 50)
 
     (lot,) = books.lots(user_id=alice.pk)
 
-    assert (lot.coins, lot.left, str(lot.price)) == (70, 50, "€0.84")
+    assert (lot.coins, lot.left, str(lot.price)) == (70, 50, "€1.40")
     assert books.lots(user_id=bob.pk) == []
 
 
@@ -56,9 +56,9 @@ def test_a_gift_just_sent_is_pending_without_a_date(alice: User, bob: User) -> N
 def test_earned_gifts_are_one_entry_each_with_no_word_of_the_payer_s_money(
     alice: User, bob: User, mallory: User
 ) -> None:
-    for user, gross in ((alice, 36), (mallory, 99)):
-        factories.give_coins(user, 30, gross_minor=gross)
-        factories.give_coins(user, 30, gross_minor=gross, hold_class=1)
+    for user in (alice, mallory):
+        factories.give_coins(user, 30)
+        factories.give_coins(user, 30, hold_class=1)
     ids = [
         give(*sent).operation_id for sent in ((alice, bob, 40), (mallory, bob, 1), (alice, bob, 2))
     ]
