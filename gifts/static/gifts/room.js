@@ -106,9 +106,11 @@ function sayChosen() {
 
 form?.addEventListener("change", (event) => {
   if (event.target.name === "gift") hop(event.target.closest(".gift-cell").querySelector(".gift-art"));
+});
+form?.addEventListener("input", (event) => {
+  if (event.target.name !== "category") room.querySelector("[data-gift-answer]").replaceChildren();
   sayChosen();
 });
-form?.addEventListener("input", sayChosen);
 
 function hop(art) {
   art.classList.remove("gift-pop");
