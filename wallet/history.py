@@ -9,8 +9,8 @@ import csv
 import heapq
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import groupby, islice
 from typing import Any, Final
@@ -60,7 +60,8 @@ class Cursor:
 
     def __str__(self) -> str:
         created = self.created_at.isoformat() if self.created_at else ""
-        return f"{self.transfer_id or ''}~{created}~{self.purchase_id or ''}"
+        transfer = "" if self.transfer_id is None else self.transfer_id
+        return f"{transfer}~{created}~{self.purchase_id or ''}"
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
@@ -79,7 +80,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. ``coins`` is signed; ``price`` is what was paid for those coins."""
+    """One thing that happened. ``coins`` is signed; ``price`` is what was paid for those coins.
+
+    ``cursor`` continues a list after it; ``top`` is its newest transfer.
+    """
 
     id: UUID
     at: datetime
@@ -91,6 +95,7 @@ class Entry:
     state: str
     slug: str
     is_settled: bool
+    top: int
     cursor: Cursor
 
     @property
@@ -125,14 +130,28 @@ def entries(
     wanted = {Kind(kind) for kind in kinds} or set(Kind)
     moved = _moved(user_id, start.transfer_id, wanted)
     bought = _not_credited(user_id, start) if Kind.PURCHASE in wanted else iter(())
+    move, purchase = next(moved, None), next(bought, None)
+    place = _bounded(start, move, purchase)
+    while move or purchase:
+        if purchase is None or (move is not None and move.at >= purchase.at):
+            assert move is not None
+            entry, move = move, next(moved, None)
+            place = replace(place, transfer_id=entry.cursor.transfer_id)
+        else:
+            entry, purchase = purchase, next(bought, None)
+            place = replace(place, created_at=entry.at, purchase_id=entry.id)
+        yield replace(entry, cursor=place)
+
+
+def _bounded(start: Cursor, move: Entry | None, purchase: Entry | None) -> Cursor:
+    """Where a list begins, so that what comes in later is above it even where nothing was shown."""
     place = start
-    for entry in heapq.merge(moved, bought, key=lambda entry: entry.at, reverse=True):
-        place = Cursor(
-            entry.cursor.transfer_id or place.transfer_id,
-            entry.cursor.created_at or place.created_at,
-            entry.cursor.purchase_id or place.purchase_id,
-        )
-        yield _at(entry, place)
+    if place.transfer_id is None:
+        place = replace(place, transfer_id=move.top + 1 if move else 0)
+    if place.created_at is None:
+        at = purchase.at if purchase else datetime.min.replace(tzinfo=UTC)
+        place = replace(place, created_at=at, purchase_id=UUID(int=2**128 - 1))
+    return place
 
 
 def csv_lines(*, user_id: int) -> Iterator[str]:
@@ -169,13 +188,6 @@ def _csv_line(cells: Iterable[object]) -> str:
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_NONNUMERIC).writerow([csv_cell(cell) for cell in cells])
     return line.getvalue()
-
-
-def _at(entry: Entry, place: Cursor) -> Entry:
-    return Entry(
-        entry.id, entry.at, entry.kind, entry.what, entry.where, entry.coins, entry.price,
-        entry.state, entry.slug, entry.is_settled, place,
-    )  # fmt: skip
 
 
 def _moved(user_id: int, before: int | None, wanted: set[Kind]) -> Iterator[Entry]:
@@ -219,6 +231,7 @@ def _entry_of_operation(wallet_id: int, transfers: Sequence[Transfer]) -> Entry:
         state="",
         slug=str(memo.get("slug", "")),
         is_settled=True,
+        top=max(t.pk for t in transfers),
         cursor=Cursor(transfer_id=min(t.pk for t in transfers)),
     )
 
@@ -277,5 +290,6 @@ def _entry_of_purchase(purchase: Purchase) -> Entry:
         state=purchase.get_state_display(),
         slug="",
         is_settled=False,
+        top=0,
         cursor=Cursor(created_at=purchase.created_at, purchase_id=purchase.pk),
     )

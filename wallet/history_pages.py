@@ -80,5 +80,6 @@ def _user(request: HttpRequest) -> User:
 
 async def _awaited(lines: Iterator[str]) -> AsyncIterator[str]:
     """Hand the lines to an ASGI server without holding up its loop."""
-    while (line := await sync_to_async(next)(lines, None)) is not None:
+    following = sync_to_async(lambda: next(lines, None))
+    while (line := await following()) is not None:
         yield line

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from wallet import forms, queries, rates, seals
+from wallet import queries, rates, rates_forms, seals
 from wallet.models import Region
 
 SEALS_A_PAGE = 50
@@ -21,14 +21,14 @@ def rates_page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     regions = rates.regions()
     mine = _region_of(request, regions)
-    form = forms.RatesForm(
+    form = rates_forms.RatesForm(
         request.GET or None,
         regions=regions,
         initial={"region": mine.pk if mine else "", "coins": 100},
     )
     region, coins = mine, 100
     if form.is_bound and form.is_valid():
-        region, coins = form.region, form.cleaned_data["coins"]
+        region, coins = form.chosen, form.cleaned_data["coins"]
     problem, examples = "", []
     try:
         examples = rates.examples(region=region, coins=coins, at=now) if region else []

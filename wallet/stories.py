@@ -73,9 +73,7 @@ class Story:
 def story(*, user_id: int, operation_id: UUID) -> Story | None:
     """The story of the person's own operation or purchase; None if there is none of theirs."""
     operation = (
-        Operation.objects.filter(
-            pk=operation_id, home_id=user_id, state=Operation.State.DONE, kind__in=_TOLD
-        )
+        Operation.objects.filter(pk=operation_id, home_id=user_id, is_refused=False, kind__in=_TOLD)
         .select_related("card")
         .first()
     )

@@ -162,7 +162,8 @@ CREATE TYPE ledger.outcome AS (
     result jsonb
 );
 
--- Write the operation, or answer what its first try came to. NULL: it is new, go on.
+-- Write the operation, or answer what its first try came to. All NULL: it is new, go on. (Ask for one
+-- field: a row with any NULL in it "is not null" to nobody.)
 -- Refuses to post behind the fold horizon: that happens only in a cluster that was restored
 -- elsewhere and not rebased, where transfers would never be folded.
 CREATE FUNCTION ledger.begin_operation(
@@ -226,7 +227,7 @@ BEGIN
     v_outcome := ledger.begin_operation(p_op, p_buyer, p_buyer, 10, jsonb_build_object(
         'purchase', p_purchase, 'coins', p_coins, 'hold_class', p_hold_class, 'cash_unit', p_cash_unit,
         'gross_minor', p_gross_minor, 'tax_minor', p_tax_minor, 'fee_minor', p_fee_minor), p_memo, NULL);
-    IF v_outcome IS NOT NULL THEN
+    IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
     v_wallet := ledger.open_account(p_buyer, 110, 1);
@@ -265,7 +266,7 @@ BEGIN
     END IF;
     v_outcome := ledger.begin_operation(p_op, p_owner, p_approver, 90, jsonb_build_object(
         'owner', p_owner, 'coins', p_coins, 'hold_class', p_hold_class, 'proposer', p_proposer), p_memo, NULL);
-    IF v_outcome IS NOT NULL THEN
+    IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
     v_wallet := ledger.open_account(p_owner, 110, 1);
