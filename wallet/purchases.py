@@ -50,7 +50,9 @@ class PriceChanged(Exception):
     """The price is not the one the buyer saw. ``quote`` is the new one."""
 
     def __init__(self, quote: quotes.Quote) -> None:
-        super().__init__("The price has changed since you saw it. Check the new one before you pay.")
+        super().__init__(
+            "The price has changed since you saw it. Check the new one before you pay."
+        )
         self.quote = quote
 
 

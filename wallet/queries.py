@@ -91,7 +91,9 @@ def rate_for(region: Region, channel: str, at: datetime) -> Price | None:
 
 
 def _in_force(region: Region, channel: str, at: datetime) -> QuerySet[Price]:
-    return Price.objects.filter(region=region, channel=channel, currency=region.currency, valid_from__lte=at)
+    return Price.objects.filter(
+        region=region, channel=channel, currency=region.currency, valid_from__lte=at
+    )
 
 
 def card_in_force(at: datetime) -> RateCard | None:
@@ -103,7 +105,9 @@ def fx(currency: str, at: datetime) -> FxRate:
     """Return the rate of a currency against the US dollar. Raises FxMissing, FxStale."""
     if currency == BASE_CURRENCY:
         return FxRate(currency=currency, per_usd=Decimal(1), quoted_at=at, source="By definition")
-    rate = FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at").first()
+    rate = (
+        FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at").first()
+    )
     if rate is None:
         raise FxMissing(f"There is no exchange rate for {currency}.")
     if at - rate.quoted_at > timedelta(hours=settings.FX_MAX_AGE_HOURS):
@@ -161,7 +165,9 @@ def spent_since(*, user_id: int, since: datetime) -> list[Money]:
     """What the person has paid for coins since then, one sum for each currency."""
     sums = (
         Purchase.objects.filter(
-            buyer_id=user_id, state__in=(Purchase.State.PAID, Purchase.State.CREDITED), paid_at__gte=since
+            buyer_id=user_id,
+            state__in=(Purchase.State.PAID, Purchase.State.CREDITED),
+            paid_at__gte=since,
         )
         .values("currency")
         .annotate(total=Sum("gross_minor"))

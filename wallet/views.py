@@ -60,7 +60,9 @@ def packages(request: HttpRequest) -> HttpResponse:
     """Show packages and the exact amount; ``?coins=`` asks for a number, ``?next=`` leads back."""
     user, at = _person(request), timezone.now()
     asks = "coins" in request.GET
-    form = forms.BuyForm(request.GET if asks else None, initial={"next": request.GET.get("next", "")})
+    form = forms.BuyForm(
+        request.GET if asks else None, initial={"next": request.GET.get("next", "")}
+    )
     context = {"form": form, **_shelf(user, at)}
     is_valid = asks and form.is_valid()
     context["next"] = form.cleaned_data["next"] if is_valid else _next(request)
@@ -214,7 +216,9 @@ def _exact(till: quotes.Till, form: forms.BuyForm) -> quotes.Basket | None:
 
 
 def _again(purchase: Purchase) -> str:
-    query = {"coins": purchase.coins} | ({"next": purchase.return_path} if purchase.return_path else {})
+    query = {"coins": purchase.coins} | (
+        {"next": purchase.return_path} if purchase.return_path else {}
+    )
     return reverse("wallet:checkout", query=query)
 
 

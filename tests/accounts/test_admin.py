@@ -11,7 +11,6 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import Notice, Standing, StateChange, Terms, User
 from config import middleware
-from tests import factories
 from tests.accounts.test_roles import make_role
 
 CHANGE = {

@@ -40,7 +40,9 @@ def settle(purchase: Purchase) -> Purchase:
     return purchases.settle_purchase(purchase_id=purchase.pk, at=now())
 
 
-def test_a_paid_purchase_is_credited_with_its_price_tax_and_fee(standin: Standin, alice: User) -> None:
+def test_a_paid_purchase_is_credited_with_its_price_tax_and_fee(
+    standin: Standin, alice: User
+) -> None:
     purchase = start(alice)
 
     assert purchase.state == "pending"
@@ -62,7 +64,9 @@ def test_a_paid_purchase_is_credited_with_its_price_tax_and_fee(standin: Standin
         ("pending", "paid"),
         ("paid", "credited"),
     ]
-    assert OutboxEvent.objects.filter(name="purchase.credited", subject=str(purchase.pk)).count() == 1
+    assert (
+        OutboxEvent.objects.filter(name="purchase.credited", subject=str(purchase.pk)).count() == 1
+    )
     notice = Notice.objects.get(user=alice)
     assert notice.title == "700 coins arrived"
     assert notice.path == f"/coins/purchases/{purchase.pk}/"
@@ -384,7 +388,10 @@ def test_a_payment_of_the_other_mode_credits_nothing(
 
 
 def test_staff_hear_once_of_coins_that_did_not_arrive(
-    alice: User, olga: User, settings: LazySettings, mailoutbox: list[Any],
+    alice: User,
+    olga: User,
+    settings: LazySettings,
+    mailoutbox: list[Any],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     settings.OPERATOR_EMAIL = "operator@example.org"
@@ -462,5 +469,7 @@ def test_amounts_of_any_decimals_arrive_as_they_were_quoted(
 
     lot = Lot.objects.get(purchase=purchase)
     assert (lot.gross_minor, lot.tax_minor) == (gross, tax)
-    assert standin.client().v1.checkout.sessions.retrieve(purchase.checkout_ref).amount_total == gross
+    assert (
+        standin.client().v1.checkout.sessions.retrieve(purchase.checkout_ref).amount_total == gross
+    )
     assert ledger.audit() == []

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 import stripe
-from django.conf import LazySettings, settings as django_settings
+from django.conf import LazySettings
+from django.conf import settings as django_settings
 from django.db import connection, connections, transaction
 from django.test import Client
 from django.test.testcases import LiveServerThread
@@ -51,7 +52,12 @@ def notices(standin: Standin, purchase: Purchase) -> list[str]:
 
 
 def ring(
-    client: Client, body: str, *, secret: str = WEBHOOK_SECRET, at: float | None = None, **extra: Any
+    client: Client,
+    body: str,
+    *,
+    secret: str = WEBHOOK_SECRET,
+    at: float | None = None,
+    **extra: Any,
 ) -> Any:
     stamp = int(at if at is not None else time.time())
     header = stripe.WebhookSignature.generate_signature_header(body, secret, stamp)
@@ -171,7 +177,16 @@ def test_a_malformed_signature_is_refused(client: Client, standin: Standin, head
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[]", "null", "{}", "not json", '{"id": "evt_1"}', '{"id":1,"type":2,"data":3,"livemode":false}']
+    "body",
+    [
+        "",
+        "[]",
+        "null",
+        "{}",
+        "not json",
+        '{"id": "evt_1"}',
+        '{"id":1,"type":2,"data":3,"livemode":false}',
+    ],
 )
 def test_a_signed_body_that_is_no_event_is_refused(
     client: Client, standin: Standin, db: None, body: str
@@ -188,7 +203,9 @@ def test_a_body_that_is_not_text_is_refused(client: Client, standin: Standin) ->
     assert answer.status_code == 400
 
 
-def test_a_notice_of_the_other_mode_is_refused(client: Client, standin: Standin, paid: Purchase) -> None:
+def test_a_notice_of_the_other_mode_is_refused(
+    client: Client, standin: Standin, paid: Purchase
+) -> None:
     event = json.loads(notices(standin, paid)[-1]) | {"livemode": True}
 
     assert ring(client, json.dumps(event)).status_code == 400
@@ -272,7 +289,9 @@ def everybody(deed: Any, *, times: int) -> list[Any]:
         return list(pool.map(one, range(times)))
 
 
-def test_webhook_return_page_and_sweep_at_once_credit_once(committed: str, standin: Standin) -> None:
+def test_webhook_return_page_and_sweep_at_once_credit_once(
+    committed: str, standin: Standin
+) -> None:
     alice = factories.make_user("alice")
     purchase = start(alice)
     standin.pay(purchase.checkout_ref)
@@ -286,7 +305,11 @@ def test_webhook_return_page_and_sweep_at_once_credit_once(committed: str, stand
     everybody(deed, times=8)
 
     assert queries.coins(user_id=alice.pk) == 700
-    assert (ProviderEvent.objects.count(), Lot.objects.count(), Operation.objects.count()) == (1, 1, 1)
+    assert (ProviderEvent.objects.count(), Lot.objects.count(), Operation.objects.count()) == (
+        1,
+        1,
+        1,
+    )
     assert Notice.objects.filter(user=alice).count() == 1
     assert OutboxEvent.objects.filter(name="purchase.credited").count() == 1
     assert ledger.audit() == []
@@ -348,7 +371,11 @@ def owner(database: str) -> Iterator[psycopg.Connection[Any]]:
     connection.close()
     login = django_settings.DATABASE_OWNER
     with psycopg.connect(
-        host=login["HOST"], port=login["PORT"] or None, user=login["USER"], dbname=database, autocommit=True
+        host=login["HOST"],
+        port=login["PORT"] or None,
+        user=login["USER"],
+        dbname=database,
+        autocommit=True,
     ) as server:
         yield server
 

@@ -122,5 +122,7 @@ class Provider(Protocol):
         Raises Declined (it was paid), Unavailable.
         """
 
-    def verify_event(self, *, body: bytes, headers: Mapping[str, str], at: datetime) -> ProviderNotice:
+    def verify_event(
+        self, *, body: bytes, headers: Mapping[str, str], at: datetime
+    ) -> ProviderNotice:
         """Prove that a notice came from the provider, to us, now. Raises Forged."""
