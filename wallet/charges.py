@@ -13,7 +13,9 @@ from wallet import money, risk
 from wallet.models import HoldClass, MethodFee, RateCard, Region
 
 BPS: Final = risk.BPS
-COINS_MIN: Final = 30  # the field's custom amounts: 30 to 2,500,000 coins (web recharge pages, 2022-2025)
+COINS_MIN: Final = (
+    30  # the field's custom amounts: 30 to 2,500,000 coins (web recharge pages, 2022-2025)
+)
 COINS_MAX: Final = 2_500_000
 
 

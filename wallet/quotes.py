@@ -157,7 +157,9 @@ class Basket:
         """Quote one of the methods. Raises MethodNotOffered."""
         offer = next((o for o in self.offers if o.code == method_code), None)
         if offer is None:
-            raise MethodNotOffered("This way to pay is not offered in your country. Choose another one.")
+            raise MethodNotOffered(
+                "This way to pay is not offered in your country. Choose another one."
+            )
         if not offer.is_offered:
             raise MethodNotOffered(offer.why_not)
         region = self.till.region
@@ -170,7 +172,9 @@ class Basket:
             tax_minor=offer.charge.tax_minor,
             tax_bps=region.tax_bps,
             currency=region.currency,
-            fee_minor=charges.expected_fee_minor(gross_minor=offer.charge.gross_minor, fee=offer.fee),
+            fee_minor=charges.expected_fee_minor(
+                gross_minor=offer.charge.gross_minor, fee=offer.fee
+            ),
             creator_minor=self.creator_minor,
         )
 
@@ -223,13 +227,19 @@ class Till:
             listed_minor=listed,
             till=self,
             offers=[
-                _offer(method, coins=bought, price_minor=listed, till=self) for method in self.methods
+                _offer(method, coins=bought, price_minor=listed, till=self)
+                for method in self.methods
             ],
         )
 
 
 def quote(
-    *, user: User, coins: int | None = None, package_id: int | None = None, method_code: str, at: datetime
+    *,
+    user: User,
+    coins: int | None = None,
+    package_id: int | None = None,
+    method_code: str,
+    at: datetime,
 ) -> Quote:
     """Quote a package or an exact number of coins by one method.
 
@@ -254,8 +264,8 @@ def open_till(*, country: str, at: datetime) -> Till:
         per_usd = queries.fx(region.currency, at).per_usd
     except (queries.FxMissing, queries.FxStale) as error:
         raise BuyingPaused(
-            f"Coins cannot be sold in {region.currency} right now: our exchange rate is out of date, "
-            "so we could not tell you what a creator gets. Try again later."
+            f"Coins cannot be sold in {region.currency} right now: our exchange rate is out of "
+            "date, so we could not tell you what a creator gets. Try again later."
         ) from error
     prices = list(queries.price_rows(region, Channel.WEB, at))
     return Till(

@@ -1,43 +1,43 @@
-"""The wallet's doorbells: each looks for its work in the database, so ringing twice does no harm."""
+"""The wallet's doorbells: each looks for its work in the database, so ringing twice is harmless."""
 
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
-from wallet import purchases, services
+from wallet import inbox, payments, purchases, services
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def handle_events() -> int:
-    return purchases.handle_provider_events(at=timezone.now())
+    return inbox.handle_provider_events(at=timezone.now())
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def sweep_purchases() -> int:
     return purchases.sweep_purchases(at=timezone.now())
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def settle_purchase(purchase_id: str) -> str:
-    return purchases.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
+    return payments.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def fold() -> int:
     return services.fold_ledger()
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def close_period() -> int | None:
     return services.close_period()
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def release() -> int:
     return services.release_matured()
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def seal() -> int:
     return services.seal_periods()
