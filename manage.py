@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Run a command. With neither DATABASE_URL nor REDIS_URL set, the embedded servers are started first."""
+"""Run a command. With DATABASE_URL and REDIS_URL unset, the embedded servers are started first."""
 
 import os
 import sys

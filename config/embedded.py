@@ -19,6 +19,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -307,3 +308,14 @@ def _users(servers: Servers) -> tuple[int, ...]:
         return ()
     held = [row for row in rows if row[1] == "FLOCK" and row[5].endswith(f":{inode}")]
     return tuple(sorted({int(row[4]) for row in held if int(row[4]) > 0}))
+
+
+def secret_key(data: Path) -> str:
+    """Read the key that signs this data directory's sessions; make it, for its owner, at first."""
+    path = locate(data).data / "secret-key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    return path.read_text()

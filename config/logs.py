@@ -9,7 +9,17 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
-SECRET_WORDS = ("password", "secret", "token", "key", "authorization", "cookie", "iban", "account", "email")
+SECRET_WORDS = (
+    "password",
+    "secret",
+    "token",
+    "key",
+    "authorization",
+    "cookie",
+    "iban",
+    "account",
+    "email",
+)
 
 
 def _without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -4,7 +4,7 @@ Promises: every committed event is handed to each of its subscribers at least on
 when; an event of a rolled-back transaction is never heard. Several relays may run: each row is in
 one relay's hands at a time. A subscriber that fails hears the event again later, alone, while the
 others and the events behind it go on, so order holds only while nothing fails: subscribers that
-need order number for themselves. A subscriber only enqueues or pushes; it does no work of its own here.
+need order number for themselves. A subscriber only enqueues or pushes; it does no work of its own.
 
 Relayed events are kept ``KEEP`` for whoever looks into a question, then pruned once a day; an event
 that was not relayed is never pruned.

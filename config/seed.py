@@ -118,7 +118,9 @@ GIFTS: Final = (
 VIDEO_GIFT_COINS: Final = range(5, 3_001)  # gifts on videos cost 5 to 3,000 coins in the field
 
 
-def seed(*, holds: bool, notice_days: int, step: Callable[[str], None] = lambda _name: None) -> None:
+def seed(
+    *, holds: bool, notice_days: int, step: Callable[[str], None] = lambda _name: None
+) -> None:
     """Write whatever of the opening is not there. Without ``holds`` diamonds mature at once."""
     with transaction.atomic():
         step("regions, prices and payment methods")
@@ -127,7 +129,9 @@ def seed(*, holds: bool, notice_days: int, step: Callable[[str], None] = lambda 
         step("exchange rates")
         for currency, per_usd in FX.items():
             FxRate.objects.get_or_create(
-                currency=currency, quoted_at=_today(), defaults={"per_usd": Decimal(per_usd), "source": "Opening table"}
+                currency=currency,
+                quoted_at=_today(),
+                defaults={"per_usd": Decimal(per_usd), "source": "Opening table"},
             )
         step("rate card")
         if not RateCard.objects.exists():
@@ -169,7 +173,12 @@ def _regions() -> None:
             continue
         RegionCountry.objects.create(country=code, region=region)
         rows = [
-            Price(region=region, package=package, coins=coins, amount_minor=LISTED.get((code, coins)) or _rounded(minor * coins, per_coins))
+            Price(
+                region=region,
+                package=package,
+                coins=coins,
+                amount_minor=LISTED.get((code, coins)) or _rounded(minor * coins, per_coins),
+            )
             for coins, package in packages.items()
         ]
         rows.append(Price(region=region, package=None, coins=per_coins, amount_minor=minor))
@@ -185,7 +194,11 @@ def _rounded(numerator: int, denominator: int) -> int:
 def _card_method() -> None:
     card, created = PaymentMethod.objects.get_or_create(
         code="card",
-        defaults={"name": "Card", "provider": "wallet.providers.stripe.Stripe", "hold_class": HoldClass.CARD},
+        defaults={
+            "name": "Card",
+            "provider": "wallet.providers.stripe.Stripe",
+            "hold_class": HoldClass.CARD,
+        },
     )
     if created:
         card.regions.set(Region.objects.all())

@@ -32,12 +32,7 @@ LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
 _database_url: str = env.str("DATABASE_URL", "")
 _redis_url: str = env.str("REDIS_URL", "")
 EMBEDDED = not _database_url and not _redis_url
-# The embedded servers' launcher keeps a key of its own beside the data it starts.
-_kept_key = CARAT_DATA_DIR / "secret-key"
-SECRET_KEY: str = env.str(
-    "SECRET_KEY",
-    _kept_key.read_text() if EMBEDDED and _kept_key.exists() else "unset" if EMBEDDED else "",
-)
+SECRET_KEY: str = env.str("SECRET_KEY", embedded.secret_key(CARAT_DATA_DIR) if EMBEDDED else "")
 
 # --- Servers ----------------------------------------------------------------------------------
 
@@ -53,11 +48,12 @@ REDIS_URL = _redis_url
 DATABASE_POOL_MAX: int = env.int("DATABASE_POOL_MAX", 8)
 
 if not EMBEDDED and not (_database_url and _redis_url):
-    env._errors["DATABASE_URL, REDIS_URL"] = [  # noqa: SLF001 - joins the report of all bad variables
-        "Set both, or neither to run the embedded servers."
-    ]
+    # Both join the report of all bad variables.
+    env._errors["DATABASE_URL, REDIS_URL"].extend(  # noqa: SLF001
+        ["Set both, or neither to run the embedded servers."]
+    )
 if not SECRET_KEY:
-    env._errors["SECRET_KEY"] = ["Environment variable not set."]  # noqa: SLF001
+    env._errors["SECRET_KEY"].extend(["Environment variable not set."])  # noqa: SLF001
 
 
 def _parsed(url: str) -> dict[str, Any]:
@@ -70,6 +66,8 @@ def _database(url: str) -> dict[str, Any]:
     parsed = _parsed(url)
     options = parsed.setdefault("OPTIONS", {})
     options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_MAX, "timeout": 10}
+    # Statements of the hot path are kept planned (gifts.facts.prepared_cursor); others are not.
+    options["prepare_threshold"] = 5
     # Bounds on every wait, so that nothing holds the fold horizon or a wallet for long.
     options["options"] = (
         "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s"

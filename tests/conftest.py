@@ -12,11 +12,22 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections
+from django.test.utils import setup_databases
 from psycopg import sql
 
 from accounts.models import User
 from config import database, embedded, seed
 from tests import factories
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the long proofs in full")
+
+
+@pytest.fixture(scope="session")
+def proof_size(request: pytest.FixtureRequest) -> int:
+    """By how much the long proofs are run: 1 inside the suite, 20 in full."""
+    return 20 if request.config.getoption("--full") else 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,20 +36,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_xdist_suffix: None) -> None:
-    database.become_owner()
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Seed the migrated database, then go on as the role the site runs as."""
+def django_db_setup(
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_createdb: bool,
+    django_db_blocker: Any,
+) -> None:
+    """Migrate as the owner and seed, once; then go on as the role the site runs as."""
     with django_db_blocker.unblock():
+        database.become_owner()
+        setup_databases(verbosity=0, interactive=False, keepdb=not django_db_createdb)
         seed.seed(holds=True, notice_days=30)
         database.become_app(role=f"{connection.settings_dict['NAME']}_app")
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any, request: pytest.FixtureRequest) -> Iterator[str]:
+def committed(
+    django_db_setup: None, django_db_blocker: Any, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """A seeded database of this test's own, where commits are real. Yields its name."""
     template = connection.settings_dict["NAME"]
     name = f"{template}_c{abs(hash(request.node.nodeid)) % 10**8}"
@@ -46,7 +61,9 @@ def committed(django_db_setup: None, django_db_blocker: Any, request: pytest.Fix
     with _server() as server:
         _drop(server, name)
         server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
     connection.settings_dict["NAME"] = name
     try:

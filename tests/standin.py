@@ -22,7 +22,7 @@ import stripe
 ROOT: Final = Path(__file__).parent.parent
 API_KEY: Final = "sk_test_carat_tests"
 BANK_KEY: Final = "bank_carat_tests"
-WEBHOOK_SECRET: Final = "whsec_carat_tests_0123456789abcdef"  # noqa: S105 - for tests alone
+WEBHOOK_SECRET: Final = "whsec_carat_tests_0123456789abcdef"
 START_WITHIN_S: Final = 30.0
 STOP_WITHIN_S: Final = 10.0
 
@@ -47,6 +47,7 @@ class Standin:
     port: int
     book: Path
     process: subprocess.Popen[str]
+    http: httpx.Client  # carries the secret key
     api_key: str = API_KEY
     bank_key: str = BANK_KEY
     webhook_secret: str = WEBHOOK_SECRET
@@ -81,13 +82,7 @@ class Standin:
         return self.ask("GET", "/book.json")
 
     def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        answer = httpx.request(
-            method,
-            f"{self.url}{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {self.api_key}"},
-            timeout=30,
-        )
+        answer = self.http.request(method, path, json=body)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -134,7 +129,11 @@ def running_standin(
         )
     try:
         ready = _ready_line(process, log=folder / "standin.log")
-        yield Standin(url=ready["url"], port=ready["port"], book=book, process=process)
+        key = {"Authorization": f"Bearer {API_KEY}"}
+        with httpx.Client(base_url=ready["url"], headers=key, timeout=30) as http:
+            yield Standin(
+                url=ready["url"], port=ready["port"], book=book, process=process, http=http
+            )
     finally:
         if process.poll() is None:
             process.terminate()

@@ -42,3 +42,11 @@ def minor(amount: Money) -> int:
 def half_up(exact: Fraction) -> int:
     """Round to a whole minor unit, half up: how a charge is rounded."""
     return int((Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def currency_of(unit: int) -> str:
+    """The currency whose ISO 4217 number the ledger's unit is."""
+    return _CURRENCIES[unit]
+
+
+_CURRENCIES: Final = {number: code for code, number in CURRENCY_NUMBERS.items()}

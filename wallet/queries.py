@@ -79,6 +79,11 @@ def price_rows(region: Region, channel: str, at: datetime) -> QuerySet[Price]:
     )
 
 
+def price_of(region: Region, channel: str, at: datetime, *, package_id: int) -> Price | None:
+    """Return the price in force of one package, None when it is not on offer here."""
+    return price_rows(region, channel, at).filter(package_id=package_id).first()
+
+
 def rate_for(region: Region, channel: str, at: datetime) -> Price | None:
     """Return the region's rate for exact amounts, None when it has none."""
     return _in_force(region, channel, at).filter(package=None).order_by("-valid_from").first()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from wallet import views, webhooks
+from wallet import history_pages, rates_pages, views, webhooks
 
 app_name = "wallet"
 
@@ -13,4 +13,10 @@ urlpatterns = [
     path("coins/purchases/<uuid:purchase_id>/", views.return_page, name="return_page"),
     path("coins/purchases/<uuid:purchase_id>/cancel/", views.cancel, name="cancel_purchase"),
     path("hooks/stripe/", webhooks.stripe, name="stripe_hook"),
+    path("balance/history/", history_pages.history_page, name="history"),
+    path("balance/history.csv", history_pages.history_csv, name="history_csv"),
+    path("balance/operations/<uuid:operation_id>/", history_pages.operation, name="operation"),
+    path("rates/", rates_pages.rates_page, name="rates"),
+    path("seals/", rates_pages.seals_page, name="seals"),
+    path("seals.json", rates_pages.seals_json, name="seals_json"),
 ]

@@ -23,6 +23,7 @@ STOP_WITHIN_S = 10
 
 def main() -> int:
     """Run until told to stop, and return the exit status."""
+    parent = os.getppid()
     try:
         given = options.read(arguments=sys.argv[1:], environ=os.environ)
         options.check(given)
@@ -38,10 +39,10 @@ def main() -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.standin.settings"
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
-    return _serve(http, given)
+    return _serve(http, given, parent=parent)
 
 
-def _serve(http: server.Server, given: options.Options) -> int:
+def _serve(http: server.Server, given: options.Options, *, parent: int) -> int:
     # The models can be imported only now that Django is set up.
     forget_unfinished = import_string("config.standin.idempotency.forget_unfinished")
     start_clock = import_string("config.standin.clock.start")
@@ -57,7 +58,7 @@ def _serve(http: server.Server, given: options.Options) -> int:
     http.set_app(get_internal_wsgi_application())
     answering = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.1})
     answering.start()
-    threads = start_clock(stop=stop)
+    threads = start_clock(stop=stop, parent=parent)
     sys.stdout.write(json.dumps({"port": given.port, "url": given.public_url}) + "\n")
     sys.stdout.flush()
     stop.wait()

@@ -67,11 +67,7 @@ def flush(_request: HttpRequest, given: Mapping[str, Any]) -> Json:
         batch = webhooks.shuffled(
             webhooks.waiting(), seed=_whole(given, "reorder_seed", default=None)
         )
-    with webhooks.new_client() as client:
-        tries = [
-            webhooks.post(client=client, delivery=delivery, at=datetime.now(UTC))
-            for delivery in batch
-        ]
+    tries = [webhooks.post(delivery=delivery, at=datetime.now(UTC)) for delivery in batch]
     webhooks.record_tries(tries=tries, at=datetime.now(UTC))
     return {
         "tries": [

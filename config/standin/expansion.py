@@ -55,7 +55,8 @@ def _expand(shape: Json, parts: Sequence[str]) -> None:
 
 
 def _intent(shape: Json) -> Json | None:
-    row = PaymentIntent.objects.filter(public_id=shape["payment_intent"]).first()
+    rows = PaymentIntent.objects.select_related("session")
+    row = rows.filter(public_id=shape["payment_intent"]).first()
     return shapes.intent(row) if row else None
 
 
@@ -65,14 +66,16 @@ def _items(shape: Json) -> Json:
 
 def _charge(key: str) -> Callable[[Json], Json | None]:
     def fetch(shape: Json) -> Json | None:
-        row = Charge.objects.filter(public_id=shape[key]).first()
+        rows = Charge.objects.select_related("intent__session")
+        row = rows.filter(public_id=shape[key]).first()
         return shapes.charge(row) if row else None
 
     return fetch
 
 
 def _balance_transaction(shape: Json) -> Json | None:
-    row = BalanceTransaction.objects.filter(public_id=shape["balance_transaction"]).first()
+    rows = BalanceTransaction.objects.select_related("charge__intent__session")
+    row = rows.filter(public_id=shape["balance_transaction"]).first()
     return shapes.balance_transaction(row) if row else None
 
 

@@ -21,6 +21,8 @@ APPEND_SLASH = False
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Looks at the Host: another site's page cannot reach the stand-in under a name of its own.
+    "django.middleware.common.CommonMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -69,6 +71,5 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # The server's own line for every request would bury the stand-in's.
         "django.server": {"handlers": [], "level": "CRITICAL", "propagate": True},
-        "httpx": {"level": "WARNING"},
     },
 }

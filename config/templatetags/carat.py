@@ -7,6 +7,7 @@ filters are for places where markup cannot go (titles, aria labels, emails).
 """
 
 import functools
+import re
 import zlib
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,13 +52,18 @@ def _major(amount: Amount) -> tuple[Decimal, str]:
     return whole.amount, str(whole.currency)
 
 
+def _spaced(words: str) -> str:
+    """Part a currency written in letters from its number, as CLDR asks and Babel does not do."""
+    return re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])", "\xa0", words)
+
+
 @register.filter
 def money(amount: Amount | None) -> str:
     """Write cash with its currency: Money, or (minor units, ISO code). None is an empty string."""
     if amount is None:
         return ""
     value, currency = _major(amount)
-    return numbers.format_currency(value, currency, locale=_locale())
+    return _spaced(numbers.format_currency(value, currency, locale=_locale()))
 
 
 @register.filter
@@ -69,8 +75,10 @@ def unit_price(amount: Amount | None) -> str:
     pattern = _locale().currency_formats["standard"].pattern
     digits = max(units.decimals(currency), 2)
     finer = pattern.replace("0.00", "0." + "0" * digits + "#" * (6 - digits))
-    return numbers.format_currency(
-        value, currency, format=finer, locale=_locale(), currency_digits=False
+    return _spaced(
+        numbers.format_currency(
+            value, currency, format=finer, locale=_locale(), currency_digits=False
+        )
     )
 
 
@@ -94,7 +102,8 @@ def percent(fraction: Decimal | float | None) -> str:
     """Write a fraction as a percentage with at most two decimals: 0.475 is 47.5%."""
     if fraction is None:
         return ""
-    return numbers.format_percent(fraction, format="#,##0.##%", locale=_locale())
+    pattern = _locale().percent_formats[None].pattern.replace("0", "0.##")
+    return numbers.format_percent(fraction, format=pattern, locale=_locale())
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """A stand-in to ask, and a merchant that hears its events."""
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -88,20 +89,20 @@ def merchant() -> Iterator[Merchant]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[programs.Standin]:
-    """A stand-in without a merchant's endpoint, shared by the tests of a module."""
+    """A stand-in without a merchant's endpoint, shared by all tests that leave it as it was."""
     folder: Path = tmp_path_factory.mktemp("standin")
     with programs.running_standin(folder) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client(standin: programs.Standin) -> stripe.StripeClient:
     return standin.client()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def open_session(client: stripe.StripeClient) -> Callable[..., Any]:
     """Open a session for 70 coins at US$7.40, or for what is asked."""
 
@@ -129,3 +130,15 @@ def order(
         "quantity": quantity,
     }
     return {**ORDER, "line_items": [item], **changes}
+
+
+def leave_unfinished(book: Path, key: str, *, like: str) -> None:
+    """Write the row of a request like another one's, begun and not answered."""
+    with sqlite3.connect(book, timeout=10) as connection:
+        connection.execute(
+            "INSERT INTO standin_storedanswer (key, fingerprint, created_at, request_id, body)"
+            " SELECT ?, fingerprint, created_at, 'req_first', ''"
+            " FROM standin_storedanswer WHERE key = ?",
+            (key, like),
+        )
+    connection.close()

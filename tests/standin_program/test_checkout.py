@@ -18,16 +18,21 @@ def fetch(client: stripe.StripeClient, session_id: str) -> Any:
     return client.v1.checkout.sessions.retrieve(session_id, EVERYTHING)  # type: ignore[arg-type]
 
 
+def events_of(client: stripe.StripeClient, session_id: str) -> list[Any]:
+    """Return the events of a session and its payment, oldest first."""
+    session = client.v1.checkout.sessions.retrieve(session_id)
+    names = {session.id, session.payment_intent} - {None}
+    events = client.v1.events.list({"limit": 20}).data
+    return [
+        event
+        for event in reversed(events)
+        if {event.data.object["id"], event.data.object.to_dict().get("payment_intent")} & names
+    ]
+
+
 def kinds_of(client: stripe.StripeClient, session_id: str) -> list[str]:
     """Return the types of the events of a session and its payment, oldest first."""
-    session = client.v1.checkout.sessions.retrieve(session_id)
-    names = {session.id, session.payment_intent}
-    events = client.v1.events.list({"limit": 100}).data
-    return [
-        event.type
-        for event in reversed(events)
-        if {event.data.object["id"], event.data.object.get("payment_intent")} & names
-    ]
+    return [event.type for event in events_of(client, session_id)]
 
 
 def test_a_new_session_is_open_and_has_no_payment_yet(open_session: Open) -> None:
@@ -40,7 +45,7 @@ def test_a_new_session_is_open_and_has_no_payment_yet(open_session: Open) -> Non
     assert session.payment_intent is None
     assert (session.amount_total, session.currency) == (740, "usd")
     assert session.client_reference_id == "purchase-1"
-    assert session.metadata == {"purchase": "purchase-1"}
+    assert session.metadata.to_dict() == {"purchase": "purchase-1"}
     assert session.livemode is False
     assert session.url.endswith(f"/c/pay/{session.id}")
     assert session.expires_at - session.created == 86_400
@@ -60,7 +65,7 @@ def test_a_paid_session_leads_to_its_charge_and_the_fee(
     balance = charge.balance_transaction
     assert (paid.status, paid.payment_status, paid.url) == ("complete", "paid", None)
     assert (intent.status, intent.amount, intent.amount_received) == ("succeeded", 740, 740)
-    assert intent.metadata == {"purchase": "purchase-1"}
+    assert intent.metadata.to_dict() == {"purchase": "purchase-1"}
     assert (charge.status, charge.paid, charge.amount, charge.currency) == (
         "succeeded",
         True,
@@ -204,26 +209,15 @@ def test_a_merchant_may_ask_that_every_card_proves_its_payer(
 
 
 def test_a_slow_card_completes_the_session_unpaid_and_is_paid_later(
-    tmp_path_factory: pytest.TempPathFactory,
+    standin: programs.Standin, client: stripe.StripeClient, open_session: Open
 ) -> None:
-    with programs.running_standin(tmp_path_factory.mktemp("slow"), slow_s="0.4") as standin:
-        client = standin.client()
-        session_id = open_one(client)
+    session = open_session()
 
-        tried = standin.pay(session_id, "slow")
-        at_first = fetch(client, session_id)
-        programs.eventually(lambda: fetch(client, session_id).payment_status == "paid")
+    tried = standin.pay(session.id, "slow")
+    programs.eventually(lambda: fetch(client, session.id).payment_status == "paid")
 
-        settled = fetch(client, session_id)
-        kinds = kinds_of(client, session_id)
-    assert tried["outcome"] == "processing"
-    assert (at_first.status, at_first.payment_status) == ("complete", "unpaid")
-    assert at_first.payment_intent.status == "processing"
-    assert at_first.payment_intent.latest_charge.status == "pending"
-    assert at_first.payment_intent.latest_charge.balance_transaction is None
-    assert settled.payment_intent.latest_charge.id == at_first.payment_intent.latest_charge.id
-    assert settled.payment_intent.latest_charge.balance_transaction.fee == 51
-    assert kinds == [
+    told = events_of(client, session.id)
+    assert [event.type for event in told] == [
         "payment_intent.created",
         "charge.pending",
         "payment_intent.processing",
@@ -232,6 +226,18 @@ def test_a_slow_card_completes_the_session_unpaid_and_is_paid_later(
         "payment_intent.succeeded",
         "checkout.session.async_payment_succeeded",
     ]
+    _, pending, processing, completed, succeeded, *_ = [event.data.object for event in told]
+    assert tried["outcome"] == "processing"
+    assert (pending["status"], pending["paid"], pending["balance_transaction"]) == (
+        "pending",
+        False,
+        None,
+    )
+    assert (processing["status"], processing["amount_received"]) == ("processing", 0)
+    assert (completed["status"], completed["payment_status"]) == ("complete", "unpaid")
+    assert succeeded["id"] == pending["id"]
+    settled = fetch(client, session.id).payment_intent.latest_charge
+    assert (settled.id, settled.balance_transaction.fee) == (pending["id"], 51)
 
 
 def test_a_slow_card_may_fail_in_the_end_and_nothing_was_taken(
@@ -364,16 +370,3 @@ def test_amounts_stay_as_they_were_sent_in_every_currency(
         fee_minor,
         amount_minor - fee_minor,
     )
-
-
-def open_one(client: stripe.StripeClient) -> str:
-    """Open a session at a stand-in other than the module's."""
-    from_here = {
-        "mode": "payment",
-        "line_items[0][price_data][currency]": "usd",
-        "line_items[0][price_data][unit_amount]": 740,
-        "line_items[0][price_data][product_data][name]": "70 coins",
-        "line_items[0][quantity]": 1,
-        "success_url": "http://localhost:8000/",
-    }
-    return client.v1.checkout.sessions.create(from_here).id  # type: ignore[arg-type]

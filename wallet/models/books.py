@@ -74,7 +74,6 @@ class Account(ReadOnly):
     hold_class = models.SmallIntegerField()
     mode = models.CharField(max_length=1)
     sign = models.SmallIntegerField()
-    frozen = models.BooleanField()
     opened_at = models.DateTimeField()
 
     class Meta(ReadOnly.Meta):
@@ -85,9 +84,11 @@ class Account(ReadOnly):
 
 
 class Balance(ReadOnly):
-    account = models.OneToOneField(Account, models.DO_NOTHING, primary_key=True, related_name="balance")
+    account = models.OneToOneField(
+        Account, models.DO_NOTHING, primary_key=True, related_name="balance"
+    )
     sign = models.SmallIntegerField()
-    floor = models.BigIntegerField(null=True)
+    floor = models.BigIntegerField()
     debits = models.BigIntegerField()
     credits = models.BigIntegerField()
     version = models.BigIntegerField()
@@ -109,19 +110,15 @@ class Operation(ReadOnly):
         ADJUST_COINS = 90, "Coin adjustment"
         ADJUST_DIAMONDS = 92, "Diamond adjustment"
 
-    class State(models.IntegerChoices):
-        DONE = 1
-        REFUSED = 2
-
     id = models.UUIDField(primary_key=True)
     home_id = models.BigIntegerField()
     actor_id = models.BigIntegerField()
     kind = models.SmallIntegerField(choices=Kind)
-    state = models.SmallIntegerField(choices=State)
+    is_refused = models.BooleanField()
     card = models.ForeignKey(RateCard, models.DO_NOTHING, null=True, related_name="+")
     request = models.JSONField()
     memo = models.JSONField(null=True)
-    context = models.TextField(null=True)
+    context = models.TextField(null=True)  # noqa: DJ001 - the ledger's column has NULL
     result = models.JSONField(null=True)
     recorded_at = models.DateTimeField()
 
@@ -141,7 +138,9 @@ class Lot(ReadOnly):
     id = models.BigIntegerField(primary_key=True)
     account = models.ForeignKey(Account, models.DO_NOTHING, related_name="lots")
     home_id = models.BigIntegerField()
-    purchase = models.OneToOneField("wallet.Purchase", models.DO_NOTHING, null=True, related_name="lot")
+    purchase = models.OneToOneField(
+        "wallet.Purchase", models.DO_NOTHING, null=True, related_name="lot"
+    )
     amount = models.BigIntegerField()
     remaining = models.BigIntegerField()
     gross_minor = models.BigIntegerField()
@@ -264,7 +263,9 @@ class Adjustment(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(proposer=models.F("approver")), name="adjustment_two_people"
             ),
-            models.CheckConstraint(condition=~models.Q(amount=0), name="adjustment_moves_something"),
+            models.CheckConstraint(
+                condition=~models.Q(amount=0), name="adjustment_moves_something"
+            ),
         ]
 
     def __str__(self) -> str:

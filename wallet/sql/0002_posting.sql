@@ -45,19 +45,8 @@ END $$;
 CREATE TRIGGER operation_immutable BEFORE UPDATE ON ledger.operation
     FOR EACH ROW EXECUTE FUNCTION ledger.guard_operation();
 
--- Of an account only `frozen` may change.
-CREATE FUNCTION ledger.guard_account() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF (NEW.id, NEW.owner_id, NEW.code, NEW.unit, NEW.card_id, NEW.hold_class, NEW.mode, NEW.sign, NEW.opened_at)
-       IS DISTINCT FROM
-       (OLD.id, OLD.owner_id, OLD.code, OLD.unit, OLD.card_id, OLD.hold_class, OLD.mode, OLD.sign, OLD.opened_at)
-    THEN
-        RAISE EXCEPTION 'account % can only be frozen or thawed', OLD.id USING ERRCODE = 'restrict_violation';
-    END IF;
-    RETURN NEW;
-END $$;
 CREATE TRIGGER account_immutable BEFORE UPDATE ON ledger.account
-    FOR EACH ROW EXECUTE FUNCTION ledger.guard_account();
+    FOR EACH ROW EXECUTE FUNCTION ledger.forbid();
 
 -- Of a lot only its state may be set, and what is left of it moves inside the transfer trigger.
 CREATE TRIGGER lot_no_delete BEFORE DELETE ON ledger.lot
@@ -68,38 +57,57 @@ CREATE TRIGGER lot_no_truncate BEFORE TRUNCATE ON ledger.lot
 -- The only writer of balances and of lot.remaining. Row by row: simple statements beat set-based
 -- ones here (measured), and a row trigger also guards rows aimed at a future partition by name.
 CREATE FUNCTION ledger.apply_transfer() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    v_debit_mode "char";
-    v_credit_mode "char";
 BEGIN
-    NEW.xid := pg_current_xact_id();
-    SELECT d.mode, c.mode INTO v_debit_mode, v_credit_mode
-      FROM ledger.account d, ledger.account c
-     WHERE d.id = NEW.debit_account_id AND d.unit = NEW.unit AND NOT d.frozen
-       AND c.id = NEW.credit_account_id AND c.unit = NEW.unit AND NOT c.frozen;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'transfer from account % to account %: unknown, frozen or of another unit than %',
-            NEW.debit_account_id, NEW.credit_account_id, NEW.unit
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_accounts';
+    IF NEW.amount <= 0 OR NEW.debit_account_id = NEW.credit_account_id THEN
+        RAISE EXCEPTION 'a transfer moves at least 1 between two accounts'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_amount';
     END IF;
-    IF v_debit_mode = 'L' THEN
+    IF (NEW.debit_account_id >> 1) & 1023 <> NEW.unit OR (NEW.credit_account_id >> 1) & 1023 <> NEW.unit THEN
+        RAISE EXCEPTION 'accounts % and % are not both of unit %', NEW.debit_account_id, NEW.credit_account_id, NEW.unit
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_unit';
+    END IF;
+    NEW.xid := pg_current_xact_id();
+    IF NEW.debit_account_id & 1 = 1 THEN
         UPDATE ledger.balance SET debits = debits + NEW.amount, version = version + 1
          WHERE account_id = NEW.debit_account_id;
+        IF NOT FOUND THEN
+            PERFORM ledger.unknown_account(NEW.debit_account_id);
+        END IF;
         IF NEW.lot_id IS NOT NULL THEN
             UPDATE ledger.lot SET remaining = remaining - NEW.amount
              WHERE id = NEW.lot_id AND account_id = NEW.debit_account_id;
         END IF;
+    ELSIF NEW.debit_account_id >= 2048000 THEN
+        PERFORM 1 FROM ledger.account WHERE id = NEW.debit_account_id;
+        IF NOT FOUND THEN
+            PERFORM ledger.unknown_account(NEW.debit_account_id);
+        END IF;
     END IF;
-    IF v_credit_mode = 'L' THEN
+    IF NEW.credit_account_id & 1 = 1 THEN
         UPDATE ledger.balance SET credits = credits + NEW.amount, version = version + 1
          WHERE account_id = NEW.credit_account_id;
+        IF NOT FOUND THEN
+            PERFORM ledger.unknown_account(NEW.credit_account_id);
+        END IF;
         IF NEW.lot_id IS NOT NULL THEN
             UPDATE ledger.lot SET remaining = remaining + NEW.amount
              WHERE id = NEW.lot_id AND account_id = NEW.credit_account_id;
         END IF;
+    ELSIF NEW.credit_account_id >= 2048000 THEN
+        PERFORM 1 FROM ledger.account WHERE id = NEW.credit_account_id;
+        IF NOT FOUND THEN
+            PERFORM ledger.unknown_account(NEW.credit_account_id);
+        END IF;
     END IF;
     RETURN NEW;
 END $$;
+
+CREATE FUNCTION ledger.unknown_account(p_account bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'there is no account %', p_account
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_accounts';
+END $$;
+
 CREATE TRIGGER transfer_apply BEFORE INSERT ON ledger.transfer
     FOR EACH ROW EXECUTE FUNCTION ledger.apply_transfer();
 
@@ -117,8 +125,8 @@ BEGIN
         RETURN v_id;
     END IF;
     SELECT * INTO STRICT v_kind FROM ledger.account_kind WHERE code = p_code;
-    v_id := CASE WHEN p_owner = 0 THEN nextval('ledger.system_account_id_seq')
-                 ELSE nextval('ledger.account_id_seq') END;
+    v_id := CASE WHEN p_owner = 0 THEN nextval('ledger.system_account_serial') ELSE nextval('ledger.account_serial') END
+            * 2048 + p_unit * 2 + (v_kind.mode = 'L')::integer;
     INSERT INTO ledger.account (id, owner_id, code, unit, card_id, hold_class, mode, sign)
     VALUES (v_id, p_owner, p_code, p_unit, p_card, p_class, v_kind.mode, v_kind.sign)
     ON CONFLICT ON CONSTRAINT account_key DO NOTHING;
@@ -154,7 +162,8 @@ CREATE TYPE ledger.outcome AS (
     result jsonb
 );
 
--- Write the operation, or answer what its first try came to. NULL: it is new, go on.
+-- Write the operation, or answer what its first try came to. All NULL: it is new, go on. (Ask for one
+-- field: a row with any NULL in it "is not null" to nobody.)
 -- Refuses to post behind the fold horizon: that happens only in a cluster that was restored
 -- elsewhere and not rebased, where transfers would never be folded.
 CREATE FUNCTION ledger.begin_operation(
@@ -184,7 +193,7 @@ BEGIN
     IF v_first.actor_id <> p_actor OR v_first.kind <> p_kind OR v_first.request <> p_request THEN
         RETURN ROW(false, false, 'conflict', NULL)::ledger.outcome;
     END IF;
-    RETURN ROW(v_first.state = 1, true, v_first.result ->> 'refusal', v_first.result)::ledger.outcome;
+    RETURN ROW(NOT v_first.is_refused, true, v_first.result ->> 'refusal', v_first.result)::ledger.outcome;
 END $$;
 
 CREATE FUNCTION ledger.refuse(p_op uuid, p_refusal text, p_detail jsonb DEFAULT '{}')
@@ -192,7 +201,7 @@ RETURNS ledger.outcome LANGUAGE plpgsql AS $$
 DECLARE
     v_result jsonb := p_detail || jsonb_build_object('refusal', p_refusal);
 BEGIN
-    UPDATE ledger.operation SET state = 2, result = v_result WHERE id = p_op;
+    UPDATE ledger.operation SET is_refused = true, result = v_result WHERE id = p_op;
     RETURN ROW(false, false, p_refusal, v_result)::ledger.outcome;
 END $$;
 
@@ -218,7 +227,7 @@ BEGIN
     v_outcome := ledger.begin_operation(p_op, p_buyer, p_buyer, 10, jsonb_build_object(
         'purchase', p_purchase, 'coins', p_coins, 'hold_class', p_hold_class, 'cash_unit', p_cash_unit,
         'gross_minor', p_gross_minor, 'tax_minor', p_tax_minor, 'fee_minor', p_fee_minor), p_memo, NULL);
-    IF v_outcome IS NOT NULL THEN
+    IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
     v_wallet := ledger.open_account(p_buyer, 110, 1);
@@ -257,7 +266,7 @@ BEGIN
     END IF;
     v_outcome := ledger.begin_operation(p_op, p_owner, p_approver, 90, jsonb_build_object(
         'owner', p_owner, 'coins', p_coins, 'hold_class', p_hold_class, 'proposer', p_proposer), p_memo, NULL);
-    IF v_outcome IS NOT NULL THEN
+    IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
     v_wallet := ledger.open_account(p_owner, 110, 1);
@@ -285,6 +294,6 @@ END $$;
 -- ledger.gift names these two by number on the hot path.
 DO $$
 BEGIN
-    ASSERT ledger.system_account(101, 1) = 2, 'coin_spent is account 2';
-    ASSERT ledger.system_account(200, 2) = 4, 'diamond_issued is account 4';
+    ASSERT ledger.system_account(101, 1) = 4098, 'coin_spent is account 4098';
+    ASSERT ledger.system_account(200, 2) = 8196, 'diamond_issued is account 8196';
 END $$;

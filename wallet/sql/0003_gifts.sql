@@ -23,24 +23,29 @@ BEGIN
         RAISE EXCEPTION 'a gift is of at least one coin and to somebody else'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'gift_parties';
     END IF;
-    INSERT INTO ledger.operation (id, home_id, actor_id, kind, card_id, request, memo, context)
-    SELECT p_op, p_payer, p_actor, 20, card.id, v_request, p_memo, p_context
-      FROM ledger.fold_state
-      LEFT JOIN LATERAL (SELECT id FROM ledger.rate_card WHERE effective_at <= clock_timestamp()
-                          ORDER BY effective_at DESC LIMIT 1) AS card ON true
-     WHERE pg_current_xact_id() >= horizon
-    ON CONFLICT (id) DO NOTHING
-    RETURNING card_id INTO v_card;
+    -- One statement: write the operation, and only if it is new lock the wallet and read it.
+    -- Lock class: wallet. The row read is the one locked; its lots are read in a later statement.
+    WITH started AS (
+        INSERT INTO ledger.operation (id, home_id, actor_id, kind, card_id, request, memo, context)
+        SELECT p_op, p_payer, p_actor, 20,
+               (SELECT id FROM ledger.rate_card WHERE effective_at <= clock_timestamp() ORDER BY effective_at DESC LIMIT 1),
+               v_request, p_memo, p_context
+          FROM ledger.fold_state WHERE pg_current_xact_id() >= horizon
+        ON CONFLICT (id) DO NOTHING
+        RETURNING card_id
+    )
+    SELECT started.card_id, wallet.account_id, coalesce(wallet.coins, 0) INTO v_card, v_wallet, v_have
+      FROM started LEFT JOIN LATERAL (
+          SELECT b.account_id, b.credits - b.debits AS coins
+            FROM ledger.account a JOIN ledger.balance b ON b.account_id = a.id
+           WHERE a.owner_id = p_payer AND a.code = 110 AND a.unit = 1 AND a.card_id = 0 AND a.hold_class = 0
+             FOR NO KEY UPDATE OF b
+      ) AS wallet ON true;
     IF NOT FOUND THEN
         RETURN ledger.earlier_outcome(p_op, p_actor, 20, v_request);
     END IF;
-    -- Lock class: wallet. What is read under the lock is read in later statements.
-    SELECT a.id, b.credits - b.debits INTO v_wallet, v_have
-      FROM ledger.account a JOIN ledger.balance b ON b.account_id = a.id
-     WHERE a.owner_id = p_payer AND a.code = 110 AND a.unit = 1 AND a.card_id = 0 AND a.hold_class = 0
-       FOR NO KEY UPDATE OF b;
-    IF v_have IS NULL OR v_have < p_coins THEN
-        RETURN ledger.refuse(p_op, 'insufficient_coins', jsonb_build_object('balance', coalesce(v_have, 0)));
+    IF v_have < p_coins THEN
+        RETURN ledger.refuse(p_op, 'insufficient_coins', jsonb_build_object('balance', v_have));
     END IF;
     IF v_card IS NULL THEN
         RETURN ledger.refuse(p_op, 'no_rate_card');
@@ -59,8 +64,8 @@ BEGIN
         INSERT INTO ledger.transfer
             (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
         VALUES
-            (p_op, p_payer, 20, 1, v_wallet, 2, v_take, v_lot.id),
-            (p_op, p_payer, 21, 2, 4,
+            (p_op, p_payer, 20, 1, v_wallet, 4098, v_take, v_lot.id),
+            (p_op, p_payer, 21, 2, 8196,
              coalesce(v_lot.pending_id, ledger.open_account(p_creator, 210, 2, v_card, v_lot.hold_class)),
              v_take * v_lot.share, v_lot.id);
         v_left := v_left - v_take;

@@ -29,7 +29,7 @@ BEGIN
     END IF;
     v_outcome := ledger.begin_operation(v_bucket.release_op, v_pending.owner_id, 0, 30,
         jsonb_build_object('period', p_period, 'account', p_account), NULL, NULL);
-    IF v_outcome IS NOT NULL THEN
+    IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
     v_amount := v_bucket.amount - v_bucket.clawed;
@@ -82,7 +82,7 @@ BEGIN
     END IF;
     v_outcome := ledger.begin_operation(p_op, p_owner, p_approver, 92, jsonb_build_object(
         'owner', p_owner, 'card', p_card, 'diamonds', p_diamonds, 'proposer', p_proposer), p_memo, NULL);
-    IF v_outcome IS NOT NULL THEN
+    IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
     v_available := ledger.open_account(p_owner, 211, 2, p_card);

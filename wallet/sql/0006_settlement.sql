@@ -20,7 +20,7 @@ DECLARE
 BEGIN
     v_outcome := ledger.begin_operation(p_op, p_creator, 0, 40, jsonb_build_object(
         'creator', p_creator, 'card', p_card, 'cash_unit', p_cash_unit, 'fx', p_fx), p_memo, p_context);
-    IF v_outcome IS NOT NULL THEN
+    IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
     SELECT * INTO STRICT v_card FROM ledger.rate_card WHERE id = p_card;
@@ -63,7 +63,7 @@ BEGIN
     v_outcome := ledger.begin_operation(p_op, p_creator, 0, 50, jsonb_build_object(
         'step', p_step, 'creator', p_creator, 'cash_unit', p_cash_unit, 'amount_minor', p_amount_minor,
         'payout', p_payout), p_memo, 'payout:' || p_payout);
-    IF v_outcome IS NOT NULL THEN
+    IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
     v_payable := ledger.open_account(p_creator, 310, p_cash_unit);

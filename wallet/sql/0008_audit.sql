@@ -46,7 +46,7 @@ LANGUAGE sql STABLE AS $$
        AND (coalesce(f.debits, 0), coalesce(f.credits, 0)) IS DISTINCT FROM (coalesce(s.folded_debits, 0), coalesce(s.folded_credits, 0))
     UNION ALL
     SELECT 'no balance is below its floor', 'account ' || account_id
-      FROM ledger.balance WHERE floor IS NOT NULL AND sign * (credits - debits) < floor
+      FROM ledger.balance WHERE sign * (credits - debits) < floor
     UNION ALL
     SELECT 'every locked account has a balance row, no folded one has', 'account ' || a.id
       FROM ledger.account a LEFT JOIN ledger.balance b ON b.account_id = a.id
@@ -78,19 +78,19 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT 'a done operation has transfers, a refused one none', 'operation ' || o.id
       FROM ledger.operation o LEFT JOIN op_sums s ON s.op_id = o.id
-     WHERE (o.state = 2 AND s.transfers > 0)
-        OR (o.state = 1 AND s.transfers IS NULL AND (o.kind <> 30 OR (o.result ->> 'released')::bigint > 0))
+     WHERE (o.is_refused AND s.transfers > 0)
+        OR (NOT o.is_refused AND s.transfers IS NULL AND (o.kind <> 30 OR (o.result ->> 'released')::bigint > 0))
     UNION ALL
     SELECT 'every transfer belongs to an operation', 'operation ' || s.op_id
       FROM op_sums s LEFT JOIN ledger.operation o ON o.id = s.op_id WHERE o.id IS NULL
     UNION ALL
     SELECT 'a gift moved the coins it asked for', 'operation ' || o.id
       FROM ledger.operation o JOIN op_sums s ON s.op_id = o.id
-     WHERE o.kind = 20 AND o.state = 1 AND (o.request ->> 'coins')::bigint <> s.coins
+     WHERE o.kind = 20 AND NOT o.is_refused AND (o.request ->> 'coins')::bigint <> s.coins
     UNION ALL
     SELECT 'a gift earned its card''s diamonds', 'operation ' || o.id
       FROM ledger.operation o JOIN op_sums s ON s.op_id = o.id JOIN ledger.rate_card c ON c.id = o.card_id
-     WHERE o.kind = 20 AND o.state = 1 AND s.diamonds <> s.coins * c.diamonds_per_coin_milli
+     WHERE o.kind = 20 AND NOT o.is_refused AND s.diamonds <> s.coins * c.diamonds_per_coin_milli
     UNION ALL
     SELECT 'nothing is reversed beyond its amount', 'transfer ' || t.id
       FROM (SELECT reverses_id, sum(amount) AS amount FROM ledger.transfer WHERE reverses_id IS NOT NULL GROUP BY 1) r

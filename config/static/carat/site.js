@@ -18,9 +18,7 @@ export function toast(words) {
 }
 
 function csrf() {
-  const field = document.querySelector("input[name=csrfmiddlewaretoken]");
-  if (field) return field.value;
-  return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
+  return document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";
 }
 
 async function copy(button) {
