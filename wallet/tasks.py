@@ -8,36 +8,36 @@ from django.utils import timezone
 from wallet import inbox, payments, purchases, services
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def handle_events() -> int:
     return inbox.handle_provider_events(at=timezone.now())
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def sweep_purchases() -> int:
     return purchases.sweep_purchases(at=timezone.now())
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def settle_purchase(purchase_id: str) -> str:
     return payments.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def fold() -> int:
     return services.fold_ledger()
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def close_period() -> int | None:
     return services.close_period()
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def release() -> int:
     return services.release_matured()
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def seal() -> int:
     return services.seal_periods()

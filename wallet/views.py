@@ -15,10 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, ledger, payments, purchases, queries, quotes
+from wallet import forms, history, ledger, payments, purchases, queries, quotes
 from wallet.models import Purchase
 
 SPENT_DAYS = 30
+LATEST = 5
 # How often a waiting page asks again, by how long the purchase has been open.
 POLLS_S = ((timedelta(minutes=1), 2), (timedelta(minutes=10), 10))
 POLL_S_LAST = 30
@@ -49,6 +50,7 @@ def balance(request: HttpRequest) -> HttpResponse:
         "waiting": queries.open_purchases_of(user_id=user.pk)[:5],
         "spent": queries.spent_since(user_id=user.pk, since=at - timedelta(days=SPENT_DAYS)),
         "spent_days": SPENT_DAYS,
+        "latest": history.page(user_id=user.pk, limit=LATEST).entries,
         **_shelf(user, at),
     }
     return render(request, "wallet/balance.html", context)
@@ -60,9 +62,7 @@ def packages(request: HttpRequest) -> HttpResponse:
     """Show packages and the exact amount; ``?coins=`` asks for a number, ``?next=`` leads back."""
     user, at = _person(request), timezone.now()
     asks = "coins" in request.GET
-    form = forms.BuyForm(
-        request.GET if asks else None, initial={"next": request.GET.get("next", "")}
-    )
+    form = forms.ExactForm(request.GET if asks else None)
     context = {"form": form, **_shelf(user, at)}
     is_valid = asks and form.is_valid()
     context["next"] = form.cleaned_data["next"] if is_valid else _next(request)
@@ -207,7 +207,7 @@ def _shelf(user: User, at: datetime) -> dict[str, Any]:
     return {"till": till, "baskets": till.packages()}
 
 
-def _exact(till: quotes.Till, form: forms.BuyForm) -> quotes.Basket | None:
+def _exact(till: quotes.Till, form: forms.ExactForm) -> quotes.Basket | None:
     try:
         return till.exact(form.cleaned_data["coins"])
     except quotes.AmountNotSold as refusal:
