@@ -1,3 +1,5 @@
 """The API of people."""
 
-urlpatterns = []
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

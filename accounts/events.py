@@ -8,11 +8,11 @@ from django.db import connection
 from accounts.models import OutboxEvent
 
 USER_JOINED = "user.joined"
-STANDING_CHANGED = "user.standing_changed"
+STANDING_CHANGED = "standing.changed"
 CREATOR_OPENED = "creator.opened"
 
 
 def publish(*, name: str, subject: str, payload: Mapping[str, Any]) -> None:
-    """Write the event in the caller's transaction. ``config.relay`` hands it on after the commit."""
+    """Write the event in the caller's transaction; ``config.relay`` hands it on after it."""
     assert connection.in_atomic_block, "an event commits with its cause"
     OutboxEvent.objects.create(name=name, subject=subject, payload=dict(payload))

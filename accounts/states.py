@@ -22,7 +22,13 @@ class Stateful(Protocol):
 
 
 def move[T: models.Model](
-    row: T, *, to: str, why: str, at: datetime, by_id: int | None = None, until: datetime | None = None
+    row: T,
+    *,
+    to: str,
+    why: str,
+    at: datetime,
+    by_id: int | None = None,
+    until: datetime | None = None,
 ) -> T:
     """Move ``row`` to the state ``to``, and record from, to, when, who and why.
 

@@ -1,8 +1,13 @@
-"""The API's frame: who calls, what they may do, how fast, and how a refusal is answered (RFC 9457)."""
+"""The API's frame: who calls, what they may do, how fast, and how it is refused (RFC 9457)."""
+
+from typing import Any
 
 from allauth.idp.oidc.contrib.rest_framework.authentication import TokenAuthentication
 from allauth.idp.oidc.contrib.rest_framework.permissions import TokenPermission
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView, exception_handler
 
 
 class ServiceAuthentication(TokenAuthentication):
@@ -17,11 +22,9 @@ class HasScope(TokenPermission):
 class ServiceThrottle(SimpleRateThrottle):
     scope = "service"
 
-    def get_cache_key(self, request, view):  # type: ignore[no-untyped-def]
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
         return None
 
 
-def problem_handler(exc, context):  # type: ignore[no-untyped-def]
-    from rest_framework.views import exception_handler
-
+def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     return exception_handler(exc, context)

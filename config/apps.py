@@ -9,4 +9,5 @@ class WiringConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks, logs  # noqa: F401, PLC0415 - checks register on import
+
         logs.configure()

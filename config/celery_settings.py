@@ -19,6 +19,7 @@ timezone = "UTC"
 
 beat_schedule = {
     "relay": {"task": "config.tasks.relay", "schedule": 1.0, "options": {"expires": 5}},
+    "prune outbox": {"task": "config.tasks.prune", "schedule": crontab(minute=10, hour=3)},
     "fold": {"task": "wallet.tasks.fold", "schedule": 2.0, "options": {"expires": 5}},
     "close period": {
         "task": "wallet.tasks.close_period",
@@ -27,16 +28,40 @@ beat_schedule = {
     },
     "release": {"task": "wallet.tasks.release", "schedule": 10.0, "options": {"expires": 30}},
     "seal": {"task": "wallet.tasks.seal", "schedule": 15.0, "options": {"expires": 30}},
-    "provider events": {"task": "wallet.tasks.handle_events", "schedule": 5.0, "options": {"expires": 10}},
-    "sweep purchases": {"task": "wallet.tasks.sweep_purchases", "schedule": 30.0, "options": {"expires": 60}},
+    "provider events": {
+        "task": "wallet.tasks.handle_events",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "sweep purchases": {
+        "task": "wallet.tasks.sweep_purchases",
+        "schedule": 30.0,
+        "options": {"expires": 60},
+    },
     "settle": {
         "task": "payouts.tasks.start_settlement",
         "schedule": float(settings.SETTLEMENT_INTERVAL_S)
         if settings.SETTLEMENT_INTERVAL_S
         else crontab(minute=0, hour=0, day_of_week="mon"),
     },
-    "sweep settlements": {"task": "payouts.tasks.continue_settlements", "schedule": 20.0, "options": {"expires": 40}},
-    "sweep payouts": {"task": "payouts.tasks.sweep_payouts", "schedule": 10.0, "options": {"expires": 20}},
-    "send notices": {"task": "accounts.tasks.send_notices", "schedule": 5.0, "options": {"expires": 10}},
-    "end standings": {"task": "accounts.tasks.end_standings", "schedule": 60.0, "options": {"expires": 60}},
+    "sweep settlements": {
+        "task": "payouts.tasks.continue_settlements",
+        "schedule": 20.0,
+        "options": {"expires": 40},
+    },
+    "sweep payouts": {
+        "task": "payouts.tasks.sweep_payouts",
+        "schedule": 10.0,
+        "options": {"expires": 20},
+    },
+    "send notices": {
+        "task": "accounts.tasks.send_notices",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "end standings": {
+        "task": "accounts.tasks.end_standings",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
 }

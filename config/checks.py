@@ -32,7 +32,10 @@ def provider_addresses(**_kwargs: Any) -> Iterable[CheckMessage]:
 @register(Tags.security)
 def webhook_secret(**_kwargs: Any) -> Iterable[CheckMessage]:
     """An empty or short webhook secret would let anyone announce a payment."""
-    if settings.STRIPE_API_KEY and len(settings.STRIPE_WEBHOOK_SECRET) < WEBHOOK_SECRET_CHARACTERS_MIN:
+    if (
+        settings.STRIPE_API_KEY
+        and len(settings.STRIPE_WEBHOOK_SECRET) < WEBHOOK_SECRET_CHARACTERS_MIN
+    ):
         yield Error(
             f"STRIPE_WEBHOOK_SECRET has fewer than {WEBHOOK_SECRET_CHARACTERS_MIN} characters.",
             hint="Copy the signing secret of the endpoint from the provider's dashboard.",

@@ -311,7 +311,7 @@ def _users(servers: Servers) -> tuple[int, ...]:
 
 
 def secret_key(data: Path) -> str:
-    """Read the key that signs this data directory's sessions; make it, for its owner only, the first time."""
+    """Read the key that signs this data directory's sessions; make it, for its owner, at first."""
     path = locate(data).data / "secret-key"
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):

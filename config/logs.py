@@ -9,7 +9,17 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
-SECRET_WORDS = ("password", "secret", "token", "key", "authorization", "cookie", "iban", "account", "email")
+SECRET_WORDS = (
+    "password",
+    "secret",
+    "token",
+    "key",
+    "authorization",
+    "cookie",
+    "iban",
+    "account",
+    "email",
+)
 
 
 def _without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
@@ -36,6 +46,17 @@ def formatter() -> logging.Formatter:
         ],
         foreign_pre_chain=_SHARED,
     )
+
+
+def settings(*, level: str) -> dict[str, Any]:
+    """Return Django's LOGGING: everything to standard error, as lines of JSON."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "config.logs.formatter"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stderr"], "level": level},
+    }
 
 
 def configure() -> None:

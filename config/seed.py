@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Terms
 from gifts.models import Category, Gift, GiftVersion
 from wallet import ledger
 from wallet.models import (
@@ -59,6 +61,7 @@ LISTED: Final = {
     ("MX", 3500): 80_239, ("MX", 7000): 160_475, ("MX", 17500): 401_185,
     ("PE", 30): 135, ("PE", 350): 1_545, ("PE", 700): 3_089, ("PE", 1400): 6_179,
     ("PE", 3500): 15_445, ("PE", 7000): 30_889, ("PE", 17500): 77_225,
+    ("KW", 30): 110, ("KW", 70): 250, ("KW", 350): 1_230,  # dinars are charged in tens of fils
 }  # fmt: skip
 
 # Mid-2026 orders of magnitude, for the opening only: an operator's own table replaces them.
@@ -115,7 +118,9 @@ GIFTS: Final = (
 VIDEO_GIFT_COINS: Final = range(5, 3_001)  # gifts on videos cost 5 to 3,000 coins in the field
 
 
-def seed(*, holds: bool, notice_days: int, step: Callable[[str], None] = lambda _name: None) -> None:
+def seed(
+    *, holds: bool, notice_days: int, step: Callable[[str], None] = lambda _name: None
+) -> None:
     """Write whatever of the opening is not there. Without ``holds`` diamonds mature at once."""
     with transaction.atomic():
         step("regions, prices and payment methods")
@@ -124,7 +129,9 @@ def seed(*, holds: bool, notice_days: int, step: Callable[[str], None] = lambda 
         step("exchange rates")
         for currency, per_usd in FX.items():
             FxRate.objects.get_or_create(
-                currency=currency, quoted_at=_today(), defaults={"per_usd": Decimal(per_usd), "source": "Opening table"}
+                currency=currency,
+                quoted_at=_today(),
+                defaults={"per_usd": Decimal(per_usd), "source": "Opening table"},
             )
         step("rate card")
         if not RateCard.objects.exists():
@@ -139,6 +146,10 @@ def seed(*, holds: bool, notice_days: int, step: Callable[[str], None] = lambda 
             )
         step("gifts")
         _gifts()
+        step("terms")
+        if not Terms.objects.exists():
+            text = (settings.BASE_DIR / "templates/documents/terms-1.txt").read_text()
+            Terms.objects.create(version="1", text=text, effective_at=OPENED_AT)
 
 
 def _today() -> datetime:
@@ -162,7 +173,12 @@ def _regions() -> None:
             continue
         RegionCountry.objects.create(country=code, region=region)
         rows = [
-            Price(region=region, package=package, coins=coins, amount_minor=LISTED.get((code, coins)) or _rounded(minor * coins, per_coins))
+            Price(
+                region=region,
+                package=package,
+                coins=coins,
+                amount_minor=LISTED.get((code, coins)) or _rounded(minor * coins, per_coins),
+            )
             for coins, package in packages.items()
         ]
         rows.append(Price(region=region, package=None, coins=per_coins, amount_minor=minor))
@@ -178,7 +194,11 @@ def _rounded(numerator: int, denominator: int) -> int:
 def _card_method() -> None:
     card, created = PaymentMethod.objects.get_or_create(
         code="card",
-        defaults={"name": "Card", "provider": "wallet.providers.stripe.Stripe", "hold_class": HoldClass.CARD},
+        defaults={
+            "name": "Card",
+            "provider": "wallet.providers.stripe.Stripe",
+            "hold_class": HoldClass.CARD,
+        },
     )
     if created:
         card.regions.set(Region.objects.all())

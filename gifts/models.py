@@ -45,9 +45,7 @@ class GiftVersion(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["gift", "version"], name="gift_version_key"),
-            models.CheckConstraint(
-                condition=models.Q(price_coins__gte=1), name="gift_costs_coins"
-            ),
+            models.CheckConstraint(condition=models.Q(price_coins__gte=1), name="gift_costs_coins"),
         ]
 
     def __str__(self) -> str:
@@ -91,7 +89,7 @@ class Video(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     creator = models.ForeignKey("accounts.User", models.PROTECT, related_name="videos")
     title = models.CharField(max_length=80)
-    video_url = models.URLField(max_length=500)
+    video_url = models.URLField(max_length=500, blank=True)
     gifts_on = models.BooleanField(default=True)
     is_public = models.BooleanField(default=True)
     posted_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -112,16 +110,34 @@ class Sending(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     sender = models.ForeignKey(
-        "accounts.User", models.PROTECT, related_name="gifts_sent", db_constraint=False, db_index=False
+        "accounts.User",
+        models.PROTECT,
+        related_name="gifts_sent",
+        db_constraint=False,
+        db_index=False,
     )
     creator = models.ForeignKey(
-        "accounts.User", models.PROTECT, related_name="gifts_received", db_constraint=False, db_index=False
+        "accounts.User",
+        models.PROTECT,
+        related_name="gifts_received",
+        db_constraint=False,
+        db_index=False,
     )
     room = models.ForeignKey(
-        Room, models.PROTECT, null=True, related_name="sendings", db_constraint=False, db_index=False
+        Room,
+        models.PROTECT,
+        null=True,
+        related_name="sendings",
+        db_constraint=False,
+        db_index=False,
     )
     video = models.ForeignKey(
-        Video, models.PROTECT, null=True, related_name="sendings", db_constraint=False, db_index=False
+        Video,
+        models.PROTECT,
+        null=True,
+        related_name="sendings",
+        db_constraint=False,
+        db_index=False,
     )
     gift_version = models.ForeignKey(
         GiftVersion, models.PROTECT, related_name="+", db_constraint=False, db_index=False
@@ -137,7 +153,8 @@ class Sending(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=models.Q(room=None, video__isnull=False) | models.Q(room__isnull=False, video=None),
+                condition=models.Q(room=None, video__isnull=False)
+                | models.Q(room__isnull=False, video=None),
                 name="sending_in_one_place",
             ),
             models.CheckConstraint(
@@ -147,8 +164,16 @@ class Sending(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["room", "id"], condition=models.Q(room__isnull=False), name="sending_room"),
-            models.Index(fields=["video", "id"], condition=models.Q(video__isnull=False), name="sending_video"),
+            models.Index(
+                fields=["room", "sent_at"],
+                condition=models.Q(room__isnull=False),
+                name="sending_room",
+            ),
+            models.Index(
+                fields=["video", "sent_at"],
+                condition=models.Q(video__isnull=False),
+                name="sending_video",
+            ),
             models.Index(fields=["creator", "id"], name="sending_creator"),
         ]
 

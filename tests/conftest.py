@@ -51,7 +51,9 @@ def django_db_setup(
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any, request: pytest.FixtureRequest) -> Iterator[str]:
+def committed(
+    django_db_setup: None, django_db_blocker: Any, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """A seeded database of this test's own, where commits are real. Yields its name."""
     template = connection.settings_dict["NAME"]
     name = f"{template}_c{abs(hash(request.node.nodeid)) % 10**8}"
@@ -59,7 +61,9 @@ def committed(django_db_setup: None, django_db_blocker: Any, request: pytest.Fix
     with _server() as server:
         _drop(server, name)
         server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
     connection.settings_dict["NAME"] = name
     try:

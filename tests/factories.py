@@ -35,7 +35,7 @@ def make_creator(handle: str, **fields: Any) -> User:
 
 def make_staff(handle: str, **fields: Any) -> User:
     """Staff with every permission and a second factor."""
-    user = make_user(handle, is_staff=True, is_superuser=True, **fields)
+    user = make_user(handle, **({"is_staff": True, "is_superuser": True} | fields))
     Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "unused"})
     return user
 

@@ -11,7 +11,7 @@ Amounts: coins are whole, diamonds are thousandths (``_milli``), money is minor 
 import json
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -62,6 +62,20 @@ class OperationConflict(Exception):
         super().__init__("This request was sent before with other contents. Start again.")
 
 
+_REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
+    "conflict": OperationConflict,
+    "insufficient_diamonds": lambda: InsufficientDiamonds(
+        "The creator does not have that many diamonds available."
+    ),
+    "insufficient_cash": lambda: InsufficientCash(
+        "The creator does not have that much to be paid."
+    ),
+    "nothing_available": lambda: NothingAvailable("There is nothing to settle."),
+    "nothing_due": lambda: NothingDue("Nothing is due for release."),
+    "no_rate_card": lambda: NoRateCard("Gifts are closed: no rate card is in force."),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a posting came to. A replay has the outcome of its first try."""
@@ -74,24 +88,13 @@ class Outcome:
 
     def check(self) -> "Outcome":
         """Raise the refusal, if it is one. Call after the transaction has committed."""
-        match self.refusal:
-            case None:
-                return self
-            case "conflict":
-                raise OperationConflict
-            case "insufficient_coins":
-                raise InsufficientCoins(balance=self.result["balance"])
-            case "insufficient_diamonds":
-                raise InsufficientDiamonds("The creator does not have that many diamonds available.")
-            case "insufficient_cash":
-                raise InsufficientCash("The creator does not have that much to be paid.")
-            case "nothing_available":
-                raise NothingAvailable("There is nothing to settle.")
-            case "nothing_due":
-                raise NothingDue("Nothing is due for release.")
-            case "no_rate_card":
-                raise NoRateCard("Gifts are closed: no rate card is in force.")
-        raise AssertionError(f"the ledger refused with the unknown reason {self.refusal}")
+        if self.refusal is None:
+            return self
+        if self.refusal == "insufficient_coins":
+            raise InsufficientCoins(balance=self.result["balance"])
+        assert self.refusal in _REFUSALS, f"the ledger refused for no known reason: {self.refusal}"
+        refusal: Exception = _REFUSALS[self.refusal]()
+        raise refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +132,9 @@ def buy(
     memo: dict[str, Any],
 ) -> Outcome:
     """Credit bought coins as a new lot, and book price, tax and fee. Locks the buyer's wallet."""
-    return _post(
-        "buy",
-        operation_id,
-        buyer_id,
-        purchase_id,
-        coins,
-        hold_class,
-        CURRENCY_NUMBERS[currency],
-        gross_minor,
-        tax_minor,
-        fee_minor,
-        Jsonb(memo),
-    )
+    cash = (CURRENCY_NUMBERS[currency], gross_minor, tax_minor, fee_minor)
+    lot = (buyer_id, purchase_id, coins, hold_class)
+    return _post("buy", operation_id, *lot, *cash, Jsonb(memo))
 
 
 def gift(posting: Gift) -> Outcome:
@@ -149,16 +142,8 @@ def gift(posting: Gift) -> Outcome:
 
     Locks the payer's wallet only. Refusals: insufficient_coins, no_rate_card.
     """
-    return _post(
-        "gift",
-        posting.operation_id,
-        posting.payer_id,
-        posting.creator_id,
-        posting.coins,
-        posting.actor_id,
-        posting.context,
-        Jsonb(posting.memo),
-    )
+    facts = (posting.payer_id, posting.creator_id, posting.coins, posting.actor_id)
+    return _post("gift", posting.operation_id, *facts, posting.context, Jsonb(posting.memo))
 
 
 def post_gifts(postings: Sequence[Gift]) -> list[Outcome]:
@@ -180,67 +165,100 @@ def post_gifts(postings: Sequence[Gift]) -> list[Outcome]:
         }
         for p in postings
     ]
+    parameters: list[Any] = [Jsonb(items)]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT op, done, replayed, refusal, result FROM ledger.post_gifts(%s)", [Jsonb(items)])
-        outcomes = {row[0]: Outcome(*row[:4], result=_result(row[4])) for row in cursor}
+        cursor.execute(
+            "SELECT op, done, replayed, refusal, result FROM ledger.post_gifts(%s)", parameters
+        )
+        outcomes = {
+            operation_id: Outcome(operation_id, done, replayed, refusal, _result(result))
+            for operation_id, done, replayed, refusal, result in cursor
+        }
     return [outcomes[p.operation_id] for p in postings]
 
 
 def adjust_coins(
-    *, operation_id: UUID, owner_id: int, coins: int, hold_class: int, proposer_id: int, approver_id: int, memo: dict[str, Any]
+    *,
+    operation_id: UUID,
+    owner_id: int,
+    coins: int,
+    hold_class: int,
+    proposer_id: int,
+    approver_id: int,
+    memo: dict[str, Any],
 ) -> Outcome:
     """Give (or with a negative number take) coins by the word of two people. Locks the wallet."""
-    return _post("adjust_coins", operation_id, owner_id, coins, hold_class, proposer_id, approver_id, Jsonb(memo))
+    people = (proposer_id, approver_id)
+    return _post("adjust_coins", operation_id, owner_id, coins, hold_class, *people, Jsonb(memo))
 
 
 def adjust_diamonds(
-    *, operation_id: UUID, owner_id: int, card_id: int, diamonds_milli: int, proposer_id: int, approver_id: int, memo: dict[str, Any]
+    *,
+    operation_id: UUID,
+    owner_id: int,
+    card_id: int,
+    diamonds_milli: int,
+    proposer_id: int,
+    approver_id: int,
+    memo: dict[str, Any],
 ) -> Outcome:
     """Give or take available diamonds of one card by the word of two people. Locks that account."""
-    return _post(
-        "adjust_diamonds", operation_id, owner_id, card_id, diamonds_milli, proposer_id, approver_id, Jsonb(memo)
-    )
+    facts = (owner_id, card_id, diamonds_milli, proposer_id, approver_id)
+    return _post("adjust_diamonds", operation_id, *facts, Jsonb(memo))
 
 
 def settle(
-    *, operation_id: UUID, creator_id: int, card_id: int, currency: str, fx_per_usd: Decimal, memo: dict[str, Any], context: str
+    *,
+    operation_id: UUID,
+    creator_id: int,
+    card_id: int,
+    currency: str,
+    fx_per_usd: Decimal,
+    memo: dict[str, Any],
+    context: str,
 ) -> Outcome:
     """Turn all available diamonds of one card into payable cash, rounded down once.
 
     The result has ``diamonds`` (thousandths), ``amount_minor`` and ``remainder`` (of a minor unit,
     as text). Locks the creator's diamond account. Refusal: nothing_available.
     """
-    return _post(
-        "settle", operation_id, creator_id, card_id, CURRENCY_NUMBERS[currency], fx_per_usd, Jsonb(memo), context
-    )
+    facts = (creator_id, card_id, CURRENCY_NUMBERS[currency], fx_per_usd)
+    return _post("settle", operation_id, *facts, Jsonb(memo), context)
 
 
-def reserve_payout(*, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID) -> Outcome:
+def reserve_payout(
+    *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
+) -> Outcome:
     """Set payable cash aside before the rail is called. Refusal: insufficient_cash."""
     return _payout_step("reserve", operation_id, creator_id, currency, amount_minor, payout_id)
 
 
-def post_payout(*, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID) -> Outcome:
+def post_payout(
+    *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
+) -> Outcome:
     """Book reserved cash as paid by the bank. Shares its operation id with ``void_payout``."""
     return _payout_step("post", operation_id, creator_id, currency, amount_minor, payout_id)
 
 
-def void_payout(*, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID) -> Outcome:
+def void_payout(
+    *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
+) -> Outcome:
     """Give reserved cash back. Shares its operation id with ``post_payout``."""
     return _payout_step("void", operation_id, creator_id, currency, amount_minor, payout_id)
 
 
-def return_payout(*, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID) -> Outcome:
+def return_payout(
+    *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
+) -> Outcome:
     """Book money that the bank sent back after it was paid."""
     return _payout_step("return", operation_id, creator_id, currency, amount_minor, payout_id)
 
 
-def _payout_step(
-    step: str, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
+def _payout_step(  # noqa: PLR0917 - four callers right above
+    step: str, operation_id: UUID, creator_id: int, currency: str, amount: int, payout_id: UUID
 ) -> Outcome:
-    return _post(
-        "payout", operation_id, step, creator_id, CURRENCY_NUMBERS[currency], amount_minor, payout_id, None
-    )
+    facts = (creator_id, CURRENCY_NUMBERS[currency], amount, payout_id)
+    return _post("payout", operation_id, step, *facts, None)
 
 
 def fold() -> int | None:
@@ -298,8 +316,8 @@ def turnover(account_id: int) -> tuple[int, int]:
     """Debits and credits of any account, exact at this instant."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT debits, credits FROM ledger.turnover(%s)", [account_id])
-        debits, credits = cursor.fetchone()
-    return int(debits), int(credits)
+        debited, credited = cursor.fetchone()
+    return int(debited), int(credited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +333,7 @@ def audit() -> Iterable[Finding]:
         return [Finding(check=row[0], subject=row[1]) for row in cursor.fetchall()]
 
 
-def _post(function: str, operation_id: UUID, *arguments: object) -> Outcome:
+def _post(function: str, operation_id: UUID, *arguments: Any) -> Outcome:
     assert connection.in_atomic_block, "the caller opens the transaction"
     places = ", ".join(["%s"] * (len(arguments) + 1))
     with connection.cursor() as cursor:
@@ -331,7 +349,7 @@ def _result(text: str | None) -> dict[str, Any]:
     return json.loads(text) if text else {}
 
 
-def _value(sql: str, *arguments: object) -> int | None:
+def _value(sql: str, *arguments: Any) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(sql, list(arguments))
         value: int | None = cursor.fetchone()[0]

@@ -15,11 +15,13 @@ from django.db.models import (
     Prefetch,
     Q,
     QuerySet,
+    Sum,
     Value,
 )
 from django.db.models.functions import Greatest, Least
 from djmoney.money import Money
 
+from accounts.models import StateChange
 from wallet import money
 from wallet.models import (
     Account,
@@ -153,6 +155,26 @@ def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
 def open_purchases_of(*, user_id: int) -> QuerySet[Purchase]:
     """Return what the person has begun to buy and not yet got, newest first."""
     return Purchase.objects.filter(buyer_id=user_id, state__in=OPEN).order_by("-created_at", "id")
+
+
+def spent_since(*, user_id: int, since: datetime) -> list[Money]:
+    """What the person has paid for coins since then, one sum for each currency."""
+    sums = (
+        Purchase.objects.filter(
+            buyer_id=user_id, state__in=(Purchase.State.PAID, Purchase.State.CREDITED), paid_at__gte=since
+        )
+        .values("currency")
+        .annotate(total=Sum("gross_minor"))
+        .order_by("currency")
+    )
+    return [money.money(row["total"], row["currency"]) for row in sums]
+
+
+def moves_of(purchase: Purchase) -> QuerySet[StateChange]:
+    """Return the purchase's changes of state, first to last."""
+    return StateChange.objects.filter(
+        subject_type="wallet.purchase", subject_id=str(purchase.pk)
+    ).order_by("id")
 
 
 def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:

@@ -2,11 +2,17 @@
 
 from django.urls import path
 
-from wallet import history_pages, rates_pages
+from wallet import history_pages, rates_pages, views, webhooks
 
 app_name = "wallet"
 
 urlpatterns = [
+    path("balance/", views.balance, name="balance"),
+    path("coins/", views.packages, name="packages"),
+    path("coins/checkout/", views.checkout, name="checkout"),
+    path("coins/purchases/<uuid:purchase_id>/", views.return_page, name="return_page"),
+    path("coins/purchases/<uuid:purchase_id>/cancel/", views.cancel, name="cancel_purchase"),
+    path("hooks/stripe/", webhooks.stripe, name="stripe_hook"),
     path("balance/history/", history_pages.history_page, name="history"),
     path("balance/history.csv", history_pages.history_csv, name="history_csv"),
     path("balance/operations/<uuid:operation_id>/", history_pages.operation, name="operation"),

@@ -106,10 +106,17 @@ def used(_once_made: Path) -> Iterator[Path]:
     embedded.release(_once_made)
 
 
+def copy_files(made: Path, to: Path) -> None:
+    """Copy the files of stopped servers: quicker than another initdb."""
+    to.mkdir(mode=0o700)
+    subprocess.run(["cp", "-a", str(made / "servers"), str(to)], check=True)
+
+
 @pytest.fixture(scope="module")
-def shared() -> Iterator[embedded.Servers]:
+def shared(_once_made: Path) -> Iterator[embedded.Servers]:
     """Lend running servers to tests that only look."""
     with directory() as path:
+        copy_files(_once_made, path)
         yield embedded.ensure(path)
 
 
@@ -237,16 +244,25 @@ def test_a_fresh_start_gives_two_servers_that_answer(data: Path) -> None:
     assert not state.is_kept
 
 
-def test_an_address_with_spaces_and_signs_works(data: Path) -> None:
-    awkward = data / "a b%?&='d"
+@pytest.fixture
+def awkward(used: Path) -> Iterator[Path]:
+    """Lend a directory whose name needs quoting in every address."""
+    path = used.with_name("a b%?&='d")
+    copy_files(used, path)
+    yield path
+    embedded.stop(path)
+    shutil.rmtree(path)
+
+
+def test_an_address_with_spaces_and_signs_works(awkward: Path) -> None:
     servers = embedded.ensure(awkward)
 
+    assert servers.run.is_relative_to(awkward)
     assert ask(servers, "SELECT 1") == [(1,)]
     with valkey_of(servers, db=3) as client:
         assert client.ping() is True
     with Connection(servers.broker_url) as broker:  # type: ignore[no-untyped-call]
         broker.ensure_connection(max_retries=1)
-    embedded.stop(awkward)
 
 
 def test_a_pgport_of_the_machine_does_not_lead_elsewhere(
@@ -580,8 +596,9 @@ def test_another_users_directory_is_refused_and_left_alone(data: Path) -> None:
 
 
 @pytest.fixture
-def unfit(data: Path) -> Iterator[Path]:
-    path = data / ("long" * 25)
+def unfit(used: Path, tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / ("long" * 25)
+    copy_files(used, path)
     yield path
     embedded.stop(path)
     run = embedded.locate(path).run
@@ -603,14 +620,16 @@ def test_a_data_path_too_long_for_a_socket_works_as_privately(unfit: Path) -> No
 
 
 def test_a_link_in_place_of_the_socket_directory_is_refused(unfit: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    embedded.locate(unfit).run.symlink_to(tmp_path)
+    target = tmp_path / "target"
+    target.mkdir()
+    target.chmod(0o755)
+    embedded.locate(unfit).run.symlink_to(target)
 
     with pytest.raises(embedded_processes.NotOurs):
         embedded.ensure(unfit)
 
-    assert mode_of(tmp_path) == 0o755
-    assert list(tmp_path.iterdir()) == []
+    assert mode_of(target) == 0o755
+    assert list(target.iterdir()) == []
 
 
 # Programs

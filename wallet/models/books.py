@@ -84,7 +84,9 @@ class Account(ReadOnly):
 
 
 class Balance(ReadOnly):
-    account = models.OneToOneField(Account, models.DO_NOTHING, primary_key=True, related_name="balance")
+    account = models.OneToOneField(
+        Account, models.DO_NOTHING, primary_key=True, related_name="balance"
+    )
     sign = models.SmallIntegerField()
     floor = models.BigIntegerField()
     debits = models.BigIntegerField()
@@ -116,7 +118,7 @@ class Operation(ReadOnly):
     card = models.ForeignKey(RateCard, models.DO_NOTHING, null=True, related_name="+")
     request = models.JSONField()
     memo = models.JSONField(null=True)
-    context = models.TextField(null=True)
+    context = models.TextField(null=True)  # noqa: DJ001 - the ledger's column has NULL
     result = models.JSONField(null=True)
     recorded_at = models.DateTimeField()
 
@@ -136,7 +138,9 @@ class Lot(ReadOnly):
     id = models.BigIntegerField(primary_key=True)
     account = models.ForeignKey(Account, models.DO_NOTHING, related_name="lots")
     home_id = models.BigIntegerField()
-    purchase = models.OneToOneField("wallet.Purchase", models.DO_NOTHING, null=True, related_name="lot")
+    purchase = models.OneToOneField(
+        "wallet.Purchase", models.DO_NOTHING, null=True, related_name="lot"
+    )
     amount = models.BigIntegerField()
     remaining = models.BigIntegerField()
     gross_minor = models.BigIntegerField()
@@ -259,7 +263,9 @@ class Adjustment(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(proposer=models.F("approver")), name="adjustment_two_people"
             ),
-            models.CheckConstraint(condition=~models.Q(amount=0), name="adjustment_moves_something"),
+            models.CheckConstraint(
+                condition=~models.Q(amount=0), name="adjustment_moves_something"
+            ),
         ]
 
     def __str__(self) -> str:

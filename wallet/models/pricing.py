@@ -75,7 +75,9 @@ class Price(models.Model):
 
     region = models.ForeignKey(Region, models.PROTECT, related_name="prices")
     channel = models.CharField(max_length=10, choices=Channel, default=Channel.WEB)
-    package = models.ForeignKey(CoinPackage, models.PROTECT, null=True, blank=True, related_name="prices")
+    package = models.ForeignKey(
+        CoinPackage, models.PROTECT, null=True, blank=True, related_name="prices"
+    )
     coins = models.PositiveIntegerField(validators=[MinValueValidator(1)])
     amount_minor = models.PositiveBigIntegerField(validators=[MinValueValidator(1)])
     currency = models.CharField(max_length=3, choices=[(c, c) for c in CURRENCY_NUMBERS])

@@ -12,7 +12,7 @@ from wallet.money import CURRENCY_NUMBERS, money
 
 
 class Purchase(models.Model):
-    """Coins somebody is buying or has bought. Its id is also the ledger operation that credits it."""
+    """Coins somebody is buying or has bought. Its id is also the operation that credits it."""
 
     class State(models.TextChoices):
         CREATED = "created", "Started"
@@ -25,7 +25,9 @@ class Purchase(models.Model):
 
     STATE_FIELD: ClassVar[str] = "state"
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {
-        State.CREATED: frozenset({State.PENDING, State.PAID, State.FAILED, State.EXPIRED, State.CANCELLED}),
+        State.CREATED: frozenset(
+            {State.PENDING, State.PAID, State.FAILED, State.EXPIRED, State.CANCELLED}
+        ),
         State.PENDING: frozenset({State.PAID, State.FAILED, State.EXPIRED, State.CANCELLED}),
         # A payment can outlive our patience: money that did arrive is always credited.
         State.FAILED: frozenset({State.PAID}),
@@ -34,7 +36,9 @@ class Purchase(models.Model):
         State.PAID: frozenset({State.CREDITED}),
     }
 
-    id = models.UUIDField(primary_key=True, editable=False)  # a UUIDv7, made when the form was shown
+    id = models.UUIDField(
+        primary_key=True, editable=False
+    )  # a UUIDv7, made when the form was shown
     buyer = models.ForeignKey("accounts.User", models.PROTECT, related_name="purchases")
     region = models.ForeignKey(Region, models.PROTECT, related_name="+")
     channel = models.CharField(max_length=10, choices=Channel, default=Channel.WEB)
@@ -62,14 +66,20 @@ class Purchase(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["checkout_ref"], condition=~models.Q(checkout_ref=""), name="purchase_checkout_key"
+                fields=["checkout_ref"],
+                condition=~models.Q(checkout_ref=""),
+                name="purchase_checkout_key",
             ),
             # One payment credits one purchase, whatever notice or fetch brought it.
             models.UniqueConstraint(
-                fields=["payment_ref"], condition=~models.Q(payment_ref=""), name="purchase_payment_key"
+                fields=["payment_ref"],
+                condition=~models.Q(payment_ref=""),
+                name="purchase_payment_key",
             ),
             models.CheckConstraint(
-                condition=models.Q(tax_minor__lte=models.F("gross_minor"), coins__gte=1, gross_minor__gte=1),
+                condition=models.Q(
+                    tax_minor__lte=models.F("gross_minor"), coins__gte=1, gross_minor__gte=1
+                ),
                 name="purchase_amounts",
             ),
         ]
@@ -89,9 +99,13 @@ class Purchase(models.Model):
     def money(self) -> Money:
         return money(self.gross_minor, self.currency)
 
+    @property
+    def tax(self) -> Money:
+        return money(self.tax_minor, self.currency)
+
 
 class ProviderEvent(models.Model):
-    """A notice as it came, stored before anything is done about it. Only a trigger: never believed."""
+    """A notice as it came, stored before anything is done about it. A trigger: never believed."""
 
     provider = models.CharField(max_length=100)
     event_id = models.CharField(max_length=100)
