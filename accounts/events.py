@@ -8,7 +8,7 @@ from django.db import connection
 from accounts.models import OutboxEvent
 
 USER_JOINED = "user.joined"
-STANDING_CHANGED = "user.standing_changed"
+STANDING_CHANGED = "standing.changed"
 CREATOR_OPENED = "creator.opened"
 
 

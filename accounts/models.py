@@ -3,14 +3,19 @@ told, what they agreed to, and the outbox every app publishes through.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+import pghistory
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django_countries.fields import CountryField
+
+HANDLE: Final = RegexValidator(
+    r"^[a-z0-9_]{3,24}$", "Use 3 to 24 small letters, digits or underscores."
+)
 
 
 class Standing(models.TextChoices):
@@ -30,14 +35,23 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
+@pghistory.track(
+    exclude=["password", "last_login", "standing", "standing_until", "terms_due_at"],
+    model_name="UserEdit",
+)
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person. The ledger knows them by this row's id alone."""
+    """A person. The ledger knows them by this row's id alone.
+
+    ``terms_due_at``: from when on they must accept newer terms before buying or sending; None when
+    they have accepted the newest. It is kept here so that no gift costs a query for it.
+    """
 
     STATE_FIELD: ClassVar[str] = "standing"
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {
         Standing.GOOD: frozenset({Standing.RESTRICTED, Standing.SUSPENDED}),
-        Standing.RESTRICTED: frozenset({Standing.GOOD, Standing.SUSPENDED}),
-        Standing.SUSPENDED: frozenset({Standing.GOOD, Standing.RESTRICTED}),
+        # A new reason or date for the same standing is a change too, and leaves its row.
+        Standing.RESTRICTED: frozenset(Standing),
+        Standing.SUSPENDED: frozenset(Standing),
     }
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -45,11 +59,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField("email address", max_length=254)
     handle = models.CharField(
         max_length=24,
-        validators=[
-            RegexValidator(
-                r"^[a-z0-9_]{3,24}$", "Use 3 to 24 small letters, digits or underscores."
-            )
-        ],
+        validators=[HANDLE],
     )
     display_name = models.CharField(max_length=40)
     country = CountryField(blank=True)
@@ -60,6 +70,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=12, choices=Standing, default=Standing.GOOD, db_default=Standing.GOOD
     )
     standing_until = models.DateTimeField(null=True, blank=True)
+    terms_due_at = models.DateTimeField(null=True, blank=True)
     is_creator = models.BooleanField(default=False, db_default=False)
     is_staff = models.BooleanField("staff", default=False)
     is_active = models.BooleanField(default=True)
@@ -75,6 +86,14 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(standing__in=Standing.values), name="user_standing_known"
             ),
         ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["standing_until"],
+                condition=~models.Q(standing="good") & models.Q(standing_until__isnull=False),
+                name="user_standing_ends",
+            )
+        ]
+        permissions: ClassVar = [("set_standing", "Can restrict and suspend people")]
 
     def __str__(self) -> str:
         return f"{self.display_name} (@{self.handle})"
@@ -86,6 +105,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.display_name
 
 
+@pghistory.track()
 class CreatorProfile(models.Model):
     """What a creator shows the public. A person becomes a creator by having one."""
 
@@ -176,7 +196,7 @@ class Consent(models.Model):
     fan = models.ForeignKey(User, models.CASCADE, related_name="consents")
     client = models.ForeignKey("allauth_idp_oidc.Client", models.PROTECT, related_name="+")
     scope = models.CharField(max_length=20, choices=Scope)
-    daily_cap_coins = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    daily_cap_coins = models.PositiveIntegerField(default=0)  # counts for sending only
     until = models.DateTimeField()
     given_at = models.DateTimeField(db_default=Now(), editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -211,7 +231,7 @@ class ConsentUse(models.Model):
 
 
 class NoticeKind(models.TextChoices):
-    """What people are told about. Receipts and safety notices cannot be turned off."""
+    """What people are told about. What concerns their money or safety cannot be turned off."""
 
     PURCHASE = "purchase", "Coins arrived or a payment failed"
     GIFT = "gift", "Gifts you received"
@@ -220,6 +240,21 @@ class NoticeKind(models.TextChoices):
     PAYOUT = "payout", "Payouts on their way, arrived or failed"
     RATES = "rates", "Rates and prices change"
     ACCOUNT = "account", "Your account and its safety"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether people are always told, on the site and by email."""
+        return self in {
+            NoticeKind.PURCHASE,
+            NoticeKind.PAYOUT,
+            NoticeKind.RATES,
+            NoticeKind.ACCOUNT,
+        }
+
+    @property
+    def by_email_at_first(self) -> bool:
+        """Whether it is emailed until the person chooses. A gift may come every second."""
+        return self != NoticeKind.GIFT
 
 
 class Notice(models.Model):
@@ -233,8 +268,11 @@ class Notice(models.Model):
     path = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     read_at = models.DateTimeField(null=True)
+    on_site = models.BooleanField(default=True, db_default=True)
     email_due = models.BooleanField(default=False)
     emailed_at = models.DateTimeField(null=True)
+    email_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    email_leased_until = models.DateTimeField(null=True)  # a sender has it in hand, or it waits
 
     class Meta:
         constraints: ClassVar = [
@@ -254,7 +292,7 @@ class Notice(models.Model):
 
 
 class NoticePreference(models.Model):
-    """Where a person wants to hear of one kind of notice. No row: on the site and by email."""
+    """Where a person wants to hear of one kind of notice. No row: as NoticeKind says."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="notice_preferences")
     kind = models.CharField(max_length=12, choices=NoticeKind)
@@ -278,6 +316,9 @@ class OutboxEvent(models.Model):
     payload = models.JSONField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     relayed_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    retry_at = models.DateTimeField(null=True)
+    heard_by = models.JSONField(null=True)  # after a failure: the subscribers that did hear it
 
     class Meta:
         indexes: ClassVar = [

@@ -1,8 +1,128 @@
-"""Reads about people."""
+"""Reads about people, each scoped by whose they are."""
 
-from accounts.models import Notice
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from accounts.models import (
+    Consent,
+    ConsentUse,
+    Follow,
+    Notice,
+    NoticeKind,
+    NoticePreference,
+    Standing,
+    StateChange,
+    Terms,
+    User,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    kind: NoticeKind
+    on_site: bool
+    by_email: bool
 
 
 def unread_count(*, user_id: int) -> int:
-    """How many notices the person has not read."""
-    return Notice.objects.filter(user_id=user_id, read_at=None).count()
+    """How many notices on the site the person has not read."""
+    return Notice.objects.filter(user_id=user_id, read_at=None, on_site=True).count()
+
+
+def notices(*, user_id: int, before: int | None, limit: int) -> list[Notice]:
+    """The person's notices on the site, newest first; ``before`` is the last id already shown."""
+    rows = Notice.objects.filter(user_id=user_id, on_site=True).order_by("-pk")
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return list(rows[:limit])
+
+
+def preferences(*, user_id: int) -> list[Preference]:
+    """Where the person hears of each kind, in the order of the kinds."""
+    chosen = {row.kind: row for row in NoticePreference.objects.filter(user_id=user_id)}
+    return [_preference(kind, chosen.get(kind)) for kind in NoticeKind]
+
+
+def _preference(kind: NoticeKind, row: NoticePreference | None) -> Preference:
+    if kind.is_kept:
+        return Preference(kind, on_site=True, by_email=True)
+    if row is None:
+        return Preference(kind, on_site=True, by_email=kind.by_email_at_first)
+    return Preference(kind, on_site=row.on_site, by_email=row.by_email)
+
+
+def terms_in_force(*, at: datetime) -> Terms | None:
+    """The terms that hold at ``at``."""
+    return Terms.objects.filter(effective_at__lte=at).order_by("-effective_at").first()
+
+
+def terms_to_accept(*, user: User, at: datetime) -> Terms | None:
+    """The terms the person still has to accept, or None."""
+    current = terms_in_force(at=at)
+    if current is None or user.terms_acceptances.filter(terms=current).exists():
+        return None
+    return current
+
+
+def standing_reason(*, user_id: int) -> StateChange | None:
+    """The latest change of a person's standing."""
+    return (
+        StateChange.objects.filter(subject_type="accounts.user", subject_id=str(user_id))
+        .order_by("-pk")
+        .first()
+    )
+
+
+def consents(*, fan_id: int, at: datetime) -> QuerySet[Consent]:
+    """The fan's consents in force, each with ``used_coins`` of this UTC day."""
+    used = ConsentUse.objects.filter(consent=OuterRef("pk"), day=at.date()).values("coins")
+    return (
+        Consent.objects.filter(fan_id=fan_id, revoked_at=None, until__gt=at)
+        .select_related("client")
+        .annotate(used_coins=Coalesce(Subquery(used), 0, output_field=IntegerField()))
+        .order_by("-pk")
+    )
+
+
+def creator(*, handle: str) -> User | None:
+    """The creator of a public page. Suspended people have none."""
+    return (
+        User.objects.filter(handle__iexact=handle, is_creator=True)
+        .exclude(standing=Standing.SUSPENDED)
+        .select_related("creator_profile")
+        .annotate(follower_count=Count("followers"))
+        .first()
+    )
+
+
+def creators(*, words: str = "", limit: int) -> QuerySet[User]:
+    """Creators by followers; with ``words`` those whose handle or name contains them."""
+    rows = (
+        User.objects.filter(is_creator=True)
+        .exclude(standing=Standing.SUSPENDED)
+        .annotate(follower_count=Count("followers"))
+        .order_by("-follower_count", "pk")
+    )
+    if words:
+        rows = rows.filter(
+            Q(handle__icontains=words.lstrip("@")) | Q(display_name__icontains=words)
+        )
+    return rows[:limit]
+
+
+def followed(*, fan_id: int, limit: int) -> QuerySet[User]:
+    """The creators a fan follows, latest first."""
+    return (
+        User.objects.filter(followers__fan_id=fan_id)
+        .exclude(standing=Standing.SUSPENDED)
+        .annotate(followed_at=F("followers__followed_at"))
+        .order_by("-followed_at", "pk")[:limit]
+    )
+
+
+def is_following(*, fan_id: int, creator_id: int) -> bool:
+    """Whether the fan follows the creator."""
+    return Follow.objects.filter(fan_id=fan_id, creator_id=creator_id).exists()

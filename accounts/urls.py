@@ -1,5 +1,21 @@
-"""Doors of accounts."""
+"""Doors of accounts. The creator's public page shows several apps: config adds it to these."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from accounts import views
+
+app_name = "accounts"
+
+urlpatterns = [
+    path("me/", views.profile, name="profile"),
+    path("me/menu/", views.menu, name="menu"),
+    path("me/notifications/", views.notifications, name="notifications"),
+    path("me/notifications/preferences/", views.preferences, name="preferences"),
+    path("me/consents/", views.consent_list, name="consents"),
+    path("me/consents/new", views.consent_new, name="consent_new"),
+    path("me/consents/<int:consent_id>/revoke/", views.consent_revoke, name="consent_revoke"),
+    path("me/creator/", views.become_creator, name="become_creator"),
+    path("me/terms/", views.accept_terms, name="accept_terms"),
+    path("terms/", views.terms, name="terms"),
+    path("@<str:handle>/follow/", views.follow, name="follow"),
+]

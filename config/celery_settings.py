@@ -19,6 +19,7 @@ timezone = "UTC"
 
 beat_schedule = {
     "relay": {"task": "config.tasks.relay", "schedule": 1.0, "options": {"expires": 5}},
+    "prune outbox": {"task": "config.tasks.prune", "schedule": crontab(minute=10, hour=3)},
     "fold": {"task": "wallet.tasks.fold", "schedule": 2.0, "options": {"expires": 5}},
     "close period": {
         "task": "wallet.tasks.close_period",

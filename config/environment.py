@@ -49,8 +49,13 @@ class Environment(Env):
 
 def pooled(address: Mapping[str, Any], *, connections_max: int) -> dict[str, Any]:
     """Return a database of pooled connections whose waits are bounded."""
-    pool = {"min_size": 1, "max_size": connections_max, "timeout": 10}
-    return {**address, "OPTIONS": {**address["OPTIONS"], "pool": pool, "options": WAITS}}
+    options = address["OPTIONS"] | {
+        "pool": {"min_size": 1, "max_size": connections_max, "timeout": 10},
+        # Statements of the hot path are kept planned (gifts.facts.prepared_cursor); others not.
+        "prepare_threshold": 5,
+        "options": WAITS,
+    }
+    return {**address, "OPTIONS": options}
 
 
 def mail_to_files(folder: Path) -> dict[str, Any]:

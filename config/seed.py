@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Terms
 from gifts.models import Category, Gift, GiftVersion
 from wallet import ledger
 from wallet.models import (
@@ -59,6 +61,7 @@ LISTED: Final = {
     ("MX", 3500): 80_239, ("MX", 7000): 160_475, ("MX", 17500): 401_185,
     ("PE", 30): 135, ("PE", 350): 1_545, ("PE", 700): 3_089, ("PE", 1400): 6_179,
     ("PE", 3500): 15_445, ("PE", 7000): 30_889, ("PE", 17500): 77_225,
+    ("KW", 30): 110, ("KW", 70): 250, ("KW", 350): 1_230,  # dinars are charged in tens of fils
 }  # fmt: skip
 
 # Mid-2026 orders of magnitude, for the opening only: an operator's own table replaces them.
@@ -143,6 +146,10 @@ def seed(
             )
         step("gifts")
         _gifts()
+        step("terms")
+        if not Terms.objects.exists():
+            text = (settings.BASE_DIR / "templates/documents/terms-1.txt").read_text()
+            Terms.objects.create(version="1", text=text, effective_at=OPENED_AT)
 
 
 def _today() -> datetime:

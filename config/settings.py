@@ -180,6 +180,11 @@ SERVESTATIC_USE_FINDERS = EMBEDDED
 SERVESTATIC_AUTOREFRESH = DEBUG
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [
+    ("en", "English"), ("en-gb", "English (UK)"), ("de", "Deutsch"), ("es", "Español"),
+    ("fr", "Français"), ("hi", "हिन्दी"), ("id", "Indonesia"), ("it", "Italiano"), ("ja", "日本語"),
+    ("ko", "한국어"), ("pt-br", "Português (Brasil)"), ("sw", "Kiswahili"), ("vi", "Tiếng Việt"),
+]  # fmt: skip
 USE_TZ = True
 TIME_ZONE = "UTC"
 FORMS_URLFIELD_ASSUME_HTTPS = True
@@ -227,7 +232,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Signing in -------------------------------------------------------------------------------
 
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["config.signin.Backend"]
 LOGIN_REDIRECT_URL = "home"
 LOGIN_URL = "account_login"
 ACCOUNT_ADAPTER = "config.signin.AccountAdapter"
@@ -237,6 +242,10 @@ ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300

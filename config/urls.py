@@ -4,16 +4,23 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts import urls as accounts_urls
 from config import health, pages
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Carat back office"
 
+# A creator's page shows rooms and videos too, so it is config's, by the name people's pages use.
+PEOPLE = [*accounts_urls.urlpatterns, path("@<str:handle>/", pages.creator, name="creator")]
+
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("", pages.home, name="home"),
-    path("", include("accounts.urls")),
+    path("discover/", pages.discover, name="discover"),
+    path("help/", pages.help_page, name="help"),
+    path("demo/mail/", pages.demo_mail, name="demo_mail"),
+    path("", include((PEOPLE, "accounts"))),
     path("", include("wallet.urls")),
     path("", include("gifts.urls")),
     path("", include("payouts.urls")),

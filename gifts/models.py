@@ -89,7 +89,7 @@ class Video(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     creator = models.ForeignKey("accounts.User", models.PROTECT, related_name="videos")
     title = models.CharField(max_length=80)
-    video_url = models.URLField(max_length=500)
+    video_url = models.URLField(max_length=500, blank=True)
     gifts_on = models.BooleanField(default=True)
     is_public = models.BooleanField(default=True)
     posted_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -165,10 +165,12 @@ class Sending(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["room", "id"], condition=models.Q(room__isnull=False), name="sending_room"
+                fields=["room", "sent_at"],
+                condition=models.Q(room__isnull=False),
+                name="sending_room",
             ),
             models.Index(
-                fields=["video", "id"],
+                fields=["video", "sent_at"],
                 condition=models.Q(video__isnull=False),
                 name="sending_video",
             ),

@@ -1,5 +1,20 @@
 """Doors of gifts."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from gifts import studio, views
+
+app_name = "gifts"
+
+urlpatterns = [
+    path("live/<uuid:room_id>/", views.room, name="room"),
+    path("live/<uuid:room_id>/feed/", views.room_feed, name="room_feed"),
+    path("live/<uuid:room_id>/gifts/", views.send, name="send"),
+    path("videos/<uuid:video_id>/", views.video, name="video"),
+    path("videos/<uuid:video_id>/gifts/", views.video_send, name="video_send"),
+    path("studio/live/", studio.go_live, name="go_live"),
+    path("studio/live/<uuid:room_id>/end/", studio.end_live, name="end_live"),
+    path("studio/live/<uuid:room_id>/gifts/", studio.switch_gifts, name="switch_gifts"),
+    path("studio/videos/", studio.post_video, name="post_video"),
+    path("studio/videos/<uuid:video_id>/hide/", studio.hide_video, name="hide_video"),
+]

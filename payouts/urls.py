@@ -1,5 +1,18 @@
-"""Doors of payouts."""
+"""Doors of payouts: the creator's studio."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from payouts import views
+
+app_name = "payouts"
+
+urlpatterns = [
+    path("studio/", views.studio, name="studio"),
+    path("studio/gifts/", views.gifts, name="earnings"),
+    path("studio/settlements/", views.settlement_lines, name="settlements"),
+    path("studio/payouts/", views.payouts, name="payouts"),
+    path("studio/payouts/new/", views.request_payout, name="request_payout"),
+    path("studio/payouts/<uuid:payout_id>/", views.payout, name="payout"),
+    path("studio/payouts/<uuid:payout_id>/cancel/", views.cancel_payout, name="cancel_payout"),
+    path("studio/destination/", views.destination, name="destination"),
+]

@@ -44,3 +44,11 @@ def half_up(exact: Fraction) -> int:
     return int(
         (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal(1), ROUND_HALF_UP)
     )
+
+
+def currency_of(unit: int) -> str:
+    """The currency whose ISO 4217 number the ledger's unit is."""
+    return _CURRENCIES[unit]
+
+
+_CURRENCIES: Final = {number: code for code, number in CURRENCY_NUMBERS.items()}

@@ -1,8 +1,57 @@
-"""Reads of value, each scoped by whose it is."""
+"""Reads of value, each scoped by whose it is, and of what coins cost where and when."""
 
-from django.db.models import F
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
 
-from wallet.models import Account, Balance
+from django.conf import settings
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Prefetch,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Greatest, Least
+from djmoney.money import Money
+
+from accounts.models import StateChange
+from wallet import money
+from wallet.models import (
+    Account,
+    Balance,
+    Channel,
+    FxRate,
+    Lot,
+    MethodFee,
+    PaymentMethod,
+    Price,
+    ProviderEvent,
+    Purchase,
+    RateCard,
+    Region,
+)
+
+BASE_CURRENCY: Final = "USD"  # what rate cards are written in
+OPEN: Final = (Purchase.State.CREATED, Purchase.State.PENDING, Purchase.State.PAID)
+# When an open purchase is looked up again: soon at first, then ever less often.
+FIRST_LOOK: Final = timedelta(seconds=20)
+PAUSE_MIN: Final = timedelta(seconds=15)
+PAUSE_MAX: Final = timedelta(minutes=15)
+
+
+class FxMissing(Exception):
+    """There is no exchange rate for the currency."""
+
+
+class FxStale(Exception):
+    """The latest exchange rate is older than we may use."""
 
 
 def coins(*, user_id: int) -> int:
@@ -13,3 +62,155 @@ def coins(*, user_id: int) -> int:
         .first()
         or 0
     )
+
+
+def region_for(country: str) -> Region | None:
+    """Return the region in which the country buys; None where coins are not sold."""
+    return Region.objects.filter(countries__country=country, is_open=True).first()
+
+
+def price_rows(region: Region, channel: str, at: datetime) -> QuerySet[Price]:
+    """Return the price in force of each package on offer, by number of coins."""
+    return (
+        _in_force(region, channel, at)
+        .filter(package__is_offered=True)
+        .select_related("package")
+        .order_by("package_id", "-valid_from")
+        .distinct("package_id")
+    )
+
+
+def price_of(region: Region, channel: str, at: datetime, *, package_id: int) -> Price | None:
+    """Return the price in force of one package, None when it is not on offer here."""
+    return price_rows(region, channel, at).filter(package_id=package_id).first()
+
+
+def rate_for(region: Region, channel: str, at: datetime) -> Price | None:
+    """Return the region's rate for exact amounts, None when it has none."""
+    return _in_force(region, channel, at).filter(package=None).order_by("-valid_from").first()
+
+
+def _in_force(region: Region, channel: str, at: datetime) -> QuerySet[Price]:
+    return Price.objects.filter(
+        region=region, channel=channel, currency=region.currency, valid_from__lte=at
+    )
+
+
+def card_in_force(at: datetime) -> RateCard | None:
+    """Return the rate card under which gifts earn at that time."""
+    return RateCard.objects.filter(effective_at__lte=at).order_by("-effective_at").first()
+
+
+def fx(currency: str, at: datetime) -> FxRate:
+    """Return the rate of a currency against the US dollar. Raises FxMissing, FxStale."""
+    if currency == BASE_CURRENCY:
+        return FxRate(currency=currency, per_usd=Decimal(1), quoted_at=at, source="By definition")
+    rate = (
+        FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at").first()
+    )
+    if rate is None:
+        raise FxMissing(f"There is no exchange rate for {currency}.")
+    if at - rate.quoted_at > timedelta(hours=settings.FX_MAX_AGE_HOURS):
+        raise FxStale(f"The latest exchange rate for {currency} is of {rate.quoted_at:%d %B %Y}.")
+    return rate
+
+
+def value_of_coins(region: Region, coins: int, at: datetime) -> Money | None:
+    """What so many coins cost the viewer on the web, half-up; None where there is no rate."""
+    rate = rate_for(region, Channel.WEB, at)
+    return None if rate is None else value_at(rate, coins)
+
+
+def value_at(rate: Price, coins: int) -> Money:
+    """What so many coins cost at a rate read before, half-up: for pages with many prices."""
+    return money.money(money.half_up(coins * rate.minor_per_coin), rate.currency)
+
+
+def methods_for(region: Region) -> QuerySet[PaymentMethod]:
+    """Return the ways to pay in a region, each with its fee in the region's currency in ``fees``."""
+    fees = MethodFee.objects.filter(currency=region.currency)
+    return (
+        PaymentMethod.objects.filter(regions=region, is_offered=True)
+        .prefetch_related(Prefetch("fees", queryset=fees))
+        .order_by("code")
+    )
+
+
+def lots(*, user_id: int) -> QuerySet[Lot]:
+    """Return the person's lots that have coins left, in the order they are spent."""
+    return (
+        Lot.objects.filter(
+            account__owner_id=user_id, account__code=Account.Code.WALLET, remaining__gt=0
+        )
+        .select_related("purchase__method")
+        .order_by("id")
+    )
+
+
+def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
+    """Return the person's own purchase."""
+    return (
+        Purchase.objects.select_related("method", "region")
+        .filter(pk=purchase_id, buyer_id=user_id)
+        .first()
+    )
+
+
+def open_purchases_of(*, user_id: int) -> QuerySet[Purchase]:
+    """Return what the person has begun to buy and not yet got, newest first."""
+    return Purchase.objects.filter(buyer_id=user_id, state__in=OPEN).order_by("-created_at", "id")
+
+
+def spent_since(*, user_id: int, since: datetime) -> list[Money]:
+    """What the person has paid for coins since then, one sum for each currency."""
+    sums = (
+        Purchase.objects.filter(
+            buyer_id=user_id,
+            state__in=(Purchase.State.PAID, Purchase.State.CREDITED),
+            paid_at__gte=since,
+        )
+        .values("currency")
+        .annotate(total=Sum("gross_minor"))
+        .order_by("currency")
+    )
+    return [money.money(row["total"], row["currency"]) for row in sums]
+
+
+def moves_of(purchase: Purchase) -> QuerySet[StateChange]:
+    """Return the purchase's changes of state, first to last."""
+    return StateChange.objects.filter(
+        subject_type="wallet.purchase", subject_id=str(purchase.pk)
+    ).order_by("id")
+
+
+def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:
+    """Return the open purchases whose time to be looked up has come, longest waiting first.
+
+    After each look the pause is half of the time the purchase has been open, within bounds.
+    """
+    half_its_age = ExpressionWrapper(
+        (F("checked_at") - F("created_at")) / 2, output_field=DurationField()
+    )
+    pause = Least(
+        Greatest(half_its_age, Value(PAUSE_MIN, DurationField())), Value(PAUSE_MAX, DurationField())
+    )
+    next_look = ExpressionWrapper(F("checked_at") + pause, output_field=DateTimeField())
+    return (
+        Purchase.objects.filter(state__in=OPEN)
+        .alias(next_look=next_look)
+        .filter(Q(checked_at=None, created_at__lte=at - FIRST_LOOK) | Q(next_look__lte=at))
+        .order_by(F("checked_at").asc(nulls_first=True), "created_at", "id")
+    )
+
+
+def uncredited_purchases(*, at: datetime) -> Sequence[Purchase]:
+    """Return the purchases paid too long ago without coins, of which staff were not told yet."""
+    since = at - timedelta(seconds=settings.UNCREDITED_ALERT_S)
+    return Purchase.objects.filter(
+        state=Purchase.State.PAID, paid_at__lte=since, alerted_at=None
+    ).order_by("paid_at", "id")
+
+
+def events_waiting() -> QuerySet[ProviderEvent]:
+    """Return the notices nobody has acted on yet, in the order they came."""
+    return ProviderEvent.objects.filter(handled_at=None).order_by("id")

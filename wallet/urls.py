@@ -1,5 +1,22 @@
 """Doors of wallet."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from wallet import history_pages, rates_pages, views, webhooks
+
+app_name = "wallet"
+
+urlpatterns = [
+    path("balance/", views.balance, name="balance"),
+    path("coins/", views.packages, name="packages"),
+    path("coins/checkout/", views.checkout, name="checkout"),
+    path("coins/purchases/<uuid:purchase_id>/", views.return_page, name="return_page"),
+    path("coins/purchases/<uuid:purchase_id>/cancel/", views.cancel, name="cancel_purchase"),
+    path("hooks/stripe/", webhooks.stripe, name="stripe_hook"),
+    path("balance/history/", history_pages.history_page, name="history"),
+    path("balance/history.csv", history_pages.history_csv, name="history_csv"),
+    path("balance/operations/<uuid:operation_id>/", history_pages.operation, name="operation"),
+    path("rates/", rates_pages.rates_page, name="rates"),
+    path("seals/", rates_pages.seals_page, name="seals"),
+    path("seals.json", rates_pages.seals_json, name="seals_json"),
+]

@@ -99,6 +99,10 @@ class Purchase(models.Model):
     def money(self) -> Money:
         return money(self.gross_minor, self.currency)
 
+    @property
+    def tax(self) -> Money:
+        return money(self.tax_minor, self.currency)
+
 
 class ProviderEvent(models.Model):
     """A notice as it came, stored before anything is done about it. A trigger: never believed."""

@@ -1,0 +1,143 @@
+"""What a fan lets a service do: give, revoke, and spend under it.
+
+Promises: a service never spends more of a fan's coins on one UTC day than the fan's cap, however
+many of its requests run at once; a revoked or ended consent lets nothing through from that moment.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from allauth.idp.oidc.models import Client
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from accounts.models import Consent, ConsentUse, Scope
+
+DAYS_MAX: Final = 365
+
+
+class UnknownService(Exception):
+    pass
+
+
+class ScopeNotOffered(Exception):
+    """The service itself may not do this, so nobody can let it."""
+
+
+class BadConsent(Exception):
+    """A cap or an end that makes no sense."""
+
+
+class ConsentMissing(Exception):
+    pass
+
+
+class ConsentCapReached(Exception):
+    pass
+
+
+def offered(*, client_id: str, scope: str) -> Client:
+    """The service that asks, if it may do it. Raises UnknownService, ScopeNotOffered."""
+    client = Client.objects.filter(pk=client_id).first()
+    if client is None:
+        raise UnknownService("There is no such service here. Ask the service for a new link.")
+    if scope not in Scope.values or scope not in client.get_scopes():
+        raise ScopeNotOffered(f"{client.name} cannot ask for this. Nothing was changed.")
+    return client
+
+
+@transaction.atomic(durable=True)
+def give(
+    *,
+    fan_id: int,
+    client_id: str,
+    scope: str,
+    daily_cap_coins: int,
+    until: datetime,
+    at: datetime,
+) -> Consent:
+    """Let a service act for a fan until a date. Replaces what the fan said before about the same.
+
+    Raises UnknownService, ScopeNotOffered, BadConsent.
+    """
+    offered(client_id=client_id, scope=scope)
+    if not at < until <= at + timedelta(days=DAYS_MAX):
+        raise BadConsent("Choose an end between now and a year from now.")
+    if scope == Scope.GIFTS_SEND and daily_cap_coins < 1:
+        raise BadConsent("Choose how many coins a day it may spend: at least 1.")
+    _in_force(fan_id, client_id, scope).update(revoked_at=at)
+    return Consent.objects.create(
+        fan_id=fan_id,
+        client_id=client_id,
+        scope=scope,
+        daily_cap_coins=daily_cap_coins if scope == Scope.GIFTS_SEND else 0,
+        until=until,
+    )
+
+
+@transaction.atomic(durable=True)
+def revoke(*, fan_id: int, consent_id: int, at: datetime) -> None:
+    """Take a consent back. Waits for a spending under it that is under way; later ones are refused.
+
+    Raises Consent.DoesNotExist when it is not this fan's.
+    """
+    consent = Consent.objects.select_for_update().get(pk=consent_id, fan_id=fan_id)
+    if consent.revoked_at is None:
+        consent.revoked_at = at
+        consent.save(update_fields=["revoked_at"])
+
+
+def check(*, fan_id: int, client_id: str, scope: str, at: datetime) -> Consent:
+    """The consent in force, for reading. Raises ConsentMissing."""
+    consent = _in_force(fan_id, client_id, scope).filter(until__gt=at).first()
+    if consent is None:
+        raise ConsentMissing(_missing(scope))
+    return consent
+
+
+def use(*, fan_id: int, client_id: str, scope: str, coins: int, at: datetime) -> ConsentUse:
+    """Count ``coins`` against the fan's cap for this UTC day, in the caller's transaction.
+
+    Locks the consent's row until the caller commits: the caller spends in the same transaction, and
+    looks for a replay first. If the ledger then refuses, ``give_back`` undoes the count.
+    Raises ConsentMissing, ConsentCapReached.
+    """
+    assert connection.in_atomic_block, "the count commits with the spending"
+    consent = _locked(fan_id, client_id, scope)
+    if consent is None or consent.until <= at:
+        raise ConsentMissing(_missing(scope))
+    used, _ = ConsentUse.objects.get_or_create(consent=consent, day=at.astimezone(UTC).date())
+    if used.coins + coins > consent.daily_cap_coins:
+        left = consent.daily_cap_coins - used.coins
+        raise ConsentCapReached(
+            f"This would pass the {consent.daily_cap_coins:,} coins a day the fan allowed; "
+            f"{left:,} are left until midnight UTC."
+        )
+    used.coins += coins
+    used.save(update_fields=["coins"])
+    return used
+
+
+def give_back(*, counted: ConsentUse, coins: int) -> None:
+    """Take back a count whose spending was refused, in the same transaction as it."""
+    assert connection.in_atomic_block, "the count commits with the spending"
+    assert 0 <= coins <= counted.coins, "more than was counted"
+    counted.coins -= coins
+    counted.save(update_fields=["coins"])
+
+
+def _locked(fan_id: int, client_id: str, scope: str) -> Consent | None:
+    return _in_force(fan_id, client_id, scope).select_for_update().first()
+
+
+def _in_force(fan_id: int, client_id: str, scope: str) -> QuerySet[Consent]:
+    return Consent.objects.filter(
+        fan_id=fan_id, client_id=client_id, scope=scope, revoked_at=None
+    ).order_by("pk")
+
+
+def _missing(scope: str) -> str:
+    what = "send gifts for" if scope == Scope.GIFTS_SEND else "see the balance of"
+    return (
+        f"The fan has not allowed this service to {what} them. Ask them to, on their consent page."
+    )

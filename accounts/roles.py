@@ -1,0 +1,127 @@
+"""What each role of staff may see and do, as groups with an explicit list of permissions.
+
+Nothing is inherited or guessed: a permission that is not in a role's list is taken from its group,
+and one that names nothing real stops the command. Deeds on money ask for the permission to change
+the object the deed is about. Superusers alone give roles and change who is staff.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+
+class UnknownPermission(Exception):
+    pass
+
+
+def _view(app: str, *models: str) -> frozenset[str]:
+    return frozenset(f"{app}.view_{model}" for model in models)
+
+
+def _edit(app: str, *models: str) -> frozenset[str]:
+    """See, add and change; nobody deletes."""
+    deeds = ("view", "add", "change")
+    return frozenset(f"{app}.{deed}_{model}" for model in models for deed in deeds)
+
+
+PEOPLE: Final = _view(
+    "accounts", "user", "creatorprofile", "follow", "statechange", "terms", "termsacceptance",
+    "consent", "consentuse", "notice",
+)  # fmt: skip
+PRICES: Final = _view(
+    "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
+    "fxrate", "ratecard",
+)  # fmt: skip
+BOOKS: Final = _view(
+    "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",
+    "adjustment",
+)  # fmt: skip
+PURCHASES: Final = _view("wallet", "purchase", "providerevent")
+CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
+PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
+EDITS: Final = frozenset({"admin.view_logentry", "accounts.view_useredit"})
+
+ROLES: Final = {
+    # Answers people: sees what concerns them, corrects profiles, proposes adjustments.
+    "support": PEOPLE
+    | PURCHASES
+    | CATALOGUE
+    | _view("payouts", "settlementline", "payout")
+    | _view("wallet", "operation", "transfer", "lot")
+    | {"accounts.change_user", "wallet.view_adjustment", "wallet.add_adjustment"},
+    # Moves money by two people: adjustments, settlements, payouts, refunds to come.
+    "finance": PEOPLE
+    | PRICES
+    | BOOKS
+    | PURCHASES
+    | CATALOGUE
+    | PAYOUTS
+    | {
+        "wallet.add_adjustment",
+        "wallet.change_adjustment",
+        "wallet.change_purchase",
+        "payouts.change_payout",
+        "payouts.change_settlementrun",
+    },
+    # Judges people and payments.
+    "risk": PEOPLE
+    | BOOKS
+    | PURCHASES
+    | CATALOGUE
+    | PAYOUTS
+    | {"accounts.set_standing", "gifts.change_room", "gifts.change_video"},
+    # Sets what coins cost and diamonds are worth.
+    "pricing": PRICES
+    | CATALOGUE
+    | _edit(
+        "wallet",
+        "region",
+        "regioncountry",
+        "coinpackage",
+        "price",
+        "paymentmethod",
+        "methodfee",
+        "fxrate",
+        "ratecard",
+    ),
+    # Sets which gifts there are.
+    "catalogue": CATALOGUE | _edit("gifts", "gift", "giftversion"),
+    # Sees everything, changes nothing.
+    "auditor": PEOPLE
+    | PRICES
+    | BOOKS
+    | PURCHASES
+    | CATALOGUE
+    | PAYOUTS
+    | EDITS
+    | _view("accounts", "outboxevent"),
+}
+
+
+@transaction.atomic(durable=True)
+def sync() -> dict[str, int]:
+    """Make the groups hold exactly what is listed here; says how many permissions each has.
+
+    Raises UnknownPermission for a name that no model has.
+    """
+    known = {
+        f"{app}.{codename}": pk
+        for pk, app, codename in Permission.objects.values_list(
+            "pk", "content_type__app_label", "codename"
+        )
+    }
+    counts = {}
+    for role, names in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=role)
+        group.permissions.set(_ids(names, known))
+        counts[role] = len(names)
+    return counts
+
+
+def _ids(names: Iterable[str], known: dict[str, int]) -> list[int]:
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise UnknownPermission(f"No model has {', '.join(unknown)}. Run migrate, then look again.")
+    return [known[name] for name in names]

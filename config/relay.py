@@ -1,0 +1,94 @@
+"""Hands events of the outbox on to whoever listens, after their cause has committed.
+
+Promises: every committed event is handed to each of its subscribers at least once, whoever crashes
+when; an event of a rolled-back transaction is never heard. Several relays may run: each row is in
+one relay's hands at a time. A subscriber that fails hears the event again later, alone, while the
+others and the events behind it go on, so order holds only while nothing fails: subscribers that
+need order number for themselves. A subscriber only enqueues or pushes; it does no work of its own.
+
+Relayed events are kept ``KEEP`` for whoever looks into a question, then pruned once a day; an event
+that was not relayed is never pruned.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import OutboxEvent
+
+type Subscriber = Callable[[OutboxEvent], None]
+
+# Who hears what, by the event's name.
+SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {}
+
+BATCH: Final = 100
+RETRY_S_MAX: Final = 600
+KEEP: Final = timedelta(days=7)
+PRUNE_BATCH: Final = 5000
+
+log = structlog.get_logger(__name__)
+
+
+def relay(*, at: datetime) -> int:
+    """Hand on what waits, oldest first, until nothing does. Says how many events were handed on."""
+    handed = 0
+    while (count := _relay_batch(at=at)) > 0:
+        handed += count
+    return handed
+
+
+@transaction.atomic(durable=True)
+def _relay_batch(*, at: datetime) -> int:
+    """Lock a batch, hand it on, mark it. A crash before the commit hands all of it on again."""
+    waiting = (
+        OutboxEvent.objects.filter(relayed_at=None)
+        .filter(Q(retry_at=None) | Q(retry_at__lte=at))
+        .order_by("pk")
+    )
+    batch = list(waiting.select_for_update(skip_locked=True)[:BATCH])
+    late = [event for event in batch if not _hand_on(event, at=at)]
+    failed = {event.pk for event in late}
+    done = [event.pk for event in batch if event.pk not in failed]
+    OutboxEvent.objects.filter(pk__in=done).update(relayed_at=at)
+    OutboxEvent.objects.bulk_update(late, ["tries", "retry_at", "heard_by"])
+    return len(batch)
+
+
+def _hand_on(event: OutboxEvent, *, at: datetime) -> bool:
+    """Call each subscriber that has not heard the event, and say whether all have now."""
+    heard: list[str] = list(event.heard_by or [])
+    waits = False
+    for subscriber in SUBSCRIBERS.get(event.name, ()):
+        name = f"{subscriber.__module__}.{subscriber.__qualname__}"
+        if name in heard:
+            continue
+        try:
+            with transaction.atomic():
+                subscriber(event)
+        except Exception as error:  # noqa: BLE001 - one that fails must not stop the others
+            waits = True
+            log.warning(
+                "subscriber failed", subscriber=name, event_id=event.pk, error=type(error).__name__
+            )
+        else:
+            heard.append(name)
+    if waits:
+        event.tries += 1
+        event.retry_at = at + timedelta(seconds=min(2 ** min(event.tries, 12), RETRY_S_MAX))
+        event.heard_by = heard
+    return not waits
+
+
+def prune(*, at: datetime) -> int:
+    """Delete events that were relayed longer ago than ``KEEP``. Says how many."""
+    pruned = 0
+    while True:
+        old = OutboxEvent.objects.filter(relayed_at__lt=at - KEEP).order_by("pk")
+        ids = list(old.values_list("pk", flat=True)[:PRUNE_BATCH])
+        if not ids:
+            return pruned
+        pruned += OutboxEvent.objects.filter(pk__in=ids).delete()[0]

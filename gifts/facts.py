@@ -1,0 +1,215 @@
+"""The facts a sending is judged by, read in one statement.
+
+Every gift pays for this read, so it is one statement that the server keeps planned. It locks
+nothing: what changes between it and the posting was true when the sender pressed the button.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from accounts.models import User
+from wallet.money import half_up
+
+# What the rules of accounts.risk and a gift's memo need to know of a person, in the model's order.
+PERSON_FIELDS: Final = (
+    "id", "handle", "display_name", "country", "birth_date", "standing", "standing_until",
+    "terms_due_at", "is_creator", "is_active",
+)  # fmt: skip
+
+# One row per wanted sending: who, to whom, where, which version was shown and which is in force,
+# and what a coin costs the sender. One statement, because every gift reads it.
+_FACTS: Final = """
+SELECT {sender}, {creator},
+       coalesce(room.title, video.title), coalesce(room.gifts_on, video.gifts_on),
+       coalesce(room.state = 'live', video.is_public),
+       shown.id, gift.slug, shown.name, shown.category, shown.price_coins, shown.on_videos,
+       shown.animation_ms, shown.unlock_level,
+       current.id, gift.slug, current.name, current.category, current.price_coins,
+       current.on_videos, current.animation_ms, current.unlock_level,
+       rate.coins, rate.amount_minor, rate.currency
+  FROM {wanted} AS wanted
+  JOIN accounts_user AS sender ON sender.id = wanted.sender_id
+  LEFT JOIN gifts_room AS room ON room.id = wanted.room_id
+  LEFT JOIN gifts_video AS video ON video.id = wanted.video_id
+  LEFT JOIN accounts_user AS creator ON creator.id = coalesce(room.creator_id, video.creator_id)
+  LEFT JOIN gifts_giftversion AS shown ON shown.id = wanted.version_id
+  LEFT JOIN gifts_gift AS gift ON gift.id = shown.gift_id
+  LEFT JOIN LATERAL (
+       SELECT latest.id, latest.name, latest.category, latest.price_coins, latest.on_videos,
+              latest.animation_ms, latest.unlock_level, latest.retired_at
+         FROM gifts_giftversion AS latest
+        WHERE latest.gift_id = shown.gift_id AND latest.valid_from <= %(at)s::timestamptz
+        ORDER BY latest.valid_from DESC, latest.version DESC LIMIT 1
+       ) AS current ON current.retired_at IS NULL OR current.retired_at > %(at)s::timestamptz
+  LEFT JOIN wallet_regioncountry AS home ON home.country = sender.country
+  LEFT JOIN LATERAL (
+       SELECT price.coins, price.amount_minor, price.currency FROM wallet_price AS price
+        WHERE price.region_id = home.region_id AND price.channel = 'web'
+          AND price.package_id IS NULL AND price.valid_from <= %(at)s::timestamptz
+        ORDER BY price.valid_from DESC LIMIT 1
+       ) AS rate ON true
+ ORDER BY wanted.n
+"""
+
+
+def _facts_sql(*, wanted: str) -> str:
+    return _FACTS.format(
+        wanted=wanted,
+        sender=", ".join(f"sender.{field}" for field in PERSON_FIELDS),
+        creator=", ".join(f"creator.{field}" for field in PERSON_FIELDS),
+    )
+
+
+FACTS_OF_ONE_SQL: Final = _facts_sql(
+    wanted="""(SELECT %(sender)s::bigint AS sender_id, %(version)s::bigint AS version_id,
+               %(room)s::uuid AS room_id, %(video)s::uuid AS video_id, 1 AS n)"""
+)
+FACTS_OF_MANY_SQL: Final = _facts_sql(
+    wanted="""(SELECT * FROM unnest(%(senders)s::bigint[], %(versions)s::bigint[],
+                                  %(rooms)s::uuid[], %(videos)s::uuid[])
+               WITH ORDINALITY AS item (sender_id, version_id, room_id, video_id, n))"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One version of a gift."""
+
+    id: int
+    slug: str
+    name: str
+    category: str
+    price_coins: int
+    on_videos: bool
+    animation_ms: int
+    unlock_level: int | None
+
+
+OFFER_FIELDS: Final = len(fields(Offer))
+
+
+@dataclass(frozen=True, slots=True)
+class CoinRate:
+    """What coins cost a person: an exact ratio of minor units to coins."""
+
+    coins: int
+    amount_minor: int
+    currency: str
+
+    def minor(self, coins: int) -> int:
+        """The price of that many coins, rounded half up to the minor unit as a charge is."""
+        return half_up(Fraction(self.amount_minor * coins, self.coins))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendFacts:
+    """All that decides whether a gift may be sent. ``creator`` is None when the place is unknown.
+
+    The people have only the fields of ``PERSON_FIELDS`` loaded.
+    """
+
+    place: str  # "room" or "video"
+    place_id: UUID
+    title: str
+    gifts_on: bool
+    is_open: bool
+    quantity: int
+    sender: User
+    creator: User | None
+    shown: Offer | None
+    current: Offer | None
+    rate: CoinRate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What somebody wants to send, and where: a room or a video."""
+
+    sender_id: int
+    gift_version_id: int
+    quantity: int
+    room_id: UUID | None
+    video_id: UUID | None
+
+
+def prepared_cursor() -> CursorWrapper:
+    """Open a cursor whose statements the server keeps planned (after a few uses, per connection).
+
+    For the statements of the hot path: planning the facts of a gift costs seven times what reading
+    them does (1.1 ms against 0.15 ms, measured on PostgreSQL 18).
+    """
+    connection.ensure_connection()
+    cursor: Any = psycopg.Cursor(connection.connection)
+    if connection.queries_logged:
+        return connection.make_debug_cursor(cursor)
+    return connection.make_cursor(cursor)
+
+
+def send_facts(wanted: Wanted, *, at: datetime) -> SendFacts:
+    """Read the facts of a wanted sending. One statement; locks nothing."""
+    with prepared_cursor() as cursor:
+        cursor.execute(
+            FACTS_OF_ONE_SQL,
+            {
+                "sender": wanted.sender_id,
+                "version": wanted.gift_version_id,
+                "room": wanted.room_id,
+                "video": wanted.video_id,
+                "at": at,
+            },
+        )
+        return _facts(wanted, cursor.fetchone())
+
+
+def send_facts_of(wanted: Sequence[Wanted], *, at: datetime) -> list[SendFacts]:
+    """Read the facts of each wanted sending, in order. One statement; locks nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            FACTS_OF_MANY_SQL,
+            {
+                "senders": [item.sender_id for item in wanted],
+                "versions": [item.gift_version_id for item in wanted],
+                "rooms": [item.room_id for item in wanted],
+                "videos": [item.video_id for item in wanted],
+                "at": at,
+            },
+        )
+        return [_facts(item, row) for item, row in zip(wanted, cursor.fetchall(), strict=True)]
+
+
+def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
+    place_id = wanted.room_id or wanted.video_id
+    assert place_id is not None, "a gift is sent somewhere"
+    people = len(PERSON_FIELDS)
+    sender, creator, (title, gifts_on, is_open), shown, current, rate = _cut(
+        row, people, people, 3, OFFER_FIELDS, OFFER_FIELDS, 3
+    )
+    return SendFacts(
+        place="room" if wanted.room_id else "video",
+        place_id=place_id,
+        title=title or "",
+        gifts_on=bool(gifts_on),
+        is_open=bool(is_open),
+        quantity=wanted.quantity,
+        sender=User.from_db(None, PERSON_FIELDS, sender),
+        creator=None if creator[0] is None else User.from_db(None, PERSON_FIELDS, creator),
+        shown=None if shown[0] is None else Offer(*shown),
+        current=None if current[0] is None else Offer(*current),
+        rate=None if rate[0] is None else CoinRate(*rate),
+    )
+
+
+def _cut(row: tuple[Any, ...], *widths: int) -> Iterator[tuple[Any, ...]]:
+    start = 0
+    for width in widths:
+        yield row[start : start + width]
+        start += width
+    assert start == len(row), "every column has its place"

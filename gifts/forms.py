@@ -1,0 +1,101 @@
+"""What fans and creators fill in about gifts and the places they are sent in."""
+
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from gifts import risk, rooms
+
+OPERATION_VERSION = 7  # ids grow with time (RFC 9562, 5.7), which keeps the ledger's index small
+
+
+class SendForm(forms.Form):
+    """One gift somebody means to send. The id is made before the first try and never changes."""
+
+    operation_id = forms.UUIDField(
+        error_messages={"required": "Reload the page and try again.", "invalid": "Reload the page."}
+    )
+    gift = forms.IntegerField(
+        min_value=1, max_value=2**31 - 1, error_messages={"required": "Choose a gift first."}
+    )
+    quantity = forms.IntegerField(
+        min_value=1,
+        max_value=risk.QUANTITY_MAX,
+        error_messages={
+            "required": "Say how many.",
+            "invalid": f"Choose a number from 1 to {risk.QUANTITY_MAX}.",
+            "min_value": f"Choose a number from 1 to {risk.QUANTITY_MAX}.",
+            "max_value": f"Choose a number from 1 to {risk.QUANTITY_MAX}.",
+        },
+    )
+    confirmed = forms.BooleanField(required=False)
+
+    def clean_operation_id(self) -> UUID:
+        operation_id: UUID = self.cleaned_data["operation_id"]
+        if operation_id.version != OPERATION_VERSION:
+            raise ValidationError("Reload the page and try again.")
+        return operation_id
+
+    def first_error(self) -> str:
+        """The words of the first mistake."""
+        return next(str(error) for errors in self.errors.values() for error in errors)
+
+
+class PlaceForm(forms.Form):
+    """What a live and a video have in common."""
+
+    place_id = forms.UUIDField(widget=forms.HiddenInput)
+    title = forms.CharField(
+        min_length=3,
+        max_length=80,
+        strip=True,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="What is it about? Everyone sees this.",
+    )
+    address = forms.URLField(
+        required=False,
+        max_length=500,
+        assume_scheme="https",
+        widget=forms.URLInput(attrs={"inputmode": "url", "autocomplete": "off"}),
+    )
+    gifts_on = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Fans can send gifts",
+        help_text="You can switch this off and on again at any time.",
+    )
+
+    def clean_address(self) -> str:
+        address: str = self.cleaned_data["address"]
+        try:
+            rooms.check_address(address)
+        except rooms.AddressNotAllowed as refusal:
+            raise ValidationError(str(refusal)) from refusal
+        return address
+
+
+class LiveForm(PlaceForm):
+    field_order = ["title", "address", "gifts_on"]
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["address"].label = "Stream address"
+        self.fields[
+            "address"
+        ].help_text = (
+            "A stream the browser plays itself, over https. Leave it empty and your stage is drawn."
+        )
+
+
+class VideoForm(PlaceForm):
+    field_order = ["title", "address", "gifts_on"]
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["address"].label = "Video address"
+        self.fields[
+            "address"
+        ].help_text = (
+            "A video the browser plays itself, over https. Leave it empty and a poster is drawn."
+        )

@@ -1,0 +1,189 @@
+"""Reads of gifts: the catalogue with what it costs the viewer, places, and what they were sent."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce
+from djmoney.money import Money
+
+from accounts.models import User
+from gifts.models import Category, GiftVersion, Room, Sending, Video
+from wallet import queries as wallets
+from wallet.models import Channel, Operation, Price
+
+FEED_MAX: Final = 60
+BIG_CATEGORIES: Final = frozenset({Category.ANIMATED, Category.EXCLUSIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A gift of the catalogue with what its coins cost the viewer; None where that is unknown."""
+
+    version_id: int
+    slug: str
+    name: str
+    category: str
+    price_coins: int
+    money: Money | None
+    unlock_level: int | None
+    is_streakable: bool
+    is_join_gift: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLine:
+    """A gift that was sent, as everyone sees it."""
+
+    sending_id: UUID
+    sender: str
+    sender_handle: str
+    gift: str
+    slug: str
+    category: str
+    quantity: int
+    coins: int
+    sent_at: datetime
+
+    @property
+    def tier(self) -> str:
+        """How big it is shown: a bubble, on the stage, or over the whole picture."""
+        return self.category if self.category in BIG_CATEGORIES else "small"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of a room or a video."""
+
+    gifts: int
+    senders: int
+    coins: int
+    diamonds_milli: int
+
+
+def coin_rate(*, viewer: User | None, at: datetime) -> Price | None:
+    """Return what coins cost the viewer; None for strangers and where coins are not sold."""
+    region = wallets.region_for(str(viewer.country.code)) if viewer else None
+    return wallets.rate_for(region, Channel.WEB, at) if region else None
+
+
+def versions_in_force(*, at: datetime) -> QuerySet[GiftVersion]:
+    """Return the version of each gift that is offered at that time."""
+    latest = (
+        GiftVersion.objects.filter(valid_from__lte=at)
+        .order_by("gift_id", "-valid_from", "-version")
+        .distinct("gift_id")
+    )
+    return (
+        GiftVersion.objects.filter(pk__in=latest.values("pk"))
+        .filter(Q(retired_at=None) | Q(retired_at__gt=at))
+        .select_related("gift")
+        .order_by("price_coins", "pk")
+    )
+
+
+def catalogue(*, at: datetime, viewer: User | None, on_videos: bool = False) -> list[Shown]:
+    """List the gifts offered, cheapest first; on videos only those that may be sent there."""
+    versions = versions_in_force(at=at)
+    if on_videos:
+        versions = versions.filter(on_videos=True)
+    rate = coin_rate(viewer=viewer, at=at)
+    return [_shown(version, rate) for version in versions]
+
+
+def offer(*, version_id: int, viewer: User | None, at: datetime) -> Shown | None:
+    """Find one version as it is shown, in force or not."""
+    version = GiftVersion.objects.filter(pk=version_id).select_related("gift").first()
+    return None if version is None else _shown(version, coin_rate(viewer=viewer, at=at))
+
+
+def _shown(version: GiftVersion, rate: Price | None) -> Shown:
+    return Shown(
+        version_id=version.pk,
+        slug=version.gift.slug,
+        name=version.name,
+        category=version.category,
+        price_coins=version.price_coins,
+        money=wallets.value_at(rate, version.price_coins) if rate else None,
+        unlock_level=version.unlock_level,
+        is_streakable=version.is_streakable,
+        is_join_gift=version.is_join_gift,
+    )
+
+
+def live_rooms(*, creator_ids: Collection[int] | None = None) -> QuerySet[Room]:
+    """List who is live, latest first; all, or some creators."""
+    rooms = Room.objects.filter(state=Room.State.LIVE).select_related("creator")
+    if creator_ids is not None:
+        rooms = rooms.filter(creator_id__in=creator_ids)
+    return rooms.order_by("-started_at", "pk")
+
+
+def live_room_of(*, creator_id: int) -> Room | None:
+    """Find the creator's live, if there is one."""
+    return Room.objects.filter(creator_id=creator_id, state=Room.State.LIVE).first()
+
+
+def videos(*, creator_id: int | None = None) -> QuerySet[Video]:
+    """List public videos, latest first; all, or one creator's."""
+    rows = Video.objects.filter(is_public=True).select_related("creator")
+    if creator_id is not None:
+        rows = rows.filter(creator_id=creator_id)
+    return rows.order_by("-posted_at", "pk")
+
+
+def place(*, room_id: UUID | None = None, video_id: UUID | None = None) -> Room | Video | None:
+    """Find a room, live or ended, or a public video, with its creator."""
+    if room_id is not None:
+        return Room.objects.select_related("creator").filter(pk=room_id).first()
+    return videos().filter(pk=video_id).first() if video_id else None
+
+
+def latest_gifts(
+    *, place: Room | Video, after: datetime | None = None, limit: int = FEED_MAX
+) -> list[FeedLine]:
+    """List the newest gifts of a place, oldest first, of those sent after a moment.
+
+    Gifts commit in another order than they were sent in, so whoever asks again looks a little
+    further back than the last they saw and leaves out what they know.
+    """
+    rows = Sending.objects.filter(**_in(place))
+    if after is not None:
+        rows = rows.filter(sent_at__gt=after)
+    newest = rows.order_by("-sent_at", "-pk").values_list(
+        "pk",
+        "sender__display_name",
+        "sender__handle",
+        "gift_version__name",
+        "gift_version__gift__slug",
+        "gift_version__category",
+        "quantity",
+        "coins",
+        "sent_at",
+    )[:limit]
+    return [FeedLine(*row) for row in reversed(newest)]
+
+
+def summary(*, place: Room | Video) -> Summary:
+    """Sum up what a place was sent: gifts, people, coins, and the diamonds they became."""
+    counted = Sending.objects.filter(**_in(place)).aggregate(
+        gifts=Coalesce(Sum("quantity"), 0),
+        senders=Count("sender_id", distinct=True),
+        coins=Coalesce(Sum("coins"), 0),
+    )
+    diamonds = (
+        Operation.objects.filter(pk__in=Sending.objects.filter(**_in(place)).values("pk"))
+        .annotate(
+            milli=Cast(KT("request__coins"), BigIntegerField()) * F("card__diamonds_per_coin_milli")
+        )
+        .aggregate(total=Coalesce(Sum("milli"), 0))
+    )
+    return Summary(**counted, diamonds_milli=int(diamonds["total"]))
+
+
+def _in(place: Room | Video) -> dict[str, UUID]:
+    return {"room_id" if isinstance(place, Room) else "video_id": place.pk}

@@ -1,0 +1,141 @@
+"""May this gift be sent here? Facts in; nothing out when it may, the refusal when it may not.
+
+Pure: no clock, no database. Every refusal says first why, then what to do next.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from accounts import risk as people
+from accounts.models import User
+from gifts.facts import SendFacts
+
+QUANTITY_MAX: Final = 999  # a slip of the finger is bounded; a combo is many sends
+
+
+class GiftRefused(Exception):
+    """A gift that may not be sent. Nothing was posted and nothing was stored."""
+
+
+class PlaceUnknown(GiftRefused):
+    """There is no such live room or video."""
+
+
+class RoomEnded(GiftRefused):
+    """The live has ended."""
+
+
+class VideoHidden(GiftRefused):
+    """The video is not public."""
+
+
+class GiftsOff(GiftRefused):
+    """The creator has switched gifts off here."""
+
+
+class SelfGift(GiftRefused):
+    """The sender is the creator."""
+
+
+class CreatorClosed(GiftRefused):
+    """The creator may not receive gifts now; why is nobody else's business."""
+
+
+class GiftNotOffered(GiftRefused):
+    """The gift is unknown, not on sale any more, or not for this kind of place."""
+
+
+class GiftLocked(GiftRefused):
+    """The gift is exclusive, and the sender has not unlocked it."""
+
+
+class QuantityOutOfRange(GiftRefused):
+    """The quantity is not a whole number from 1 to ``QUANTITY_MAX``."""
+
+
+class PriceChanged(GiftRefused):
+    """The version the sender saw is not in force any more. Carries the one that is."""
+
+    def __init__(self, *, name: str, version_id: int, price_coins: int) -> None:
+        super().__init__(
+            f"{name} now costs {price_coins:,} {_coins(price_coins)}. "
+            "Nothing was sent; look at the new price and send it again if you like."
+        )
+        self.version_id = version_id
+        self.price_coins = price_coins
+
+
+# Everything that `check` raises.
+REFUSALS: Final = (GiftRefused, people.NotAllowed)
+
+
+def check(facts: SendFacts, *, at: datetime) -> None:
+    """Raise the first rule that forbids this gift.
+
+    Raises GiftRefused, or NotAllowed when it is about the sender's own account.
+    """
+    if not 1 <= facts.quantity <= QUANTITY_MAX:
+        raise QuantityOutOfRange(f"Choose a number from 1 to {QUANTITY_MAX}.")
+    _check_place(facts)
+    people.check_may_spend(facts.sender, at)
+    _check_creator(facts, at=at)
+    _check_gift(facts)
+
+
+def _check_place(facts: SendFacts) -> None:
+    if facts.creator is None:
+        raise PlaceUnknown("There is no such place to send a gift to.")
+    if facts.place == "room" and not facts.is_open:
+        raise RoomEnded(
+            "This live has ended, so gifts cannot be sent any more. No coins were spent."
+        )
+    if facts.place == "video" and not facts.is_open:
+        raise VideoHidden("This video is not public, so gifts cannot be sent. No coins were spent.")
+    if not facts.gifts_on:
+        raise GiftsOff(
+            f"{facts.creator.display_name} has switched gifts off here. No coins were spent."
+        )
+
+
+def _check_creator(facts: SendFacts, *, at: datetime) -> None:
+    creator = facts.creator
+    assert creator is not None, "the place was checked first"
+    if creator.id == facts.sender.id:
+        raise SelfGift("You cannot send gifts to yourself.")
+    if not _may_earn(creator, at=at):
+        raise CreatorClosed(
+            f"{creator.display_name} cannot receive gifts at the moment. No coins were spent."
+        )
+
+
+def _may_earn(creator: User, *, at: datetime) -> bool:
+    if not (creator.is_creator and creator.is_active):
+        return False
+    try:
+        people.check_may_earn(creator, at)
+    except people.NotAllowed:
+        return False
+    return True
+
+
+def _check_gift(facts: SendFacts) -> None:
+    shown, current = facts.shown, facts.current
+    if shown is None or current is None:
+        raise GiftNotOffered("This gift is not offered any more. Choose another one.")
+    if facts.place == "video" and not current.on_videos:
+        raise GiftNotOffered(f"{current.name} can be sent in live rooms only. Choose another gift.")
+    if current.unlock_level is not None:
+        raise GiftLocked(f"{current.name} is locked. {unlocks_at(current.unlock_level)}.")
+    if shown.id != current.id:
+        raise PriceChanged(
+            name=current.name, version_id=current.id, price_coins=current.price_coins
+        )
+
+
+def unlocks_at(level: int) -> str:
+    """Say what unlocks a gift of that fan level."""
+    return f"Unlocks at fan level {level}"
+
+
+def _coins(count: int) -> str:
+    return "coin" if count == 1 else "coins"

@@ -1,0 +1,325 @@
+"""Sending gifts.
+
+Promises: a gift is sent once per operation id, whatever is retried; a refused one moves nothing;
+the transaction of a gift locks only its payer, so a popular creator is as fast as a quiet one.
+Everything that others see of it (feed, ranks, goals) is made after the commit from its event.
+
+The order of a send: read all facts in one statement, judge them, post to the ledger, write the
+sending with its event in one statement, commit, and only then raise what the ledger refused,
+because a refusal is kept too. When the facts forbid the gift, an earlier try under the same id
+still has its answer: a gift that arrived before the live ended is not taken back by asking again.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from accounts import consents
+from accounts.models import Scope, User
+from gifts import events, risk
+from gifts import facts as reads
+from gifts.facts import Offer, SendFacts, Wanted
+from wallet import ledger
+from wallet import queries as wallets
+from wallet.models import Operation
+
+BATCH_MAX: Final = 200
+
+# What one sending may come to besides being sent.
+ANSWERS: Final = (
+    *risk.REFUSALS,
+    consents.ConsentMissing,
+    consents.ConsentCapReached,
+    ledger.InsufficientCoins,
+    ledger.NoRateCard,
+    ledger.OperationConflict,
+)
+
+# Each sending with its event, so that neither is ever there without the other.
+RECORD_SQL: Final = """
+WITH item AS (
+     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS item (
+       id uuid, sender_id bigint, creator_id bigint, room_id uuid, video_id uuid,
+       gift_version_id bigint, quantity integer, coins bigint, streak_id uuid, client_id text,
+       shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb)
+     ),
+     sending AS (
+     INSERT INTO gifts_sending (id, sender_id, creator_id, room_id, video_id, gift_version_id,
+            quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at)
+     SELECT id, sender_id, creator_id, room_id, video_id, gift_version_id,
+            quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at FROM item
+     )
+INSERT INTO accounts_outboxevent (name, subject, payload) SELECT %s, subject, payload FROM item
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent(Wanted):
+    """One gift somebody means to send, under an id made before the first try."""
+
+    operation_id: UUID
+    room_id: UUID | None = None
+    video_id: UUID | None = None
+    streak_id: UUID | None = None
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A gift that was sent. ``balance`` is what the sender has left."""
+
+    sending_id: UUID
+    coins: int
+    balance: int
+    replayed: bool
+
+
+def send_gift(
+    *,
+    operation_id: UUID,
+    sender_id: int,
+    gift_version_id: int,
+    quantity: int,
+    room_id: UUID | None = None,
+    video_id: UUID | None = None,
+    streak_id: UUID | None = None,
+    client_id: str = "",
+    at: datetime,
+) -> Sent:
+    """Send a gift at the price of the version the sender saw.
+
+    Idempotent by ``operation_id``. Locks the sender's wallet. With ``client_id`` the coins are
+    spent under the sender's consent for that service.
+
+    Raises GiftRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing and
+    ConsentCapReached (nothing stored), InsufficientCoins and NoRateCard (stored: the same id gives
+    the same answer again), OperationConflict when the id was used for something else.
+    """
+    intent = Intent(
+        operation_id=operation_id,
+        sender_id=sender_id,
+        gift_version_id=gift_version_id,
+        quantity=quantity,
+        room_id=room_id,
+        video_id=video_id,
+        streak_id=streak_id,
+        client_id=client_id,
+    )
+    facts = reads.send_facts(intent, at=at)
+    try:
+        risk.check(facts, at=at)
+    except risk.REFUSALS:
+        earlier = _earlier(intent)
+        if earlier is None:
+            raise
+        return earlier
+    return _answer(intent, facts, _post(intent, facts, at=at))
+
+
+def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Exception]:
+    """Send up to 200 gifts in one transaction; one answer each, in order: sent, or why not.
+
+    For services with many fans. Every item is judged and posted as ``send_gift`` would, and a
+    refused one does not hold back the others. Items under a consent go one by one, because their
+    daily cap must be able to refuse each alone. Locks the senders' wallets in order of their ids.
+    """
+    assert len(intents) <= BATCH_MAX, "a batch holds at most 200 gifts"
+    answers: dict[int, Sent | Exception] = {}
+    posted: dict[UUID, tuple[int, Intent, SendFacts]] = {}
+    alone: list[int] = []
+    for place, facts in enumerate(reads.send_facts_of(intents, at=at)):
+        intent = intents[place]
+        if intent.client_id or intent.operation_id in posted:
+            alone.append(place)
+            continue
+        try:
+            risk.check(facts, at=at)
+        except risk.REFUSALS as refusal:
+            answers[place] = _settled(_earlier, intent) or refusal
+        else:
+            posted[intent.operation_id] = (place, intent, facts)
+    outcomes = _post_many([(intent, facts) for _, intent, facts in posted.values()], at=at)
+    for outcome in outcomes:
+        place, intent, facts = posted[outcome.operation_id]
+        answers[place] = _settled(_answer, intent, facts, outcome)
+    for place in alone:
+        answers[place] = _settled(_send_alone, intents[place], at)
+    return [answers[place] for place in range(len(intents))]
+
+
+@transaction.atomic(durable=True)
+def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
+    outcome = ledger.gift(_posting(intent, facts))
+    if outcome.done and not outcome.replayed:
+        if intent.client_id:
+            consents.use(
+                fan_id=intent.sender_id,
+                client_id=intent.client_id,
+                scope=Scope.GIFTS_SEND,
+                coins=_coins(facts),
+                at=at,
+            )
+        _record([_row(intent, facts, at=at)])
+    return outcome
+
+
+@transaction.atomic(durable=True)
+def _post_many(
+    sendings: Sequence[tuple[Intent, SendFacts]], *, at: datetime
+) -> list[ledger.Outcome]:
+    outcomes = ledger.post_gifts([_posting(intent, facts) for intent, facts in sendings])
+    _record(
+        [
+            _row(intent, facts, at=at)
+            for (intent, facts), outcome in zip(sendings, outcomes, strict=True)
+            if outcome.done and not outcome.replayed
+        ]
+    )
+    return outcomes
+
+
+def _send_alone(intent: Intent, at: datetime) -> Sent:
+    return send_gift(**asdict(intent), at=at)
+
+
+def _settled[**P](deed: Callable[P, Sent | None], *args: P.args, **kwargs: P.kwargs) -> Any:
+    """Give back what the deed answers or refuses: one item of a batch does not stop the others."""
+    try:
+        return deed(*args, **kwargs)
+    except ANSWERS as refusal:
+        return refusal
+
+
+def _answer(intent: Intent, facts: SendFacts, outcome: ledger.Outcome) -> Sent:
+    """Say what came of the posting; the transaction has committed."""
+    if outcome.replayed:
+        earlier = _earlier(intent)
+        assert earlier is not None, "a replay has a first try"
+        return earlier
+    outcome.check()
+    return Sent(
+        sending_id=intent.operation_id,
+        coins=_coins(facts),
+        balance=outcome.result["balance"],
+        replayed=False,
+    )
+
+
+def _earlier(intent: Intent) -> Sent | None:
+    """Give the answer of an earlier try under the same id; None when there was none.
+
+    Raises what the first try raised, and OperationConflict when it was for something else.
+    """
+    operation = Operation.objects.filter(pk=intent.operation_id).first()
+    if operation is None:
+        return None
+    memo = operation.memo or {}
+    if (
+        operation.kind != Operation.Kind.GIFT
+        or operation.actor_id != intent.sender_id
+        or operation.context != _context(intent)
+        or (memo["version"], memo["quantity"]) != (intent.gift_version_id, intent.quantity)
+    ):
+        raise ledger.OperationConflict
+    result = operation.result or {}
+    ledger.Outcome(
+        operation_id=operation.pk,
+        done=operation.state == Operation.State.DONE,
+        replayed=True,
+        refusal=result.get("refusal"),
+        result=result,
+    ).check()
+    return Sent(
+        sending_id=operation.pk,
+        coins=operation.request["coins"],
+        balance=wallets.coins(user_id=intent.sender_id),
+        replayed=True,
+    )
+
+
+def _posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
+    creator, offer = _judged(facts)
+    return ledger.Gift(
+        operation_id=intent.operation_id,
+        payer_id=intent.sender_id,
+        creator_id=creator.id,
+        coins=_coins(facts),
+        actor_id=intent.sender_id,
+        context=_context(intent),
+        memo={
+            "gift": offer.name,
+            "slug": offer.slug,
+            "version": offer.id,
+            "quantity": facts.quantity,
+            "to": creator.display_name,
+            "to_handle": creator.handle,
+            "from": facts.sender.display_name,
+            "from_handle": facts.sender.handle,
+            "where": facts.title,
+        },
+    )
+
+
+def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
+    """Make the sending as it is kept, with the event that tells of it."""
+    creator, offer = _judged(facts)
+    coins = _coins(facts)
+    return {
+        "id": str(intent.operation_id),
+        "sender_id": intent.sender_id,
+        "creator_id": creator.id,
+        "room_id": intent.room_id and str(intent.room_id),
+        "video_id": intent.video_id and str(intent.video_id),
+        "gift_version_id": offer.id,
+        "quantity": facts.quantity,
+        "coins": coins,
+        "streak_id": intent.streak_id and str(intent.streak_id),
+        "client_id": intent.client_id,
+        "shown_minor": facts.rate and facts.rate.minor(coins),
+        "shown_currency": facts.rate.currency if facts.rate else "",
+        "sent_at": at.isoformat(),
+        "subject": _context(intent),
+        "payload": {
+            "sending_id": str(intent.operation_id),
+            "sender_id": intent.sender_id,
+            "sender": facts.sender.display_name,
+            "sender_handle": facts.sender.handle,
+            "creator_id": creator.id,
+            "gift": offer.name,
+            "slug": offer.slug,
+            "category": offer.category,
+            "animation_ms": offer.animation_ms,
+            "quantity": facts.quantity,
+            "coins": coins,
+            "streak_id": intent.streak_id and str(intent.streak_id),
+            "sent_at": at.isoformat(),
+        },
+    }
+
+
+def _record(rows: Sequence[dict[str, Any]]) -> None:
+    assert connection.in_atomic_block, "a sending commits with its posting"
+    if not rows:
+        return
+    with reads.prepared_cursor() as cursor:
+        cursor.execute(RECORD_SQL, [json.dumps(rows), events.GIFT_SENT])
+
+
+def _judged(facts: SendFacts) -> tuple[User, Offer]:
+    assert facts.creator is not None, "the facts were judged"
+    assert facts.shown is not None, "the facts were judged"
+    return facts.creator, facts.shown
+
+
+def _coins(facts: SendFacts) -> int:
+    _, offer = _judged(facts)
+    return offer.price_coins * facts.quantity
+
+
+def _context(intent: Intent) -> str:
+    return f"room:{intent.room_id}" if intent.room_id else f"video:{intent.video_id}"

@@ -1,0 +1,301 @@
+"""What a creator sees of their earnings: the four sums, what matures when, and what each is worth.
+
+Promises: reads only, of one creator; a worth is an estimate at today's rate and each card's own
+value, rounded down, and is left out when there is no rate young enough. Settled sums are exact.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from itertools import groupby
+from math import floor
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Sum
+from djmoney.money import Money
+
+from accounts.models import StateChange, User
+from payouts import queries
+from payouts.models import Destination, Payout, SettlementLine
+from wallet import books, money
+from wallet import queries as wallets
+from wallet.models import FxRate, RateCard
+
+MATURING_STEPS_MAX: Final = 8
+LINES_A_PAGE: Final = 50
+
+TONES: Final[Mapping[str, str]] = {
+    Payout.State.PAID: "good",
+    Payout.State.FAILED: "bad",
+    Payout.State.RETURNED: "bad",
+    Payout.State.CANCELLED: "",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """The four tiles, in thousandths of diamonds and in money. A worth of None: no rate."""
+
+    currency: str
+    pending_milli: int
+    pending_worth: Money | None
+    next_at: datetime | None
+    available_milli: int
+    available_worth: Money | None
+    debt_milli: int
+    settled_milli: int
+    payable: Sequence[Money]
+    in_payout: Sequence[Money]
+    paid: Sequence[Money]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the creator has never earned anything."""
+        return not (self.pending_milli or self.available_milli or self.settled_milli)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Diamonds that mature at one time. No time: once the current period has closed and the hold
+    has passed. ``share`` is of the largest step, in percent."""
+
+    release_at: datetime | None
+    hold_days: int
+    diamonds_milli: int
+    worth: Money | None
+    share: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gift:
+    """One gift received, and what its diamonds are worth today."""
+
+    at: datetime
+    name: str
+    slug: str
+    quantity: int
+    sender: str
+    where: str
+    coins: int
+    diamonds_milli: int
+    card: RateCard
+    worth: Money | None
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A settlement line with the rate card that valued it."""
+
+    line: SettlementLine
+    card: RateCard
+
+    @property
+    def diamond_usd(self) -> Money:
+        return Money(self.line.diamond_usd, "USD")
+
+    @property
+    def rate_words(self) -> str:
+        return f"{self.line.fx_per_usd.normalize():f}"
+
+    @property
+    def exact_words(self) -> str:
+        """The sum before the floor, with as many decimals as it has."""
+        exact = (self.line.amount_minor + self.line.remainder_minor).normalize()
+        return f"{exact.scaleb(-money.decimals(self.line.currency)):f} {self.line.currency}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A payout with the tone of its state."""
+
+    payout: Payout
+    tone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a payout would be now: shown before it is asked for. No destination: nothing can be."""
+
+    destination: Destination | None
+    amount: Money | None
+    fee: Money | None
+    minimum: Money | None
+    refusal: str
+    elsewhere: Sequence[Money]  # cash in currencies the destination does not take
+    needs_approval: bool
+
+
+def currency_of(*, creator: User) -> str:
+    """The currency the creator is paid in, or would be where they live."""
+    destination = queries.destination_in_use(creator_id=creator.pk)
+    if destination is not None:
+        return destination.currency
+    region = wallets.region_for(str(creator.country.code or ""))
+    return region.currency if region else "USD"
+
+
+def rate_of(*, currency: str, at: datetime) -> FxRate | None:
+    """The rate to estimate by, if there is one young enough."""
+    try:
+        return wallets.fx(currency, at)
+    except (wallets.FxMissing, wallets.FxStale):
+        return None
+
+
+def worth(parts: Iterable[tuple[int, RateCard]], *, rate: FxRate | None) -> Money | None:
+    """What diamonds (thousandths, with their card) are worth: a floor for each part."""
+    if rate is None:
+        return None
+    minor_a_unit: int = 10 ** money.decimals(rate.currency)
+    a_usd = Fraction(rate.per_usd) * minor_a_unit / money.MILLI
+    total = sum(floor(milli * Fraction(card.diamond_usd) * a_usd) for milli, card in parts)
+    return money.money(total, rate.currency)
+
+
+def sums(*, creator: User, at: datetime) -> Sums:
+    currency = currency_of(creator=creator)
+    rate = rate_of(currency=currency, at=at)
+    held = books.diamond_accounts(creator_id=creator.pk)
+    cash = books.cash_accounts(creator_id=creator.pk)
+    dates = [step.release_at for step in books.maturing(creator_id=creator.pk) if step.release_at]
+    settled = SettlementLine.objects.filter(creator=creator).aggregate(sum=Sum("diamonds_milli"))
+    return Sums(
+        currency=currency,
+        pending_milli=held.pending_milli,
+        pending_worth=worth([(part.pending_milli, part.card) for part in held.per_card], rate=rate),
+        next_at=min(dates, default=None),
+        available_milli=held.available_milli,
+        available_worth=worth(
+            [(part.available_milli, part.card) for part in held.per_card], rate=rate
+        ),
+        debt_milli=held.debt_milli,
+        settled_milli=int(settled["sum"] or 0),
+        payable=[part.payable for part in cash if part.payable_minor],
+        in_payout=[part.in_payout for part in cash if part.in_payout_minor],
+        paid=[part.paid for part in cash if part.paid_minor],
+    )
+
+
+def maturing(*, creator: User, at: datetime) -> list[Step]:
+    """The next steps, soonest first; what has no date yet comes last."""
+    rate = rate_of(currency=currency_of(creator=creator), at=at)
+    found = books.maturing(creator_id=creator.pk)
+    groups = [
+        list(group)
+        for _, group in groupby(
+            found, key=lambda part: (part.release_at, None if part.release_at else part.hold_days)
+        )
+    ]
+    most = max((sum(part.diamonds_milli for part in group) for group in groups), default=1)
+    return [
+        Step(
+            release_at=group[0].release_at,
+            hold_days=group[0].hold_days,
+            diamonds_milli=sum(part.diamonds_milli for part in group),
+            worth=worth([(part.diamonds_milli, part.card) for part in group], rate=rate),
+            share=100 * sum(part.diamonds_milli for part in group) // most,
+        )
+        for group in groups[:MATURING_STEPS_MAX]
+    ]
+
+
+def gifts(*, creator: User, at: datetime, before: int | None = None, limit: int) -> list[Gift]:
+    """Gifts received, newest first, in the words that were frozen when they were sent."""
+    rate = rate_of(currency=currency_of(creator=creator), at=at)
+    return [
+        Gift(
+            at=entry.at,
+            name=str(entry.memo.get("gift", "Gift")),
+            slug=str(entry.memo.get("slug", "")),
+            quantity=int(entry.memo.get("quantity", 1)),
+            sender=str(entry.memo.get("from", "")),
+            where=str(entry.memo.get("where", "")),
+            coins=entry.coins,
+            diamonds_milli=entry.diamonds_milli,
+            card=entry.card,
+            worth=worth([(entry.diamonds_milli, entry.card)], rate=rate),
+            cursor=entry.cursor,
+        )
+        for entry in books.earned(creator_id=creator.pk, before=before, limit=limit)
+    ]
+
+
+def settlement_lines(*, creator: User, limit: int) -> list[Settled]:
+    """The latest settled lines."""
+    lines = list(
+        SettlementLine.objects.filter(creator=creator)
+        .select_related("run")
+        .order_by("-settled_at", "-pk")[:limit]
+    )
+    cards = RateCard.objects.in_bulk({line.card_id for line in lines})
+    return [Settled(line=line, card=cards[line.card_id]) for line in lines]
+
+
+def payouts(*, creator: User, limit: int) -> list[Row]:
+    rows = Payout.objects.filter(creator=creator).select_related("destination")
+    return [
+        Row(payout=row, tone=TONES.get(row.state, "warn"))
+        for row in rows.order_by("-requested_at", "-pk")[:limit]
+    ]
+
+
+def payout(*, creator: User, payout_id: UUID) -> Row | None:
+    """One payout of the creator's own. None: there is no such payout for them."""
+    row = Payout.objects.filter(creator=creator, pk=payout_id).select_related("destination").first()
+    return Row(payout=row, tone=TONES.get(row.state, "warn")) if row else None
+
+
+def payout_steps(row: Payout) -> list[tuple[datetime, str, str]]:
+    """What became of a payout: when, the state in words, and why."""
+    steps = [(row.requested_at, "Set aside", "")]
+    changes = StateChange.objects.filter(subject_type="payouts.payout", subject_id=str(row.pk))
+    steps += [
+        (change.at, str(Payout.State(change.after).label), change.why)
+        for change in changes.order_by("pk")
+    ]
+    return steps
+
+
+def offer(*, creator: User, at: datetime) -> Offer:
+    """What the creator would be paid if they asked now, or why not."""
+    destination = queries.destination_in_use(creator_id=creator.pk)
+    cash = [part for part in books.cash_accounts(creator_id=creator.pk) if part.payable_minor]
+    if destination is None:
+        return _no_offer(None, "Set where you are paid first.", cash)
+    elsewhere = [part for part in cash if part.currency != destination.currency]
+    payable = queries.payable_minor(creator_id=creator.pk, currency=destination.currency)
+    rate = rate_of(currency=destination.currency, at=at)
+    if rate is None:
+        return _no_offer(
+            destination,
+            f"The exchange rate for {destination.currency} is too old. We are on it.",
+            elsewhere,
+        )
+    least = queries.minimum_minor(rate)
+    words = f"Payouts start at {money.money(least, rate.currency)}."
+    return Offer(
+        destination=destination,
+        amount=money.money(payable, rate.currency),
+        fee=money.money(0, rate.currency),
+        minimum=money.money(least, rate.currency),
+        refusal=words if payable < least else "",
+        elsewhere=[part.payable for part in elsewhere],
+        needs_approval=payable >= queries.second_person_minor(rate),
+    )
+
+
+def _no_offer(
+    destination: Destination | None, refusal: str, elsewhere: Iterable[books.Cash]
+) -> Offer:
+    return Offer(
+        destination=destination,
+        amount=None,
+        fee=None,
+        minimum=None,
+        refusal=refusal,
+        elsewhere=[part.payable for part in elsewhere],
+        needs_approval=False,
+    )

@@ -1,0 +1,48 @@
+"""What creators fill in to be paid."""
+
+from typing import Final
+
+from babel import Locale
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from payouts import destinations
+
+NAMES: Final = Locale("en").currencies
+
+
+class DestinationForm(forms.Form):
+    """A bank account. The id is made with the form, so that sending it twice sets it once."""
+
+    destination_id = forms.UUIDField(widget=forms.HiddenInput)
+    holder_name = forms.CharField(
+        label="Account holder",
+        max_length=70,
+        help_text="Your own name, as your bank writes it.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    account = forms.CharField(
+        label="IBAN or account number",
+        max_length=44,
+        help_text="Spaces do not matter.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    currency = forms.ChoiceField(
+        label="Currency of the account",
+        help_text="Your diamonds are settled in it.",
+        choices=[(code, f"{NAMES[code]} ({code})") for code in settings.CURRENCIES],
+    )
+
+    def clean_account(self) -> str:
+        try:
+            return destinations.normal_account(self.cleaned_data["account"])
+        except destinations.UnfitAccount as error:
+            raise ValidationError(str(error)) from error
+
+
+class PayoutForm(forms.Form):
+    """What the creator was shown and confirms."""
+
+    payout_id = forms.UUIDField(widget=forms.HiddenInput)
+    amount_minor = forms.IntegerField(min_value=1, widget=forms.HiddenInput)

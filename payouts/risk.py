@@ -1,0 +1,181 @@
+"""The gate before settling and paying: facts about a creator in, a checklist out.
+
+Promises: pure functions, no clock and no database; every line says whether it is met, why it is
+asked, and what to do when it is not. A creator is settled and paid when every line is met.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from accounts import risk as people_risk
+from accounts.models import Standing
+
+
+class NotEligible(Exception):
+    """A line of the checklist is not met. The message is that line's words."""
+
+
+class State(StrEnum):
+    """The states of a line, as the checklist component names them."""
+
+    DONE = "done"
+    TODO = "todo"
+    BAD = "bad"
+
+
+class Key(StrEnum):
+    PROFILE = "profile"
+    AGE = "age"
+    EMAIL = "email"
+    STANDING = "standing"
+    DESTINATION = "destination"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the gate looks at. ``destination_blocked_why`` is empty while the account is usable."""
+
+    has_profile: bool
+    country: str
+    birth_date: date | None
+    has_verified_email: bool
+    standing: str
+    standing_until: datetime | None
+    has_destination: bool
+    destination_blocked_why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the checklist. ``todo`` is empty when there is nothing to do but wait."""
+
+    key: Key
+    title: str
+    state: State
+    reason: str
+    todo: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        return self.state == State.DONE
+
+
+def checklist(*, facts: Facts, at: datetime) -> tuple[Line, ...]:
+    """All lines, in the order in which a new creator meets them."""
+    return (
+        _profile(facts),
+        _age(facts, at),
+        _email(facts),
+        _standing(facts),
+        _destination(facts),
+    )
+
+
+def is_eligible(lines: Iterable[Line]) -> bool:
+    return all(line.is_met for line in lines)
+
+
+def check_eligible(lines: Iterable[Line]) -> None:
+    """Raise NotEligible with the first line that is not met."""
+    for line in lines:
+        if not line.is_met:
+            raise NotEligible(f"{line.reason} {line.todo}".strip())
+
+
+def _profile(facts: Facts) -> Line:
+    if facts.has_profile:
+        return Line(
+            key=Key.PROFILE,
+            title="Creator profile",
+            state=State.DONE,
+            reason="Your creator profile is open.",
+        )
+    return Line(
+        key=Key.PROFILE,
+        title="Creator profile",
+        state=State.TODO,
+        reason="You have no creator profile yet.",
+        todo="Open one: it is what your fans see.",
+    )
+
+
+def _age(facts: Facts, at: datetime) -> Line:
+    title = "Age"
+    if facts.birth_date is None or not facts.country:
+        return Line(
+            key=Key.AGE,
+            title=title,
+            state=State.TODO,
+            reason="We do not know your country and birth date.",
+            todo="Add them to your profile.",
+        )
+    years = people_risk.age_min(facts.country)
+    if people_risk.age(facts.birth_date, at) >= years:
+        return Line(key=Key.AGE, title=title, state=State.DONE, reason=f"You are {years} or older.")
+    return Line(
+        key=Key.AGE,
+        title=title,
+        state=State.BAD,
+        reason=f"In your country creators are paid from the age of {years}.",
+        todo="What you have earned stays yours until then.",
+    )
+
+
+def _email(facts: Facts) -> Line:
+    if facts.has_verified_email:
+        return Line(
+            key=Key.EMAIL,
+            title="Email address",
+            state=State.DONE,
+            reason="Your address is verified.",
+        )
+    return Line(
+        key=Key.EMAIL,
+        title="Email address",
+        state=State.TODO,
+        reason="Your email address is not verified.",
+        todo="Verify it with the code we send you.",
+    )
+
+
+def _standing(facts: Facts) -> Line:
+    if facts.standing == Standing.GOOD:
+        return Line(
+            key=Key.STANDING,
+            title="Standing",
+            state=State.DONE,
+            reason="Your account is in good standing.",
+        )
+    until = f" until {facts.standing_until:%d %B %Y}" if facts.standing_until else ""
+    return Line(
+        key=Key.STANDING,
+        title="Standing",
+        state=State.BAD,
+        reason=f"Your account is {Standing(facts.standing).label.lower()}{until}.",
+        todo="Your diamonds and money stay yours; your notifications say why, and how to answer.",
+    )
+
+
+def _destination(facts: Facts) -> Line:
+    title = "Where you are paid"
+    if facts.has_destination and not facts.destination_blocked_why:
+        return Line(
+            key=Key.DESTINATION, title=title, state=State.DONE, reason="Your bank account is set."
+        )
+    if facts.has_destination:
+        return Line(
+            key=Key.DESTINATION,
+            title=title,
+            state=State.BAD,
+            reason=f"Your bank did not take the last payout: {facts.destination_blocked_why}",
+            todo="Check the account with your bank, or set another one.",
+        )
+    return Line(
+        key=Key.DESTINATION,
+        title=title,
+        state=State.TODO,
+        reason="We do not know where to pay you.",
+        todo="Add a bank account in your own name.",
+    )

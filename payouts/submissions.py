@@ -1,0 +1,180 @@
+"""Payouts on their way: handed to the rail, looked up, and recorded.
+
+Promises: the call is recorded before it is made; a payout whose answer is unclear is looked up by
+its reference before anything else, so it is paid once or given back once, whatever is killed when.
+Every step is a deed of its own that a sweep finds again. No rail is called inside a transaction.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from accounts import states
+from payouts import bookings, queries
+from payouts.models import Payout
+from payouts.rails import base
+
+LEASE: Final = timedelta(seconds=120)  # longer than a call to a rail can take
+# How long a request whose answer was lost may still be on its way into the rail's book. Only after
+# that "not found" means that it never arrived.
+RESEND_AFTER: Final = timedelta(seconds=60)
+
+log = structlog.get_logger(__name__)
+
+
+def sweep_payouts(*, at: datetime, limit: int = 100) -> int:
+    """Bring every payout that is due one step on, whoever was to do it before. How many."""
+    due = queries.due_payout_ids(at=at, limit=limit)
+    return sum(advance_payout(payout_id=payout_id, at=at) for payout_id in due)
+
+
+def advance_payout(*, payout_id: UUID, at: datetime) -> bool:
+    """Send the payout, or ask the rail what became of it. False: another worker is at it."""
+    payout = _lease(payout_id=payout_id, at=at)
+    if payout is None:
+        return False
+    rail = base.open_rail(payout.destination.rail)
+    if payout.state == Payout.State.SENDING:
+        _send(payout, rail=rail, is_first=True, at=at)
+    else:
+        _look(payout, rail=rail, at=at)
+    return True
+
+
+@transaction.atomic(durable=True)
+def _lease(*, payout_id: UUID, at: datetime) -> Payout | None:
+    """Take the row for this worker. A reserved one is marked as being sent before it is sent."""
+    payout = (
+        Payout.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+        .select_related("destination")
+        .filter(pk=payout_id, due_at__lte=at)
+        .first()
+    )
+    if payout is None or (payout.leased_until is not None and payout.leased_until > at):
+        return None
+    if payout.state == Payout.State.RESERVED:
+        return _mark_sending(payout, why="Handed to the bank", at=at)
+    if payout.state == Payout.State.SENDING:
+        states.move(payout, to=Payout.State.UNKNOWN, why="No answer was recorded", at=at)
+    payout.leased_until = at + LEASE
+    payout.save(update_fields=["leased_until"])
+    return payout
+
+
+@transaction.atomic(durable=True)
+def _lease_again(payout: Payout, *, at: datetime) -> Payout | None:
+    """Mark a payout that the rail does not know as being sent once more. None: it has moved on."""
+    locked = Payout.objects.select_for_update(no_key=True).get(pk=payout.pk)
+    if locked.state != Payout.State.UNKNOWN or locked.attempts != payout.attempts:
+        return None
+    return _mark_sending(locked, why="The bank does not know it: sent again", at=at)
+
+
+def _mark_sending(payout: Payout, *, why: str, at: datetime) -> Payout:
+    payout.attempts += 1
+    payout.sent_at, payout.leased_until = at, at + LEASE
+    payout.save(update_fields=["attempts", "sent_at", "leased_until"])
+    states.move(payout, to=Payout.State.SENDING, why=why, at=at)
+    return payout
+
+
+def _send(payout: Payout, *, rail: base.Rail, is_first: bool, at: datetime) -> None:
+    """Call the rail, then record what it said. ``is_first``: no earlier try can have reached it."""
+    try:
+        transfer = rail.submit(
+            base.Instruction(
+                reference=str(payout.pk),
+                amount_minor=payout.amount_minor,
+                currency=payout.currency,
+                account=payout.destination.account,
+                holder_name=payout.destination.holder_name,
+            )
+        )
+    except base.Declined as refusal:
+        _fail(payout, why=str(refusal), is_about_account=refusal.is_about_account, at=at)
+    except base.Unavailable as trouble:
+        back = Payout.State.RESERVED if is_first else Payout.State.UNKNOWN
+        _step_back(payout, to=back, why=str(trouble), at=at)
+    except base.Unknown as doubt:
+        _step_back(payout, to=Payout.State.UNKNOWN, why=str(doubt), at=at)
+    else:
+        _record(payout, transfer=transfer, at=at)
+
+
+def _look(payout: Payout, *, rail: base.Rail, at: datetime) -> None:
+    """Ask the rail by reference. What it does not know may be sent again, once that is certain."""
+    try:
+        transfer = rail.lookup(reference=str(payout.pk))
+    except base.Unavailable as trouble:
+        return _postpone(payout, why=str(trouble), at=at)
+    if transfer is not None:
+        return _record(payout, transfer=transfer, at=at)
+    assert payout.sent_at is not None, "what is looked up was sent"
+    if payout.state != Payout.State.UNKNOWN:
+        log.error("payout_lost_by_bank", payout=str(payout.pk), state=payout.state)
+        return _postpone(payout, why="The bank does not know this transfer any more.", at=at)
+    if at < payout.sent_at + RESEND_AFTER:
+        return _postpone(payout, why="The bank does not know it yet.", at=at)
+    again = _lease_again(payout, at=at)
+    if again is not None:
+        _send(again, rail=rail, is_first=False, at=at)
+    return None
+
+
+@transaction.atomic(durable=True)
+def _step_back(payout: Payout, *, to: str, why: str, at: datetime) -> None:
+    """Note a try without a clear answer. A later try makes this one's word worthless."""
+    locked = _own(payout)
+    if locked is None or locked.state != Payout.State.SENDING:
+        return
+    locked.failure, locked.leased_until = why[:200], None
+    locked.due_at = bookings.next_look(locked, at=at)
+    locked.save(update_fields=["failure", "leased_until", "due_at"])
+    states.move(locked, to=to, why=why[:500], at=at)
+
+
+@transaction.atomic(durable=True)
+def _postpone(payout: Payout, *, why: str, at: datetime) -> None:
+    locked = _own(payout)
+    if locked is None:
+        return
+    locked.failure, locked.leased_until = why[:200], None
+    locked.due_at = bookings.next_look(locked, at=at)
+    locked.save(update_fields=["failure", "leased_until", "due_at"])
+
+
+@transaction.atomic(durable=True)
+def _fail(payout: Payout, *, why: str, is_about_account: bool, at: datetime) -> None:
+    locked = _own(payout)
+    if locked is not None and locked.state == Payout.State.SENDING:
+        bookings.give_back(locked, why=why, is_about_account=is_about_account, at=at)
+
+
+@transaction.atomic(durable=True)
+def _record(payout: Payout, *, transfer: base.Transfer, at: datetime) -> None:
+    """Note what the rail has in its book. Another amount than ours is nothing we act on."""
+    locked = _own(payout)
+    if locked is None:
+        return
+    is_ours = (transfer.amount_minor, transfer.currency) == (locked.amount_minor, locked.currency)
+    locked.failure = "" if is_ours else "The bank has another amount under this reference."
+    locked.rail_ref, locked.leased_until = transfer.rail_ref, None
+    locked.due_at = bookings.next_look(locked, at=at)
+    locked.save(update_fields=["failure", "rail_ref", "leased_until", "due_at"])
+    if is_ours:
+        bookings.follow(locked, transfer=transfer, at=at)
+    else:
+        log.error("payout_differs_at_bank", payout=str(locked.pk), rail_ref=transfer.rail_ref)
+
+
+def _own(payout: Payout) -> Payout | None:
+    """Lock the row again. None: a later try has taken over, and this one's word is worthless."""
+    locked = (
+        Payout.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("destination")
+        .get(pk=payout.pk)
+    )
+    return locked if locked.attempts == payout.attempts else None

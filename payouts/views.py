@@ -1,0 +1,180 @@
+"""The creator's studio: earnings, settlements, payouts and where they go. All of it their own."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from accounts.models import User
+from payouts import destinations, earnings, queries, risk, services, settlements
+from payouts.forms import DestinationForm, PayoutForm
+from wallet import ledger
+from wallet import money as units
+from wallet import queries as wallets
+
+GIFTS_A_PAGE: Final = 30
+PAYOUTS_SHOWN: Final = 100
+LATEST: Final = 5
+
+# Where each line of the checklist is put right.
+REMEDIES: Final = {
+    risk.Key.PROFILE: ("accounts:become_creator", "Open it"),
+    risk.Key.AGE: ("accounts:profile", "Open profile"),
+    risk.Key.EMAIL: ("account_email", "Verify"),
+    risk.Key.STANDING: ("accounts:notifications", "Read why"),
+    risk.Key.DESTINATION: ("payouts:destination", "Set account"),
+}
+
+
+class SignedIn(HttpRequest):
+    """A request behind ``login_required``."""
+
+    user: User
+
+
+def _checklist(user: User) -> list[dict[str, Any]]:
+    lines = risk.checklist(facts=queries.gate_facts(creator=user), at=timezone.now())
+    return [
+        {"line": line, "remedy": REMEDIES[line.key][0], "action": REMEDIES[line.key][1]}
+        for line in lines
+    ]
+
+
+@login_required
+def studio(request: SignedIn) -> HttpResponse:
+    """The first page: the four sums, what comes next, and what stands in the way."""
+    at, creator = timezone.now(), request.user
+    checklist = _checklist(creator)
+    context = {
+        "sums": earnings.sums(creator=creator, at=at),
+        "steps": earnings.maturing(creator=creator, at=at),
+        "checklist": checklist,
+        "is_eligible": all(row["line"].is_met for row in checklist),
+        "offer": earnings.offer(creator=creator, at=at),
+        "next_settlement_at": settlements.period_at(at=at).ends_at,
+        "gifts": earnings.gifts(creator=creator, at=at, limit=LATEST),
+        "lines": earnings.settlement_lines(creator=creator, limit=LATEST),
+        "payouts": earnings.payouts(creator=creator, limit=LATEST),
+    }
+    return render(request, "payouts/studio.html", context)
+
+
+@login_required
+def gifts(request: SignedIn) -> HttpResponse:
+    """Each gift received, newest first."""
+    before = request.GET.get("before", "")
+    cursor = int(before) if before.isdecimal() and len(before) < 19 else None
+    rows = earnings.gifts(
+        creator=request.user, at=timezone.now(), before=cursor, limit=GIFTS_A_PAGE + 1
+    )
+    shown = rows[:GIFTS_A_PAGE]
+    more = f"?before={shown[-1].cursor}" if len(rows) > GIFTS_A_PAGE else ""
+    context = {"gifts": shown, "next_url": more, "first_url": "?" if before else ""}
+    return render(request, "payouts/gifts.html", context)
+
+
+@login_required
+def settlement_lines(request: SignedIn) -> HttpResponse:
+    lines = earnings.settlement_lines(creator=request.user, limit=earnings.LINES_A_PAGE)
+    at = timezone.now()
+    context = {"lines": lines, "next_settlement_at": settlements.period_at(at=at).ends_at}
+    return render(request, "payouts/settlements.html", context)
+
+
+@login_required
+def payouts(request: SignedIn) -> HttpResponse:
+    context = {
+        "payouts": earnings.payouts(creator=request.user, limit=PAYOUTS_SHOWN),
+        "offer": earnings.offer(creator=request.user, at=timezone.now()),
+    }
+    return render(request, "payouts/payouts.html", context)
+
+
+@login_required
+def payout(request: SignedIn, payout_id: UUID) -> HttpResponse:
+    """One payout and every step it took."""
+    row = earnings.payout(creator=request.user, payout_id=payout_id)
+    if row is None:
+        raise Http404
+    context = {"row": row, "payout": row.payout, "steps": earnings.payout_steps(row.payout)}
+    return render(request, "payouts/payout.html", context)
+
+
+@login_required
+def request_payout(request: SignedIn) -> HttpResponse:
+    """Show amount, fee, currency and account, and pay out when that is confirmed."""
+    at = timezone.now()
+    form = PayoutForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = services.request_payout(creator=request.user, at=at, **form.cleaned_data)
+        except (
+            services.NothingToPay,
+            services.TooLittle,
+            risk.NotEligible,
+            ledger.OperationConflict,
+            wallets.FxMissing,
+            wallets.FxStale,
+        ) as refusal:
+            messages.error(request, str(refusal))
+            return redirect("payouts:request_payout")
+        messages.success(request, f"Your payout of {made.money} is on its way.")
+        return redirect("payouts:payout", made.pk)
+    offer = earnings.offer(creator=request.user, at=at)
+    checklist = _checklist(request.user)
+    context = {
+        "offer": offer,
+        "checklist": checklist,
+        "is_eligible": all(row["line"].is_met for row in checklist),
+        "payout_id": ledger.new_operation_id(),
+        "amount_minor": units.minor(offer.amount) if offer.amount else 0,
+    }
+    return render(request, "payouts/request.html", context)
+
+
+@login_required
+@require_POST
+def cancel_payout(request: SignedIn, payout_id: UUID) -> HttpResponse:
+    row = earnings.payout(creator=request.user, payout_id=payout_id)
+    if row is None:
+        raise Http404
+    try:
+        services.cancel_payout(
+            payout_id=payout_id, by=request.user, why="Cancelled by you", at=timezone.now()
+        )
+    except services.TooLate as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"Cancelled. {row.payout.money} is back in your balance.")
+    return redirect("payouts:payout", payout_id)
+
+
+@login_required
+@reauthentication_required  # type: ignore[untyped-decorator]
+def destination(request: SignedIn) -> HttpResponse:
+    """Set where the creator is paid. Asks for the password again."""
+    current = queries.destination_in_use(creator_id=request.user.pk)
+    initial = {
+        "destination_id": ledger.new_operation_id(),
+        "holder_name": current.holder_name if current else "",
+        "currency": earnings.currency_of(creator=request.user),
+    }
+    form = DestinationForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        made = destinations.set_destination(
+            creator=request.user, at=timezone.now(), **form.cleaned_data
+        )
+        messages.success(request, f"You are paid to {made} from now on. We have told you by email.")
+        return redirect("payouts:studio")
+    context = {
+        "form": form,
+        "current": current,
+        "earlier": queries.earlier_destinations(creator_id=request.user.pk),
+    }
+    return render(request, "payouts/destination.html", context)

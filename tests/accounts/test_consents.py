@@ -1,0 +1,188 @@
+"""A service spends for a fan only by consent, within the cap, until it is revoked."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from accounts import consents, services
+from accounts.models import Consent, ConsentUse, Scope, User
+from tests import factories
+from tests.accounts.conftest import AT, make_service
+
+
+def give(fan: User, **changes: object) -> Consent:
+    facts = {
+        "fan_id": fan.pk,
+        "client_id": "tipbot",
+        "scope": Scope.GIFTS_SEND,
+        "daily_cap_coins": 100,
+        "until": AT + timedelta(days=30),
+        "at": AT,
+    }
+    return services.give_consent(**(facts | changes))
+
+
+def use(fan: User, coins: int, at=AT, client_id: str = "tipbot") -> ConsentUse:
+    return services.use_consent(
+        fan_id=fan.pk, client_id=client_id, scope=Scope.GIFTS_SEND, coins=coins, at=at
+    )
+
+
+def used() -> list[int]:
+    return list(ConsentUse.objects.order_by("pk").values_list("coins", flat=True))
+
+
+def test_a_service_spends_up_to_the_cap_and_not_one_coin_more(alice: User) -> None:
+    make_service()
+    give(alice)
+
+    use(alice, 60)
+    use(alice, 40)
+    with pytest.raises(consents.ConsentCapReached, match="100 coins a day"):
+        use(alice, 1)
+
+    assert used() == [100]
+
+
+def test_the_cap_begins_anew_at_midnight_utc(alice: User) -> None:
+    make_service()
+    give(alice)
+    use(alice, 100)
+
+    use(alice, 30, at=AT.replace(hour=0) + timedelta(days=1))
+
+    assert used() == [100, 30]
+
+
+def test_without_consent_nothing_is_spent(alice: User, mallory: User) -> None:
+    make_service()
+    make_service("otherbot")
+    give(alice)
+
+    with pytest.raises(consents.ConsentMissing):
+        use(mallory, 1)
+    with pytest.raises(consents.ConsentMissing):
+        use(alice, 1, client_id="otherbot")
+
+    assert used() == []
+
+
+def test_a_consent_ends_at_its_date(alice: User) -> None:
+    make_service()
+    give(alice)
+
+    use(alice, 1, at=AT + timedelta(days=30, seconds=-1))
+    with pytest.raises(consents.ConsentMissing):
+        use(alice, 1, at=AT + timedelta(days=30))
+
+
+def test_revoking_works_at_once_and_only_for_the_fan(alice: User, mallory: User) -> None:
+    make_service()
+    consent = give(alice)
+
+    with pytest.raises(Consent.DoesNotExist):
+        services.revoke_consent(fan_id=mallory.pk, consent_id=consent.pk, at=AT)
+    use(alice, 1)
+    services.revoke_consent(fan_id=alice.pk, consent_id=consent.pk, at=AT)
+
+    with pytest.raises(consents.ConsentMissing):
+        use(alice, 1)
+    assert used() == [1]
+
+
+def test_a_new_consent_replaces_the_one_before(alice: User) -> None:
+    make_service()
+    first = give(alice)
+    second = give(alice, daily_cap_coins=5)
+
+    first.refresh_from_db()
+    assert first.revoked_at == AT
+    assert list(Consent.objects.filter(revoked_at=None)) == [second]
+    with pytest.raises(consents.ConsentCapReached):
+        use(alice, 6)
+
+
+def test_a_refused_spending_is_given_back(alice: User) -> None:
+    make_service()
+    give(alice)
+
+    counted = use(alice, 70)
+    services.give_back_consent(counted=counted, coins=70)
+
+    assert used() == [0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"client_id": "nobody"}, consents.UnknownService),
+        ({"scope": "ledger:read"}, consents.ScopeNotOffered),
+        ({"daily_cap_coins": 0}, consents.BadConsent),
+        ({"until": AT}, consents.BadConsent),
+        ({"until": AT + timedelta(days=366)}, consents.BadConsent),
+    ],
+)
+def test_a_consent_that_makes_no_sense_is_refused(alice: User, changes, refusal) -> None:
+    make_service()
+
+    with pytest.raises(refusal):
+        give(alice, **changes)
+
+    assert Consent.objects.count() == 0
+
+
+def spend_at_once(fan: User, threads: int, coins: int) -> int:
+    """Several connections spend at the same moment; says how many were let through."""
+    start, let_through = threading.Barrier(threads), []
+
+    def spend() -> None:
+        try:
+            start.wait(timeout=10)
+            with transaction.atomic():
+                use(fan, coins)
+            let_through.append(1)
+        except consents.ConsentCapReached:
+            pass
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=spend) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=30)
+    return len(let_through)
+
+
+def test_twelve_at_once_spend_the_cap_exactly(committed: str) -> None:
+    alice = factories.make_user("alice")
+    make_service()
+    give(alice)
+
+    assert spend_at_once(alice, threads=12, coins=20) == 5
+    assert used() == [100]
+
+
+def test_control_without_the_lock_more_than_the_cap_is_spent(
+    committed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = factories.make_user("alice")
+    make_service()
+    consent = give(alice)
+    ConsentUse.objects.create(consent=consent, day=AT.date(), coins=90)
+    looked = threading.Barrier(3)
+
+    class LookingAtOnce:
+        """Everybody reads the count before anybody writes it."""
+
+        def get_or_create(self, **key):
+            found = ConsentUse._base_manager.get_or_create(**key)
+            looked.wait(timeout=10)
+            return found
+
+    monkeypatch.setattr(consents, "_locked", lambda *key: consents._in_force(*key).first())
+    monkeypatch.setattr(ConsentUse, "objects", LookingAtOnce())
+
+    assert spend_at_once(alice, threads=3, coins=10) == 3

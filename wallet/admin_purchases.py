@@ -1,0 +1,165 @@
+"""Staff's view of purchases and of what providers told us. Rows are read here, never edited; the one
+deed is to look a purchase up at its provider now.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from djmoney.money import Money
+
+from wallet import money, purchases, queries
+from wallet.models import ProviderEvent, Purchase
+from wallet.providers.base import Declined, Unavailable
+
+STATE_TONES = {
+    Purchase.State.CREATED: "info",
+    Purchase.State.PENDING: "warn",
+    Purchase.State.PAID: "warn",
+    Purchase.State.CREDITED: "good",
+    Purchase.State.FAILED: "bad",
+}
+
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin  # at run time it is not generic
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that no member of staff writes."""
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Purchase)
+class PurchaseAdmin(ReadOnlyAdmin):
+    list_display = (
+        "coins_bought",
+        "price",
+        "buyer",
+        "method",
+        "badge",
+        "age",
+        "created_at",
+        "failure",
+    )
+    list_filter = ("state", "method", "region", "currency")
+    search_fields = ("=id", "=payment_ref", "=checkout_ref", "buyer__email", "buyer__handle")
+    search_help_text = "Purchase, payment or checkout id; the buyer's email or handle"
+    list_select_related = ("buyer", "method", "region")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at", "id")
+    show_full_result_count = False
+    actions = ("look_up",)
+    fieldsets: ClassVar = (
+        (None, {"fields": ("badge", "coins_bought", "price", "tax", "fee", "buyer", "age")}),
+        (
+            "At the provider",
+            {"fields": ("method", "checkout_ref", "payment_ref", "hold_class", "failure")},
+        ),
+        ("Where", {"fields": ("region", "channel", "evidence", "return_path")}),
+        (
+            "When",
+            {
+                "fields": (
+                    "created_at",
+                    "checked_at",
+                    "paid_at",
+                    "credited_at",
+                    "alerted_at",
+                    "story",
+                )
+            },
+        ),
+    )
+
+    @admin.display(description="Coins", ordering="coins")
+    def coins_bought(self, purchase: Purchase) -> str:
+        return _part("components/coins.html", amount=purchase.coins)
+
+    @admin.display(description="Price", ordering="gross_minor")
+    def price(self, purchase: Purchase) -> str:
+        return _money(purchase.money)
+
+    @admin.display(description="Tax in it")
+    def tax(self, purchase: Purchase) -> str:
+        return _money(money.money(purchase.tax_minor, purchase.currency))
+
+    @admin.display(description="Fee", empty_value="not known yet")
+    def fee(self, purchase: Purchase) -> str | None:
+        if purchase.fee_minor is None:
+            return None
+        return _money(money.money(purchase.fee_minor, purchase.currency))
+
+    @admin.display(description="State", ordering="state")
+    def badge(self, purchase: Purchase) -> str:
+        tone = STATE_TONES.get(Purchase.State(purchase.state), "")
+        return _part("components/badge.html", label=purchase.get_state_display(), tone=tone)
+
+    @admin.display(description="Age")
+    def age(self, purchase: Purchase) -> str:
+        """How long it has been waiting; how long it took once the coins are there."""
+        until = purchase.credited_at or timezone.now()
+        return str(timedelta(seconds=int((until - purchase.created_at).total_seconds())))
+
+    @admin.display(description="Story")
+    def story(self, purchase: Purchase) -> str:
+        return render_to_string("admin/wallet/moves.html", {"moves": queries.moves_of(purchase)})
+
+    @admin.action(description="Look up at the provider now", permissions=["look_up"])
+    def look_up(self, request: HttpRequest, chosen: QuerySet[Purchase]) -> None:
+        for purchase in chosen:
+            try:
+                now = purchases.settle_purchase(purchase_id=purchase.pk, at=timezone.now())
+            except Unavailable:
+                self.message_user(
+                    request, "The provider does not answer. Try again later.", messages.ERROR
+                )
+                return
+            except (Declined, purchases.PaymentDiffers) as error:
+                self.message_user(request, f"{purchase}: {error}", messages.ERROR)
+            else:
+                self.message_user(
+                    request, f"{purchase}: {now.get_state_display()}", messages.SUCCESS
+                )
+
+    def has_look_up_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("wallet.change_purchase")
+
+
+@admin.register(ProviderEvent)
+class ProviderEventAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "event_id", "badge", "outcome", "received_at", "handled_at")
+    list_filter = ("provider", ("handled_at", admin.EmptyFieldListFilter), "kind")
+    search_fields = ("=event_id", "=object_ref")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+    @admin.display(description="State")
+    def badge(self, event: ProviderEvent) -> str:
+        label, tone = ("Handled", "good") if event.handled_at else ("Waiting", "warn")
+        return _part("components/badge.html", label=label, tone=tone)
+
+
+def _money(amount: Money) -> str:
+    return _part("components/money.html", amount=amount)
+
+
+def _part(template: str, **context: object) -> SafeString:
+    return render_to_string(
+        template, {"money": None, "size": "", "sign": "", "icon": "", **context}
+    )

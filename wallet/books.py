@@ -1,0 +1,292 @@
+"""What people hold in the ledger: lots of coins, diamonds on their way, cash, and gifts received.
+
+Promises: reads only, each scoped by its owner and exact at the instant of the read; what a creator
+sees never tells what their fans paid.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F, Q, Sum
+from djmoney.money import Money
+
+from wallet.models import Account, HoldClass, Lot, RateCard, Transfer
+from wallet.money import currency_of, money
+
+CHUNK: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LotLeft:
+    """One payment's coins, and how many of them are left. No price: nobody paid for them."""
+
+    id: int
+    bought_at: datetime
+    coins: int
+    left: int
+    price: Money | None
+    method: str
+    purchase_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Maturing:
+    """Pending diamonds released together. No date: the hold after the current period closes."""
+
+    release_at: datetime | None
+    diamonds_milli: int
+    card: RateCard
+    hold: HoldClass
+    hold_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardDiamonds:
+    """A creator's diamonds that were earned under one card."""
+
+    card: RateCard
+    pending_milli: int
+    available_milli: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diamonds:
+    pending_milli: int
+    available_milli: int
+    debt_milli: int
+    per_card: Sequence[CardDiamonds]
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """A creator's cash in one currency, in minor units. Paid: less what banks sent back."""
+
+    currency: str
+    payable_minor: int
+    in_payout_minor: int
+    paid_minor: int
+
+    @property
+    def payable(self) -> Money:
+        return money(self.payable_minor, self.currency)
+
+    @property
+    def in_payout(self) -> Money:
+        return money(self.in_payout_minor, self.currency)
+
+    @property
+    def paid(self) -> Money:
+        return money(self.paid_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    """One gift received. ``cursor`` continues a list after it."""
+
+    cursor: int
+    operation_id: UUID
+    at: datetime
+    memo: dict[str, Any]
+    context: str
+    coins: int
+    diamonds_milli: int
+    card: RateCard
+
+
+def lots(*, user_id: int) -> list[LotLeft]:
+    """The person's lots that still hold coins, in the order they are spent."""
+    rows = (
+        Lot.objects.filter(
+            account__owner_id=user_id, account__code=Account.Code.WALLET, remaining__gt=0
+        )
+        .select_related("purchase__method")
+        .order_by("id")
+    )
+    return [
+        LotLeft(
+            lot.pk,
+            lot.created_at,
+            lot.amount,
+            lot.remaining,
+            None if lot.cash_unit is None else money(lot.gross_minor, currency_of(lot.cash_unit)),
+            lot.purchase.method.name if lot.purchase else "",
+            lot.purchase_id,
+        )
+        for lot in rows
+    ]
+
+
+def maturing(*, creator_id: int) -> list[Maturing]:
+    """The creator's pending diamonds by release date, soonest first, what has no date yet last.
+
+    One statement, so that a fold or a release meanwhile is seen whole or not at all.
+    """
+    sql = """
+        SELECT a.card_id, a.hold_class, b.release_at, b.amount - b.clawed - b.released
+          FROM ledger.account a JOIN ledger.bucket b ON b.account_id = a.id AND NOT b.done
+         WHERE a.owner_id = %(owner)s AND a.code = 210
+        UNION ALL
+        SELECT a.card_id, a.hold_class, NULL, t.credits - t.debits - coalesce(
+                   (SELECT sum(amount - clawed - released) FROM ledger.bucket
+                     WHERE account_id = a.id AND NOT done), 0)
+          FROM ledger.account a CROSS JOIN LATERAL ledger.turnover(a.id) t
+         WHERE a.owner_id = %(owner)s AND a.code = 210
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"owner": creator_id})
+        rows = cursor.fetchall()
+    sums: dict[tuple[datetime | None, int, int], int] = {}
+    for card_id, hold, release_at, amount in rows:
+        key = (release_at, card_id, hold)
+        sums[key] = sums.get(key, 0) + int(amount)
+    cards = RateCard.objects.in_bulk([card_id for _, card_id, _ in sums])
+    found = [
+        Maturing(when, amount, cards[card_id], HoldClass(hold), cards[card_id].hold_days[str(hold)])
+        for (when, card_id, hold), amount in sums.items()
+        if amount > 0
+    ]
+    return sorted(
+        found, key=lambda m: (m.release_at is None, m.release_at or 0, m.hold_days, m.card.pk)
+    )
+
+
+def diamond_accounts(*, creator_id: int) -> Diamonds:
+    """The creator's diamonds, exact: pending and available, per card and in all, and owed."""
+    sql = """
+        SELECT a.code, a.card_id, sum(a.sign * (t.credits - t.debits))
+          FROM ledger.account a CROSS JOIN LATERAL ledger.turnover(a.id) t
+         WHERE a.owner_id = %s AND a.code IN (210, 211, 213) GROUP BY a.code, a.card_id
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [creator_id])
+        held = {(code, card_id): int(amount) for code, card_id, amount in cursor}
+    cards = RateCard.objects.in_bulk({card_id for _, card_id in held if card_id})
+    per_card = [
+        CardDiamonds(
+            card,
+            held.get((Account.Code.DIAMOND_PENDING, card.pk), 0),
+            held.get((Account.Code.DIAMOND_AVAILABLE, card.pk), 0),
+        )
+        for card in sorted(cards.values(), key=lambda card: card.effective_at)
+    ]
+    return Diamonds(
+        sum(card.pending_milli for card in per_card),
+        sum(card.available_milli for card in per_card),
+        sum(amount for (code, _), amount in held.items() if code == Account.Code.DIAMOND_DEBT),
+        per_card,
+    )
+
+
+def cash_accounts(*, creator_id: int) -> list[Cash]:
+    """The creator's cash in each currency they ever had any in."""
+    accounts = Account.objects.filter(
+        owner_id=creator_id, code__in=(Account.Code.CASH_PAYABLE, Account.Code.CASH_IN_PAYOUT)
+    )
+    held = {
+        (account.unit, account.code): account
+        for account in accounts.select_related("balance").annotate(
+            amount=F("balance__credits") - F("balance__debits")
+        )
+    }
+    return [
+        Cash(
+            currency_of(unit),
+            _amount(held.get((unit, Account.Code.CASH_PAYABLE))),
+            _amount(held.get((unit, Account.Code.CASH_IN_PAYOUT))),
+            _paid_minor(creator_id, unit),
+        )
+        for unit in sorted({unit for unit, _ in held}, key=currency_of)
+    ]
+
+
+def earned(*, creator_id: int, before: int | None = None, limit: int = 50) -> list[Earning]:
+    """Gifts the creator received, newest first, after the cursor ``before``.
+
+    A gift paid from several lots is one entry. Nothing of what the payer paid is read.
+    """
+    found: list[Earning] = []
+    for legs in _chunks(_diamond_legs(creator_id, before)):
+        whole = _whole_gifts(creator_id, [leg.op_id for leg in legs])
+        for leg in legs:
+            entry = whole[leg.op_id]
+            if entry.cursor == leg.pk:  # a gift stands where its first leg does
+                found.append(entry)
+            if len(found) == limit:
+                return found
+    return found
+
+
+def _amount(account: Account | None) -> int:
+    return 0 if account is None else int(account.amount)  # type: ignore[attr-defined]
+
+
+def _paid_minor(creator_id: int, unit: int) -> int:
+    paid = Q(debit_account__owner_id=creator_id, code=Transfer.Code.PAYOUT_POST)
+    returned = Q(credit_account__owner_id=creator_id, code=Transfer.Code.PAYOUT_RETURN)
+    sums = Transfer.objects.filter(paid | returned, unit=unit).aggregate(
+        paid=Sum("amount", filter=paid), returned=Sum("amount", filter=returned)
+    )
+    return (sums["paid"] or 0) - (sums["returned"] or 0)
+
+
+def _diamond_legs(creator_id: int, before: int | None) -> Iterator[Transfer]:
+    """The creator's gift legs, newest first: one index read an account, merged."""
+    accounts = Account.objects.filter(owner_id=creator_id, code=Account.Code.DIAMOND_PENDING)
+    return heapq.merge(
+        *(_legs_of(account_id, before) for account_id in accounts.values_list("pk", flat=True)),
+        key=lambda leg: -leg.pk,
+    )
+
+
+def _legs_of(account_id: int, before: int | None) -> Iterator[Transfer]:
+    while True:
+        legs = Transfer.objects.filter(
+            credit_account_id=account_id, code=Transfer.Code.GIFT_DIAMONDS
+        ).only("pk", "op_id")
+        page = list(
+            (legs if before is None else legs.filter(pk__lt=before)).order_by("-pk")[:CHUNK]
+        )
+        yield from page
+        if len(page) < CHUNK:
+            return
+        before = page[-1].pk
+
+
+def _chunks(legs: Iterable[Transfer]) -> Iterator[list[Transfer]]:
+    for _, chunk in groupby(enumerate(legs), key=lambda pair: pair[0] // CHUNK):
+        yield [leg for _, leg in chunk]
+
+
+def _whole_gifts(creator_id: int, operation_ids: Sequence[UUID]) -> dict[UUID, Earning]:
+    """Every leg of the gifts, found by operation, summed to one entry each."""
+    legs = (
+        Transfer.objects.filter(
+            op_id__in=set(operation_ids),
+            code=Transfer.Code.GIFT_DIAMONDS,
+            credit_account__owner_id=creator_id,
+        )
+        .select_related("op__card")
+        .order_by("op_id", "pk")
+    )
+    gifts = {}
+    for operation_id, group in groupby(legs, key=lambda leg: leg.op_id):
+        mine = list(group)
+        operation = mine[0].op
+        assert operation.card is not None, "a gift was earned under a card"
+        gifts[operation_id] = Earning(
+            cursor=mine[0].pk,
+            operation_id=operation_id,
+            at=operation.recorded_at,
+            memo=operation.memo or {},
+            context=operation.context or "",
+            coins=operation.request["coins"],
+            diamonds_milli=sum(leg.amount for leg in mine),
+            card=operation.card,
+        )
+    return gifts

@@ -1,0 +1,85 @@
+"""A person's own history: the list, the story behind each entry, and the file to keep."""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import groupby
+from urllib.parse import urlencode
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.decorators import login_required
+from django.core.handlers.asgi import ASGIRequest
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from wallet import history, stories
+
+
+@require_safe
+@login_required
+def history_page(request: HttpRequest) -> HttpResponse:
+    """Show one page of the history; ``kind`` filters, ``after`` continues."""
+    kind = request.GET.get("kind", "")
+    if kind and kind not in history.Kind.values:
+        raise Http404("There is no such kind of entry.")
+    try:
+        after = history.Cursor.parse(request.GET["after"]) if "after" in request.GET else None
+    except history.BadCursor as error:
+        raise Http404("There is no such page.") from error
+    page = history.page(user_id=_user(request).pk, after=after, kinds=[kind] if kind else ())
+    address = reverse("wallet:history")
+    return render(
+        request,
+        "wallet/history.html",
+        {
+            "days": [
+                (day, list(entries))
+                for day, entries in groupby(
+                    page.entries, key=lambda entry: timezone.localtime(entry.at).date()
+                )
+            ],
+            "kind": kind,
+            "kinds": [(value, label) for value, label in history.Kind.choices],
+            "next_url": page.following
+            and f"{address}?{urlencode({'kind': kind, 'after': str(page.following)})}",
+            "first_url": after and f"{address}?{urlencode({'kind': kind})}",
+        },
+    )
+
+
+@require_safe
+@login_required
+def history_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """Stream the whole history as a file, a few rows in memory at a time."""
+    lines = history.csv_lines(user_id=_user(request).pk)
+    body = _awaited(lines) if isinstance(request, ASGIRequest) else lines
+    response = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
+    name = f"carat-history-{timezone.now():%Y-%m-%d}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_safe
+@login_required
+def operation(request: HttpRequest, operation_id: UUID) -> HttpResponse:
+    """Tell the story of one of the person's own operations or purchases."""
+    story = stories.story(user_id=_user(request).pk, operation_id=operation_id)
+    if story is None:
+        raise Http404("There is no such entry in your history.")
+    return render(request, "wallet/story.html", {"story": story})
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User), "the page is for people who are signed in"
+    return request.user
+
+
+async def _awaited(lines: Iterator[str]) -> AsyncIterator[str]:
+    """Hand the lines to an ASGI server without holding up its loop."""
+    following = sync_to_async(lambda: next(lines, None))
+    while (line := await following()) is not None:
+        yield line

@@ -1,0 +1,189 @@
+"""What coins cost and where the money goes, for anyone to see.
+
+Promises: the same price rows, fees, rate cards and exchange rates that purchases and gifts use;
+nothing here is about a person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from django.conf import settings
+from djmoney.money import Money
+
+from wallet import queries, risk, shares
+from wallet.models import Channel, HoldClass, MethodFee, PaymentMethod, Price, RateCard, Region
+from wallet.money import half_up, money
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """So many coins bought through one channel by one method, and where the price goes.
+
+    ``from_coins`` is the amount from which the method is offered; None: never here.
+    """
+
+    channel: str
+    method: str
+    coins: int
+    paid: Money
+    parts: Sequence[shares.Part]
+    creator: Money
+    operator: Money
+    from_coins: int | None
+
+    @property
+    def is_offered(self) -> bool:
+        return self.from_coins is not None and self.coins >= self.from_coins
+
+
+@dataclass(frozen=True, slots=True)
+class RegionLine:
+    """One region in the list of all: 100 coins, and the creator's part of them."""
+
+    region: Region
+    paid: Money
+    tax_share: Decimal
+    creator: Money | None
+    creator_share: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardLine:
+    """A rate card with what it means: diamonds and dollars a coin, and holds by payment class."""
+
+    card: RateCard
+    diamonds_per_coin_milli: int
+    usd_per_coin: Money
+    usd_per_diamond: Money
+    holds: Sequence[tuple[str, int]]
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    in_force: CardLine | None
+    announced: Sequence[CardLine]
+    past: Sequence[CardLine]
+
+
+def regions() -> list[Region]:
+    """The regions that sell coins, by name."""
+    return list(Region.objects.filter(is_open=True).order_by("name"))
+
+
+def examples(*, region: Region, coins: int, at: datetime) -> list[Example]:
+    """Where the price of ``coins`` goes, for every channel and method of the region."""
+    card = queries.card_in_force(at=at)
+    if card is None:
+        return []
+    per_usd = queries.fx(currency=region.currency, at=at).per_usd
+    methods = PaymentMethod.objects.filter(regions=region, is_offered=True).order_by("code")
+    own_fees = MethodFee.objects.filter(currency=region.currency).select_related("method")
+    fees = {fee.method_id: fee for fee in own_fees}
+    found = []
+    for channel in Channel:
+        rate = queries.rate_for(region=region, channel=channel, at=at)
+        for method in methods if rate else ():
+            assert rate is not None
+            fee = fees.get(method.pk) or MethodFee(method=method, currency=region.currency)
+            found.append(
+                _example(rate=rate, region=region, fee=fee, card=card, per_usd=per_usd, coins=coins)
+            )
+    return found
+
+
+def region_lines(*, at: datetime) -> list[RegionLine]:
+    """Every open region with the price of 100 coins on the web."""
+    card = queries.card_in_force(at=at)
+    found = []
+    for region in regions():
+        rate = queries.rate_for(region=region, channel=Channel.WEB, at=at)
+        if rate is not None:
+            found.append(_region_line(region, rate, card, at=at))
+    return found
+
+
+def cards(*, at: datetime) -> Cards:
+    """Every rate card: in force, to come (soonest first) and past (latest first)."""
+    rows = list(RateCard.objects.order_by("effective_at"))
+    ends = [*(card.effective_at for card in rows[1:]), None]
+    lines = [_card_line(card, ends_at) for card, ends_at in zip(rows, ends, strict=True)]
+    begun = [line for line in lines if line.card.effective_at <= at]
+    return Cards(
+        begun[-1] if begun else None,
+        [line for line in lines if line.card.effective_at > at],
+        begun[-2::-1],
+    )
+
+
+def _example(
+    *, rate: Price, region: Region, fee: MethodFee, card: RateCard, per_usd: Decimal, coins: int
+) -> Example:
+    """Charge as a purchase does: half-up to the minor unit; then split that charge exactly."""
+    tax_share = Fraction(region.tax_bps, risk.BPS)
+    listed = rate.minor_per_coin * coins
+    gross = half_up(listed if region.tax_is_included else listed * (1 + tax_share))
+    tax = gross * tax_share / (1 + tax_share)
+    taken = Fraction(gross * fee.fee_bps, risk.BPS) + fee.fee_minor
+    creator = _in_currency(coins * risk.cost_per_coin(card=card), region.currency, per_usd)
+    lines = [("Tax", "tax", tax), ("Payment fee", "fee", taken), ("Creator", "creator", creator)]
+    parts = shares.split(lines, gross=Fraction(gross), currency=region.currency)
+    amounts = {part.part: part.amount for part in parts}
+    return Example(
+        channel=Channel(rate.channel).label,
+        method=fee.method.name,
+        coins=coins,
+        paid=money(gross, region.currency),
+        parts=parts,
+        creator=amounts["creator"],
+        operator=amounts["operator"],
+        from_coins=risk.method_from_coins(
+            rate=rate,
+            region=region,
+            fee=fee,
+            card=card,
+            per_usd=per_usd,
+            floor_bps=settings.MARGIN_FLOOR_BPS,
+        ),
+    )
+
+
+def _region_line(region: Region, rate: Price, card: RateCard | None, *, at: datetime) -> RegionLine:
+    tax_share = Fraction(region.tax_bps, risk.BPS)
+    listed = rate.minor_per_coin * 100
+    gross = half_up(listed if region.tax_is_included else listed * (1 + tax_share))
+    creator = None
+    if card is not None:
+        try:
+            per_usd = queries.fx(currency=region.currency, at=at).per_usd
+        except (queries.FxMissing, queries.FxStale):
+            pass
+        else:
+            creator = _in_currency(100 * risk.cost_per_coin(card=card), region.currency, per_usd)
+    share = None if creator is None else creator / gross
+    return RegionLine(
+        region,
+        money(gross, region.currency),
+        Decimal(region.tax_bps) / risk.BPS,
+        None if creator is None else shares.fine(creator, currency=region.currency),
+        None if share is None else Decimal(share.numerator) / Decimal(share.denominator),
+    )
+
+
+def _in_currency(usd: Fraction, currency: str, per_usd: Decimal) -> Fraction:
+    return usd / risk.in_usd(Fraction(1), currency=currency, per_usd=per_usd)
+
+
+def _card_line(card: RateCard, ends_at: datetime | None) -> CardLine:
+    usd = risk.cost_per_coin(card=card)
+    return CardLine(
+        card,
+        card.diamonds_per_coin_milli,
+        Money(Decimal(usd.numerator) / Decimal(usd.denominator), "USD"),
+        Money(card.diamond_usd, "USD"),
+        [(hold.label, card.hold_days[str(hold.value)]) for hold in HoldClass],
+        ends_at,
+    )

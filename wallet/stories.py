@@ -1,0 +1,178 @@
+"""The story of one operation: what moved, which payment it came from, and where the money went.
+
+Promises: told to its owner alone. Shares are exact Fractions of what the person paid for these
+very coins, rounded by ``shares.split`` and nowhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Final
+from uuid import UUID
+
+from djmoney.money import Money
+
+from wallet import history, shares
+from wallet.models import Account, FxRate, Lot, Operation, Purchase, RateCard, Transfer
+from wallet.money import MILLI, currency_of, decimals, money
+
+_COIN_CODES: Final = (
+    Transfer.Code.BUY,
+    Transfer.Code.GIFT_COINS,
+    Transfer.Code.ADJUST_COINS_IN,
+    Transfer.Code.ADJUST_COINS_OUT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Coins of one lot that moved. No purchase: our staff gave them."""
+
+    coins: int
+    lot: Lot
+    price: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where the money of a gift went, in the currency it was paid in."""
+
+    paid: Money
+    parts: Sequence[shares.Part]
+    coins: int
+    per_usd: FxRate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    id: UUID
+    at: datetime
+    kind: history.Kind | None
+    title: str
+    memo: dict[str, Any]
+    coins: int
+    gained: bool
+    diamonds_milli: int
+    slices: Sequence[Slice]
+    card: RateCard | None
+    chains: Sequence[Chain]
+    unpaid_coins: int
+    purchase: Purchase | None
+
+    @property
+    def paid(self) -> Money | None:
+        return history.price_of((s.lot, s.coins) for s in self.slices)
+
+    @property
+    def tax(self) -> Money | None:
+        bought = self.purchase
+        return None if bought is None else money(bought.tax_minor, bought.currency)
+
+
+def story(*, user_id: int, operation_id: UUID) -> Story | None:
+    """The story of the person's own operation or purchase; None if there is none of theirs."""
+    operation = (
+        Operation.objects.filter(pk=operation_id, home_id=user_id, is_refused=False, kind__in=_TOLD)
+        .select_related("card")
+        .first()
+    )
+    if operation is not None:
+        return _of_operation(operation)
+    purchase = (
+        Purchase.objects.filter(pk=operation_id, buyer_id=user_id).select_related("method").first()
+    )
+    return None if purchase is None else _of_purchase(purchase)
+
+
+_TOLD: Final = {
+    Operation.Kind.BUY: history.Kind.PURCHASE,
+    Operation.Kind.GIFT: history.Kind.GIFT,
+    Operation.Kind.ADJUST_COINS: history.Kind.ADJUSTMENT,
+}
+
+
+def _of_operation(operation: Operation) -> Story:
+    transfers = list(
+        Transfer.objects.filter(op=operation)
+        .select_related("lot__purchase__method", "credit_account")
+        .order_by("pk")
+    )
+    coins = [t for t in transfers if t.code in _COIN_CODES]
+    slices = [_slice(t) for t in coins if t.lot is not None]
+    kind = _TOLD[Operation.Kind(operation.kind)]
+    memo = operation.memo or {}
+    is_gift = kind == history.Kind.GIFT
+    return Story(
+        id=operation.pk,
+        at=operation.recorded_at,
+        kind=kind,
+        title=history.words(kind, memo),
+        memo=memo,
+        coins=sum(t.amount for t in coins),
+        gained=all(t.credit_account.code == Account.Code.WALLET for t in coins),
+        diamonds_milli=sum(t.amount for t in transfers if t.code == Transfer.Code.GIFT_DIAMONDS),
+        slices=slices,
+        card=operation.card,
+        chains=_chains(operation, slices) if is_gift else (),
+        unpaid_coins=sum(s.coins for s in slices if s.price is None) if is_gift else 0,
+        purchase=slices[0].lot.purchase if kind == history.Kind.PURCHASE and slices else None,
+    )
+
+
+def _of_purchase(purchase: Purchase) -> Story:
+    return Story(
+        id=purchase.pk,
+        at=purchase.created_at,
+        kind=history.Kind.PURCHASE,
+        title=f"{purchase.coins:,} coins",
+        memo={},
+        coins=0,
+        gained=False,
+        diamonds_milli=0,
+        slices=(),
+        card=None,
+        chains=(),
+        unpaid_coins=0,
+        purchase=purchase,
+    )
+
+
+def _slice(transfer: Transfer) -> Slice:
+    assert transfer.lot is not None, "coins move out of lots"
+    return Slice(transfer.amount, transfer.lot, history.price_of([(transfer.lot, transfer.amount)]))
+
+
+def _chains(operation: Operation, slices: Sequence[Slice]) -> list[Chain]:
+    """One chain for each currency the coins were paid in, in the order they were spent."""
+    assert operation.card is not None, "a gift was earned under a card"
+    units = dict.fromkeys(s.lot.cash_unit for s in slices if s.lot.cash_unit is not None)
+    return [
+        _chain(
+            currency_of(unit),
+            [s for s in slices if s.lot.cash_unit == unit],
+            operation.card,
+            at=operation.recorded_at,
+        )
+        for unit in units
+    ]
+
+
+def _chain(currency: str, slices: Sequence[Slice], card: RateCard, *, at: datetime) -> Chain:
+    """Split the price of the slices: tax, the method's fee, the creator's value, the operator."""
+    coins = sum(s.coins for s in slices)
+    gross, tax, fee = (
+        sum((Fraction(getattr(s.lot, f) * s.coins, s.lot.amount) for s in slices), Fraction())
+        for f in ("gross_minor", "tax_minor", "fee_minor")
+    )
+    # The rate at the time, whatever its age: history is told as it was and nothing is paid by it.
+    rate = (
+        FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at").first()
+    )
+    usd = Fraction(coins * card.diamonds_per_coin_milli, MILLI) * Fraction(card.diamond_usd)
+    lines = [("Tax", "tax", tax), ("Payment fee", "fee", fee)]
+    if rate is not None:
+        creator = usd * Fraction(rate.per_usd) * Fraction(10) ** decimals(currency)
+        lines.append(("Creator", "creator", creator))
+    parts = shares.split(lines, gross=gross, currency=currency)
+    return Chain(shares.fine(gross, currency=currency), parts, coins, rate)

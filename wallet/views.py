@@ -1,0 +1,231 @@
+"""The pages where a fan sees their coins and buys more."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import risk as people_risk
+from accounts.models import User
+from wallet import forms, ledger, purchases, queries, quotes
+from wallet.models import Purchase
+
+SPENT_DAYS = 30
+# How often a waiting page asks again, by how long the purchase has been open.
+POLLS_S = ((timedelta(minutes=1), 2), (timedelta(minutes=10), 10))
+POLL_S_LAST = 30
+NOT_SOLD = (quotes.NotSoldHere, quotes.BuyingPaused)
+REFUSALS = (
+    *NOT_SOLD,
+    people_risk.NotAllowed,
+    quotes.AmountNotSold,
+    quotes.PackageNotOffered,
+    quotes.MethodNotOffered,
+    purchases.PurchaseConflict,
+    purchases.CheckoutUnavailable,
+    purchases.CheckoutDeclined,
+)
+
+
+@login_required
+@require_GET
+def balance(request: HttpRequest) -> HttpResponse:
+    """Show the person's coins, where they came from, and what more cost."""
+    user, at = _person(request), timezone.now()
+    coins = queries.coins(user_id=user.pk)
+    region = queries.region_for(str(user.country))
+    context = {
+        "coins": coins,
+        "worth": queries.value_of_coins(region, coins, at) if region else None,
+        "lots": queries.lots(user_id=user.pk),
+        "waiting": queries.open_purchases_of(user_id=user.pk)[:5],
+        "spent": queries.spent_since(user_id=user.pk, since=at - timedelta(days=SPENT_DAYS)),
+        "spent_days": SPENT_DAYS,
+        **_shelf(user, at),
+    }
+    return render(request, "wallet/balance.html", context)
+
+
+@login_required
+@require_GET
+def packages(request: HttpRequest) -> HttpResponse:
+    """Show packages and the exact amount; ``?coins=`` asks for a number, ``?next=`` leads back."""
+    user, at = _person(request), timezone.now()
+    asks = "coins" in request.GET
+    form = forms.BuyForm(
+        request.GET if asks else None, initial={"next": request.GET.get("next", "")}
+    )
+    context = {"form": form, **_shelf(user, at)}
+    is_valid = asks and form.is_valid()
+    context["next"] = form.cleaned_data["next"] if is_valid else _next(request)
+    if is_valid and "till" in context:
+        context["exact"] = _exact(context["till"], form)
+    template = "wallet/packages.html#exact" if request.htmx else "wallet/packages.html"
+    return render(request, template, context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def checkout(request: HttpRequest) -> HttpResponse:
+    """Show all there is to know before paying; on agreement lead to the provider's page."""
+    if request.method == "POST":
+        form = forms.CheckoutForm(request.POST)
+        if form.is_valid():
+            return _agree(request, form)
+    else:
+        form = forms.BuyForm(request.GET)
+        if form.is_valid():
+            return _checkout_page(request, form)
+    if "shown" in form.errors or "purchase" in form.errors:
+        messages.error(request, "This form is damaged. Choose again what you want to buy.")
+    return _back_to_packages(request, form)
+
+
+@login_required
+@require_GET
+def return_page(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
+    """Say how a purchase stands; while it is open, look it up and ask again by itself."""
+    user, at = _person(request), timezone.now()
+    try:
+        purchase = purchases.look_up(purchase_id=purchase_id, user_id=user.pk, at=at)
+    except Purchase.DoesNotExist:
+        raise Http404("You have no such purchase.") from None
+    is_open = purchase.state in queries.OPEN
+    if request.htmx and not is_open:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    age = at - purchase.created_at
+    context = {
+        "purchase": purchase,
+        "is_open": is_open,
+        "can_pay": is_open and bool(purchase.checkout_url),
+        "has_left": "left" in request.GET,
+        "poll_s": next((s for limit, s in POLLS_S if age < limit), POLL_S_LAST),
+        "balance": queries.coins(user_id=user.pk),
+        "again": _again(purchase),
+    }
+    template = "wallet/purchase.html#purchase" if request.htmx else "wallet/purchase.html"
+    return render(request, template, context)
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
+    """Cancel the person's own purchase, unless it is paid."""
+    try:
+        purchases.cancel_purchase(
+            purchase_id=purchase_id, user_id=_person(request).pk, at=timezone.now()
+        )
+    except Purchase.DoesNotExist:
+        raise Http404("You have no such purchase.") from None
+    except (purchases.CannotCancelNow, purchases.PaymentDiffers) as refusal:
+        messages.error(request, str(refusal))
+    return redirect("wallet:return_page", purchase_id)
+
+
+def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
+    given = form.cleaned_data
+    try:
+        purchase = purchases.start_purchase(
+            purchase_id=given["purchase"],
+            user=_person(request),
+            coins=given["coins"],
+            package_id=given["package"],
+            method_code=given["method"],
+            shown_minor=given["shown"],
+            return_path=given["next"],
+            at=timezone.now(),
+        )
+    except purchases.PriceChanged as change:
+        return _checkout_page(request, form, changed=change)
+    except purchases.CheckoutUnavailable as refusal:
+        # The same id again: the provider gives the page that it may have made already.
+        return _checkout_page(request, form, refusal=refusal, purchase_id=given["purchase"])
+    except REFUSALS as refusal:
+        return _checkout_page(request, form, refusal=refusal)
+    if purchase.state == Purchase.State.PENDING and purchase.checkout_url:
+        return redirect(purchase.checkout_url)
+    return redirect("wallet:return_page", purchase.pk)
+
+
+def _checkout_page(
+    request: HttpRequest,
+    form: forms.BuyForm,
+    *,
+    refusal: Exception | None = None,
+    changed: purchases.PriceChanged | None = None,
+    purchase_id: UUID | None = None,
+) -> HttpResponse:
+    """The page with a new purchase's id in its form, made before the first try."""
+    user, at, given = _person(request), timezone.now(), form.cleaned_data
+    context: dict[str, Any] = {
+        "next": given["next"],
+        "purchase_id": purchase_id or ledger.new_operation_id(),
+        "changed": changed,
+        "refusal": refusal,
+        "remedy": getattr(refusal, "remedy", ""),
+    }
+    try:
+        people_risk.check_may_spend(user=user, at=at)
+        till = quotes.open_till(country=str(user.country), at=at)
+        basket = till.basket(coins=given["coins"], package_id=given["package"])
+    except REFUSALS as error:
+        context |= {"refusal": error, "remedy": getattr(error, "remedy", ""), "is_closed": True}
+        return render(request, "wallet/checkout.html", context, status=403)
+    chosen = next((offer for offer in basket.offers if offer.is_offered), None)
+    context |= {
+        "basket": basket,
+        "region": till.region,
+        "tax_share": Decimal(till.region.tax_bps) / 10_000,
+        "chosen": chosen,
+        "quote": basket.quote(chosen.code) if chosen else None,
+    }
+    status = 409 if changed or refusal else 200
+    return render(request, "wallet/checkout.html", context, status=status)
+
+
+def _back_to_packages(request: HttpRequest, form: forms.BuyForm) -> HttpResponse:
+    """Show the packages with what is wrong beside the field."""
+    user, at = _person(request), timezone.now()
+    context = {"form": form, "next": _next(request), **_shelf(user, at)}
+    return render(request, "wallet/packages.html", context, status=400)
+
+
+def _shelf(user: User, at: datetime) -> dict[str, Any]:
+    """What is for sale to the person, or why nothing is."""
+    try:
+        till = quotes.open_till(country=str(user.country), at=at)
+    except NOT_SOLD as refusal:
+        return {"not_sold": refusal}
+    return {"till": till, "baskets": till.packages()}
+
+
+def _exact(till: quotes.Till, form: forms.BuyForm) -> quotes.Basket | None:
+    try:
+        return till.exact(form.cleaned_data["coins"])
+    except quotes.AmountNotSold as refusal:
+        form.add_error("coins", str(refusal))
+        return None
+
+
+def _again(purchase: Purchase) -> str:
+    query = {"coins": purchase.coins} | (
+        {"next": purchase.return_path} if purchase.return_path else {}
+    )
+    return reverse("wallet:checkout", query=query)
+
+
+def _next(request: HttpRequest) -> str:
+    return forms.safe_path(request.GET.get("next") or request.POST.get("next", ""))
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
