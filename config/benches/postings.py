@@ -19,7 +19,7 @@ SINGLE: Final = """
 \\set payer random({first_payer}, {last_payer})
 \\set creator {creator}
 SELECT done FROM ledger.gift(
-    {new_id}, :payer, :creator, 5, :payer, 'room:bench',
+    {new_id}, :payer, :creator, 5, :payer, 'room-bench',
     '{{"gift": "Finger Heart", "quantity": 1}}');
 """
 BATCHED: Final = """
@@ -27,7 +27,7 @@ SELECT count(*) FROM ledger.post_gifts((
     SELECT jsonb_agg(jsonb_build_object(
         'op', {new_id}, 'payer', {first_payer} + (random() * {payers})::bigint,
         'creator', {first_creator} + (random() * {creators})::bigint, 'coins', 5, 'actor', 1,
-        'context', 'room:bench', 'memo', '{{"gift": "Finger Heart", "quantity": 1}}'::jsonb))
+        'context', 'room-bench', 'memo', '{{"gift": "Finger Heart", "quantity": 1}}'::jsonb))
       FROM generate_series(1, {batch})));
 """
 
