@@ -182,9 +182,7 @@ def test_control_without_the_lock_more_than_the_cap_is_spent(
             looked.wait(timeout=10)
             return found
 
-    monkeypatch.setattr(
-        consents, "_locked", lambda *key: consents._in_force(*key).first()
-    )
+    monkeypatch.setattr(consents, "_locked", lambda *key: consents._in_force(*key).first())
     monkeypatch.setattr(ConsentUse, "objects", LookingAtOnce())
 
     assert spend_at_once(alice, threads=3, coins=10) == 3

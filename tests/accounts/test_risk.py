@@ -56,7 +56,9 @@ def test_without_country_or_birth_date_people_are_asked_for_them(check, missing)
 @pytest.mark.parametrize("check", [risk.check_may_spend, risk.check_may_earn])
 @pytest.mark.parametrize("standing", [Standing.RESTRICTED, Standing.SUSPENDED])
 def test_neither_restricted_nor_suspended_people_may(check, standing) -> None:
-    with pytest.raises(risk.NotInGoodStanding, match=f"Your account is {standing} until 1 December"):
+    with pytest.raises(
+        risk.NotInGoodStanding, match=f"Your account is {standing} until 1 December"
+    ):
         check(person(standing=standing, standing_until=datetime(2026, 12, 1, tzinfo=UTC)), AT)
 
 

@@ -107,9 +107,7 @@ def test_control_with_allauths_own_backend_the_session_goes_on(
 def test_the_suspended_read_why_when_they_sign_in(alice: User, olga: User, client: Client) -> None:
     set_standing(alice, Standing.SUSPENDED, olga, AT + timedelta(days=400))
 
-    answer = client.post(
-        "/accounts/login/", {"login": alice.email, "password": factories.PASSWORD}
-    )
+    answer = client.post("/accounts/login/", {"login": alice.email, "password": factories.PASSWORD})
 
     assert answer.status_code == 403
     assert "Reason: Stolen card" in answer.content.decode()
@@ -131,9 +129,7 @@ def test_a_wrong_password_does_not_tell_that_the_account_is_suspended(
 def test_the_restricted_sign_in(alice: User, olga: User, client: Client) -> None:
     set_standing(alice, Standing.RESTRICTED, olga)
 
-    answer = client.post(
-        "/accounts/login/", {"login": alice.email, "password": factories.PASSWORD}
-    )
+    answer = client.post("/accounts/login/", {"login": alice.email, "password": factories.PASSWORD})
 
     assert answer.status_code == 302
     assert client.get("/me/").status_code == 200
