@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import factories
-from wallet import charges, queries, quotes, risk
-from wallet.models import FxRate, HoldClass, PaymentMethod, Region
+from wallet import charges, quotes, risk
+from wallet.models import FxRate, HoldClass, PaymentMethod, RateCard, Region
 from wallet.providers import stripe
+from wallet.providers.base import Declined
 
 
 def region(*, tax_bps: int, included: bool) -> Region:
@@ -35,7 +36,7 @@ def test_a_charge_is_in_steps_near_its_price_and_its_tax_is_within_it(
     exact = price if included else price * (1 + Fraction(tax_bps, 10_000))
     assert charge.gross_minor % step == 0
     assert charge.gross_minor >= step
-    assert abs(charge.gross_minor - max(exact, step)) <= max(Fraction(step, 2), step - exact)
+    assert abs(charge.gross_minor - exact) <= Fraction(step, 2) or charge.gross_minor == step
     exact_tax = charge.gross_minor * Fraction(tax_bps, 10_000 + tax_bps)
     assert abs(charge.tax_minor - exact_tax) <= Fraction(1, 2)
 
@@ -75,7 +76,7 @@ def test_amounts_are_sent_as_stripe_counts_and_read_back(
 
 
 def test_part_of_a_minor_unit_is_no_amount() -> None:
-    with pytest.raises(stripe.Declined):
+    with pytest.raises(Declined):
         stripe.from_stripe(1250, "ISK")
 
 
@@ -110,7 +111,7 @@ def test_only_a_card_waits_less_for_being_authenticated(
 
 
 def test_the_creators_part_is_rounded_down() -> None:
-    card = queries.RateCard(diamonds_per_coin_milli=1000, diamond_usd=Decimal("0.005"))
+    card = RateCard(diamonds_per_coin_milli=1000, diamond_usd=Decimal("0.005"))
 
     minor = charges.creator_minor(coins=33, card=card, currency="EUR", per_usd=Decimal("0.9"))
 
@@ -179,7 +180,7 @@ def test_other_numbers_of_coins_are_not_sold(db: None, coins: int) -> None:
 
 def test_a_method_that_is_not_of_the_region_is_refused(db: None) -> None:
     fan = factories.make_user("fan")
-    PaymentMethod.objects.get(code="card").regions.remove("DE")
+    PaymentMethod.objects.get(code="card").regions.remove(Region.objects.get(code="DE"))
 
     with pytest.raises(quotes.MethodNotOffered):
         quotes.quote(user=fan, coins=700, method_code="card", at=datetime.now(UTC))

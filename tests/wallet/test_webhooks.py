@@ -18,7 +18,7 @@ from django.conf import LazySettings
 from django.conf import settings as django_settings
 from django.db import connection, connections, transaction
 from django.test import Client
-from django.test.testcases import LiveServerThread
+from django.test.testcases import LiveServerThread, _MediaFilesHandler
 
 from accounts.models import Notice, OutboxEvent, User
 from tests import factories
@@ -261,7 +261,7 @@ def test_a_payment_on_a_page_we_never_heard_of_is_credited_by_its_notice(
         start(alice, purchase_id=purchase_id)
     PaymentMethod.objects.update(provider="wallet.providers.stripe.Stripe")
     session = standin.client().v1.checkout.sessions.list({"limit": 1}).data[0]
-    assert session.metadata["purchase"] == str(purchase_id)
+    assert session.to_dict()["metadata"] == {"purchase": str(purchase_id)}
     standin.pay(session.id)
 
     ring(client, notices(standin, Purchase.objects.get())[-1])
@@ -383,7 +383,7 @@ def owner(database: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture
 def site(committed: str) -> Iterator[str]:
     """Carat behind a real socket, on the scratch database."""
-    thread = LiveServerThread("127.0.0.1", lambda handler: handler)
+    thread = LiveServerThread("127.0.0.1", _MediaFilesHandler)
     thread.daemon = True
     thread.start()
     thread.is_ready.wait()
