@@ -220,13 +220,13 @@ KEPT = (
 def damaged(hand: psycopg.Connection[Any], sql: str) -> Iterator[None]:
     """The books with the damage done, put back as they were afterwards."""
     for table in KEPT:
-        hand.execute(f"CREATE TEMP TABLE kept_{table.replace('.', '_')} AS TABLE {table}")  # type: ignore[call-overload]
-    hand.execute(sql)  # type: ignore[call-overload]
+        hand.execute(f"CREATE TEMP TABLE kept_{table.replace('.', '_')} AS TABLE {table}")
+    hand.execute(sql)
     yield
     for table in KEPT:
         kept = f"kept_{table.replace('.', '_')}"
         hand.execute(
-            f"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE {kept};"  # type: ignore[call-overload]
+            f"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE {kept};"
             f"DROP TABLE {kept}"
         )
 

@@ -85,7 +85,8 @@ def test_earned_pages_repeat_nothing_and_lose_nothing(
     for coins in (9, 1, 10, 1, 8, 2):
         give(alice, bob, coins)
 
-    coins, before = [], None
+    coins: list[int] = []
+    before: int | None = None
     for _ in range(20):
         page = books.earned(creator_id=bob.pk, before=before, limit=limit)
         if not page:

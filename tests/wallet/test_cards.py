@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from tests import factories
 from wallet import cards, ledger, queries, risk
-from wallet.models import FxRate, HoldClass, PaymentMethod, RateCard
+from wallet.models import FxRate, HoldClass, PaymentMethod, RateCard, Region
 
 HOLDS = {1: 3, 2: 7, 3: 7, 4: 14, 5: 30, 6: 30, 7: 45}
 
@@ -69,7 +69,7 @@ def test_the_dearest_method_of_a_region_decides(olga: User) -> None:
     store = PaymentMethod.objects.create(
         code="store", name="Store", provider="x", hold_class=HoldClass.APP_STORE
     )
-    store.regions.add("US")
+    store.regions.add(Region.objects.get(pk="US"))
     store.fees.create(currency="USD", fee_bps=3000)
 
     with pytest.raises(risk.MarginBelowFloor) as refusal:
