@@ -88,7 +88,7 @@ def rich_mallory() -> User:
     return mallory
 
 
-def open_room(address: str, browser: Any, room: Room, viewer: User, **options: Any) -> Any:
+def open_room(browser: Any, address: str, room: Room, viewer: User, **options: Any) -> Any:
     key = aside(lambda: signed_in(viewer))
     context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
     cookie = {"name": settings.SESSION_COOKIE_NAME, "value": key, "url": address}
