@@ -229,7 +229,7 @@ def _earlier(intent: Intent) -> Sent | None:
     result = operation.result or {}
     ledger.Outcome(
         operation_id=operation.pk,
-        done=operation.state == Operation.State.DONE,
+        done=not operation.is_refused,
         replayed=True,
         refusal=result.get("refusal"),
         result=result,

@@ -66,7 +66,7 @@ def following(*, after: int = 0, limit: int = 1000) -> list[Seal]:
 
 def _chained(rows: Sequence[Period], limit: int) -> list[Seal]:
     """Pair each period with the seal of the one before it; ``rows`` are newest first."""
-    before = [*(_hex(row) for row in rows[1:]), ""]
+    before = [*(_hex(row) for row in rows[1:]), ""][: len(rows)]
     return [_seal(row, seal) for row, seal in zip(rows, before, strict=True)][:limit]
 
 
