@@ -5,6 +5,7 @@ import os
 import sys
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from config import embedded
@@ -17,6 +18,7 @@ SERVERLESS = {
     "diffsettings",
     "help",
     "makemessages",
+    "settings_table",
     "spectacular",
     "status",
     "stop",
@@ -27,11 +29,11 @@ SERVERLESS = {
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
-    if command not in SERVERLESS and not command.startswith("-") and settings.EMBEDDED:
-        try:
+    try:
+        if settings.EMBEDDED and command not in SERVERLESS and not command.startswith("-"):
             embedded.ensure(settings.CARAT_DATA_DIR)
-        except embedded.EmbeddedError as refusal:
-            sys.exit(str(refusal))
+    except (ImproperlyConfigured, embedded.EmbeddedError) as refusal:
+        sys.exit(str(refusal))
     execute_from_command_line(sys.argv)
 
 

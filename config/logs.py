@@ -48,6 +48,17 @@ def formatter() -> logging.Formatter:
     )
 
 
+def settings(*, level: str) -> dict[str, Any]:
+    """Return Django's LOGGING: everything to standard error, as lines of JSON."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "config.logs.formatter"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stderr"], "level": level},
+    }
+
+
 def configure() -> None:
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,115 +1,98 @@
 """All settings, from the environment. Nothing is started here: addresses are only computed.
 
 Every variable is read once, with its type; all bad ones are reported together. The README's table
-of settings is generated from this file by ``manage.py settings_table``.
+of settings is generated from this file by ``manage.py settings_table``: a variable's meaning is the
+comment beside it or right above.
 """
 
 from pathlib import Path
-from typing import Any
 
-import dj_database_url
 from django.utils.csp import CSP
-from environs import Env
 
-from config import embedded
+from config import embedded, environment, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env(eager=False)
+env = environment.Environment(eager=False)
 env.read_env(BASE_DIR / ".env", recurse=False)
 
 # --- Where Carat runs -------------------------------------------------------------------------
 
-SITE_URL: str = env.str("SITE_URL", "http://localhost:8000")
-SITE_NAME: str = env.str("SITE_NAME", "Carat")
-DEBUG: bool = env.bool("DEBUG", False)
-DEMO: bool = env.bool("CARAT_DEMO", False)
+SITE_URL = env.str("SITE_URL", "http://localhost:8000")  # the address people open, without path
+SITE_NAME = env.str("SITE_NAME", "Carat")  # the name people read
+DEBUG = env.bool("DEBUG", False)  # tracebacks in the browser: never where strangers come
+DEMO = env.bool("CARAT_DEMO", False)  # mails can be read on a page: never with real people
+# the folder of the embedded servers, the demo's mails and uploads
 CARAT_DATA_DIR = Path(env.str("CARAT_DATA_DIR", str(BASE_DIR / ".carat")))
+# host names that requests may name
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", 0)
-LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
-
-_database_url: str = env.str("DATABASE_URL", "")
-_redis_url: str = env.str("REDIS_URL", "")
-EMBEDDED = not _database_url and not _redis_url
-SECRET_KEY: str = env.str("SECRET_KEY", embedded.secret_key(CARAT_DATA_DIR) if EMBEDDED else "")
+# reverse proxies in front whose X-Forwarded-* headers are believed
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")  # the least level that is logged
 
 # --- Servers ----------------------------------------------------------------------------------
 
+# PostgreSQL 16 or later, by the app's login: set it and REDIS_URL, or neither for embedded servers
+_database_url = env.str("DATABASE_URL", "")
+REDIS_URL = env.str("REDIS_URL", "")  # Valkey or Redis 7, for queue, cache and live rooms
+EMBEDDED = not _database_url and not REDIS_URL
 SERVERS = embedded.locate(CARAT_DATA_DIR)
 if EMBEDDED:
-    _database_url = SERVERS.database_url("carat_app", "carat")
-    _redis_url = SERVERS.redis_url
-_owner_url: str = env.str(
-    "DATABASE_OWNER_URL", SERVERS.database_url("carat", "carat") if EMBEDDED else _database_url
-)
-BROKER_URL: str = SERVERS.broker_url if EMBEDDED else env.str("BROKER_URL", _redis_url)
-REDIS_URL = _redis_url
-DATABASE_POOL_MAX: int = env.int("DATABASE_POOL_MAX", 8)
-
-if not EMBEDDED and not (_database_url and _redis_url):
-    # Both join the report of all bad variables.
-    env._errors["DATABASE_URL, REDIS_URL"].extend(  # noqa: SLF001
-        ["Set both, or neither to run the embedded servers."]
+    _database_url, REDIS_URL = SERVERS.database_url("carat_app", "carat"), SERVERS.redis_url
+_owner_url = SERVERS.database_url("carat", "carat") if EMBEDDED else _database_url
+if not (_database_url and REDIS_URL):
+    env.refuse("DATABASE_URL, REDIS_URL", "Set both, or neither to run the embedded servers.")
+# connections that one process may open
+DATABASE_POOL_MAX = env.int("DATABASE_POOL_MAX", 8)
+DATABASES = {
+    "default": environment.pooled(
+        env.database("DATABASE_URL", _database_url), connections_max=DATABASE_POOL_MAX
     )
-if not SECRET_KEY:
-    env._errors["SECRET_KEY"].extend(["Environment variable not set."])  # noqa: SLF001
-
-
-def _parsed(url: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = dict(dj_database_url.parse(url))
-    parsed["HOST"] = parsed.get("OPTIONS", {}).pop("host", parsed["HOST"])  # a socket's directory
-    return parsed
-
-
-def _database(url: str) -> dict[str, Any]:
-    parsed = _parsed(url)
-    options = parsed.setdefault("OPTIONS", {})
-    options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_MAX, "timeout": 10}
-    # Statements of the hot path are kept planned (gifts.facts.prepared_cursor); others are not.
-    options["prepare_threshold"] = 5
-    # Bounds on every wait, so that nothing holds the fold horizon or a wallet for long.
-    options["options"] = (
-        "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s"
-    )
-    return parsed
-
-
-DATABASES = {"default": _database(_database_url)}
-# The login that owns the tables. Commands that change them become it: see config/database.py.
-DATABASE_OWNER = _parsed(_owner_url)
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
+}
+# the login that owns the tables: commands that change them become it (config/database.py)
+DATABASE_OWNER = env.database("DATABASE_OWNER_URL", _owner_url)
+# the queue, where it is not in REDIS_URL
+BROKER_URL = env.str("BROKER_URL", SERVERS.broker_url if EMBEDDED else REDIS_URL)
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
 }
+# signs sessions and links: long, random and the same for all processes
+SECRET_KEY = env.str("SECRET_KEY", embedded.secret_key(CARAT_DATA_DIR) if EMBEDDED else "")
+if not SECRET_KEY:
+    env.refuse("SECRET_KEY", "Not set.")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Money ------------------------------------------------------------------------------------
 
-STRIPE_API_KEY: str = env.str("STRIPE_API_KEY", "")
-STRIPE_WEBHOOK_SECRET: str = env.str("STRIPE_WEBHOOK_SECRET", "")
-STRIPE_API_URL: str = env.str("STRIPE_API_URL", "https://api.stripe.com")
-STRIPE_CHECKOUT_ORIGIN: str = env.str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
-STANDIN_BANK_URL: str = env.str("STANDIN_BANK_URL", "")
-STANDIN_BANK_KEY: str = env.str("STANDIN_BANK_KEY", "")
-ALLOW_STANDIN: bool = env.bool("ALLOW_STANDIN", False)
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", "")  # the account's secret key: none, no card payments
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", "")  # signing secret of /hooks/stripe/
+STRIPE_API_URL = env.str("STRIPE_API_URL", "https://api.stripe.com")  # where Stripe is asked
+# where people pay
+STRIPE_CHECKOUT_ORIGIN = env.str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
+STANDIN_BANK_URL = env.str("STANDIN_BANK_URL", "")  # the stand-in bank: moves no real money
+STANDIN_BANK_KEY = env.str("STANDIN_BANK_KEY", "")  # its key
+ALLOW_STANDIN = env.bool("ALLOW_STANDIN", False)  # allow addresses that are not the real ones
 
 CURRENCIES = (
     "AED", "AUD", "BRL", "CAD", "CHF", "EUR", "GBP", "INR", "JPY",
     "KES", "KRW", "KWD", "MXN", "PEN", "USD", "VND",
 )  # fmt: skip
 DEFAULT_CURRENCY = "USD"
-RATE_CARD_NOTICE_DAYS: int = env.int("RATE_CARD_NOTICE_DAYS", 30)
-MARGIN_FLOOR_BPS: int = env.int("MARGIN_FLOOR_BPS", 1000)
-FX_MAX_AGE_HOURS: int = env.int("FX_MAX_AGE_HOURS", 96)
-DEBT_SHARE_BPS: int = env.int("DEBT_SHARE_BPS", 5000)
-PERIOD_S: int = env.int("PERIOD_SECONDS", 600)
-SETTLEMENT_INTERVAL_S: int = env.int("SETTLEMENT_INTERVAL_SECONDS", 0)  # 0: Mondays, 00:00 UTC
-PAYOUT_MINIMUM_USD_CENTS: int = env.int("PAYOUT_MINIMUM_USD_CENTS", 1000)
-PAYOUT_SECOND_PERSON_USD_CENTS: int = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_000)
-UNCREDITED_ALERT_S: int = env.int("UNCREDITED_ALERT_SECONDS", 300)
-GIFT_CONFIRM_COINS: int = env.int("GIFT_CONFIRM_COINS", 1000)
-VIDEO_ORIGINS: list[str] = env.list("VIDEO_ORIGINS", [])
+RATE_CARD_NOTICE_DAYS = env.int("RATE_CARD_NOTICE_DAYS", 30)  # before a worse card may begin
+MARGIN_FLOOR_BPS = env.int("MARGIN_FLOOR_BPS", 1000)  # least part of a price that Carat keeps
+FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
+DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt
+PERIOD_S = env.int("PERIOD_SECONDS", 600)  # length of the ledger's periods
+# time between settlements; 0: Mondays at 00:00 UTC
+SETTLEMENT_INTERVAL_S = env.int("SETTLEMENT_INTERVAL_SECONDS", 0)
+# the least payout, in cents of a US dollar
+PAYOUT_MINIMUM_USD_CENTS = env.int("PAYOUT_MINIMUM_USD_CENTS", 1000)
+# from this payout on, a second member of staff agrees
+PAYOUT_SECOND_PERSON_USD_CENTS = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_000)
+# paid but not credited for this long: staff are told
+UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
+GIFT_CONFIRM_COINS = env.int("GIFT_CONFIRM_COINS", 1000)  # from here on, a gift is asked about
+VIDEO_ORIGINS: list[str] = env.list("VIDEO_ORIGINS", [])  # origins that videos may come from
 
 # --- Django -----------------------------------------------------------------------------------
 
@@ -190,6 +173,7 @@ STORAGES = {
     },
 }
 STATIC_URL = "/static/"
+# where collectstatic puts the files that the site serves
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(CARAT_DATA_DIR / "static")))
 MEDIA_ROOT = CARAT_DATA_DIR / "media"
 SERVESTATIC_USE_FINDERS = EMBEDDED
@@ -238,16 +222,13 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+_validators = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"{_validators}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_validators}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_validators}.CommonPasswordValidator"},
+    {"NAME": f"{_validators}.NumericPasswordValidator"},
 ]
-AUTH_PASSWORD_VALIDATORS[1]["OPTIONS"] = {"min_length": 10}  # type: ignore[assignment]
 
 # --- Signing in -------------------------------------------------------------------------------
 
@@ -276,36 +257,21 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https
 MFA_TOTP_ISSUER = SITE_NAME
 USERSESSIONS_TRACK_ACTIVITY = False
 IDP_OIDC_ADAPTER = "config.signin.ServiceAdapter"
-IDP_OIDC_PRIVATE_KEY: str = env.str("OIDC_PRIVATE_KEY", "").replace("\\n", "\n")
+# PEM key that signs the tokens of services
+IDP_OIDC_PRIVATE_KEY = env.str("OIDC_PRIVATE_KEY", "").replace("\\n", "\n")
 
 # --- Mail -------------------------------------------------------------------------------------
 
-DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", "Carat <carat@localhost>")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Carat <carat@localhost>")  # the sender
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-OPERATOR_EMAIL: str = env.str("OPERATOR_EMAIL", "")
-_email: dict[str, Any] = env.dj_email_url("EMAIL_URL", "dummymail:")
-if DEMO or EMBEDDED:
-    MAILERS = {
-        "default": {
-            "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
-            "OPTIONS": {"file_path": str(CARAT_DATA_DIR / "mail")},
-        }
-    }
-else:
-    MAILERS = {
-        "default": {
-            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-            "OPTIONS": {
-                "host": _email.get("EMAIL_HOST") or "localhost",
-                "port": _email.get("EMAIL_PORT") or 25,
-                "username": _email.get("EMAIL_HOST_USER") or "",
-                "password": _email.get("EMAIL_HOST_PASSWORD") or "",
-                "use_tls": bool(_email.get("EMAIL_USE_TLS")),
-                "use_ssl": bool(_email.get("EMAIL_USE_SSL")),
-                "timeout": 10,
-            },
-        }
-    }
+OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", "")  # who is told when money needs a person
+# the mail server, as smtp+tls://user:password@host:587; embedded: mails are files
+_email = env.dj_email_url("EMAIL_URL", "smtp://localhost:25")
+MAILERS = (
+    environment.mail_to_files(CARAT_DATA_DIR / "mail")
+    if DEMO or EMBEDDED
+    else environment.mail_by_smtp(_email or {})
+)
 
 # --- API --------------------------------------------------------------------------------------
 
@@ -316,6 +282,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["config.api.Body"],
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_THROTTLE_CLASSES": ["config.api.ServiceThrottle"],
+    # how often one service may call the API
     "DEFAULT_THROTTLE_RATES": {"service": env.str("API_THROTTLE", "6000/min")},
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.problems.handler",
@@ -334,12 +301,6 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logs -------------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "config.logs.formatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-}
+LOGGING = logs.settings(level=LOG_LEVEL)
 
 env.seal()

@@ -11,7 +11,7 @@ Amounts: coins are whole, diamonds are thousandths (``_milli``), money is minor 
 import json
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -62,19 +62,17 @@ class OperationConflict(Exception):
         super().__init__("This request was sent before with other contents. Start again.")
 
 
-_REFUSALS: Final[dict[str, tuple[type[Exception], tuple[str, ...]]]] = {
-    "conflict": (OperationConflict, ()),
-    "insufficient_diamonds": (
-        InsufficientDiamonds,
-        ("The creator does not have that many diamonds available.",),
+_REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
+    "conflict": OperationConflict,
+    "insufficient_diamonds": lambda: InsufficientDiamonds(
+        "The creator does not have that many diamonds available."
     ),
-    "insufficient_cash": (
-        InsufficientCash,
-        ("The creator does not have that much to be paid.",),
+    "insufficient_cash": lambda: InsufficientCash(
+        "The creator does not have that much to be paid."
     ),
-    "nothing_available": (NothingAvailable, ("There is nothing to settle.",)),
-    "nothing_due": (NothingDue, ("Nothing is due for release.",)),
-    "no_rate_card": (NoRateCard, ("Gifts are closed: no rate card is in force.",)),
+    "nothing_available": lambda: NothingAvailable("There is nothing to settle."),
+    "nothing_due": lambda: NothingDue("Nothing is due for release."),
+    "no_rate_card": lambda: NoRateCard("Gifts are closed: no rate card is in force."),
 }
 
 
@@ -95,8 +93,8 @@ class Outcome:
         if self.refusal == "insufficient_coins":
             raise InsufficientCoins(balance=self.result["balance"])
         assert self.refusal in _REFUSALS, f"the ledger refused for no known reason: {self.refusal}"
-        refusal, words = _REFUSALS[self.refusal]
-        raise refusal(*words)
+        refusal: Exception = _REFUSALS[self.refusal]()
+        raise refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +132,9 @@ def buy(
     memo: dict[str, Any],
 ) -> Outcome:
     """Credit bought coins as a new lot, and book price, tax and fee. Locks the buyer's wallet."""
-    return _post(
-        "buy",
-        operation_id,
-        buyer_id,
-        purchase_id,
-        coins,
-        hold_class,
-        CURRENCY_NUMBERS[currency],
-        gross_minor,
-        tax_minor,
-        fee_minor,
-        Jsonb(memo),
-    )
+    cash = (CURRENCY_NUMBERS[currency], gross_minor, tax_minor, fee_minor)
+    lot = (buyer_id, purchase_id, coins, hold_class)
+    return _post("buy", operation_id, *lot, *cash, Jsonb(memo))
 
 
 def gift(posting: Gift) -> Outcome:
@@ -154,16 +142,8 @@ def gift(posting: Gift) -> Outcome:
 
     Locks the payer's wallet only. Refusals: insufficient_coins, no_rate_card.
     """
-    return _post(
-        "gift",
-        posting.operation_id,
-        posting.payer_id,
-        posting.creator_id,
-        posting.coins,
-        posting.actor_id,
-        posting.context,
-        Jsonb(posting.memo),
-    )
+    facts = (posting.payer_id, posting.creator_id, posting.coins, posting.actor_id)
+    return _post("gift", posting.operation_id, *facts, posting.context, Jsonb(posting.memo))
 
 
 def post_gifts(postings: Sequence[Gift]) -> list[Outcome]:
@@ -208,16 +188,8 @@ def adjust_coins(
     memo: dict[str, Any],
 ) -> Outcome:
     """Give (or with a negative number take) coins by the word of two people. Locks the wallet."""
-    return _post(
-        "adjust_coins",
-        operation_id,
-        owner_id,
-        coins,
-        hold_class,
-        proposer_id,
-        approver_id,
-        Jsonb(memo),
-    )
+    people = (proposer_id, approver_id)
+    return _post("adjust_coins", operation_id, owner_id, coins, hold_class, *people, Jsonb(memo))
 
 
 def adjust_diamonds(
@@ -231,16 +203,8 @@ def adjust_diamonds(
     memo: dict[str, Any],
 ) -> Outcome:
     """Give or take available diamonds of one card by the word of two people. Locks that account."""
-    return _post(
-        "adjust_diamonds",
-        operation_id,
-        owner_id,
-        card_id,
-        diamonds_milli,
-        proposer_id,
-        approver_id,
-        Jsonb(memo),
-    )
+    facts = (owner_id, card_id, diamonds_milli, proposer_id, approver_id)
+    return _post("adjust_diamonds", operation_id, *facts, Jsonb(memo))
 
 
 def settle(
@@ -258,93 +222,43 @@ def settle(
     The result has ``diamonds`` (thousandths), ``amount_minor`` and ``remainder`` (of a minor unit,
     as text). Locks the creator's diamond account. Refusal: nothing_available.
     """
-    return _post(
-        "settle",
-        operation_id,
-        creator_id,
-        card_id,
-        CURRENCY_NUMBERS[currency],
-        fx_per_usd,
-        Jsonb(memo),
-        context,
-    )
+    facts = (creator_id, card_id, CURRENCY_NUMBERS[currency], fx_per_usd)
+    return _post("settle", operation_id, *facts, Jsonb(memo), context)
 
 
 def reserve_payout(
     *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
 ) -> Outcome:
     """Set payable cash aside before the rail is called. Refusal: insufficient_cash."""
-    return _payout_step(
-        "reserve",
-        operation_id=operation_id,
-        creator_id=creator_id,
-        currency=currency,
-        amount_minor=amount_minor,
-        payout_id=payout_id,
-    )
+    return _payout_step("reserve", operation_id, creator_id, currency, amount_minor, payout_id)
 
 
 def post_payout(
     *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
 ) -> Outcome:
     """Book reserved cash as paid by the bank. Shares its operation id with ``void_payout``."""
-    return _payout_step(
-        "post",
-        operation_id=operation_id,
-        creator_id=creator_id,
-        currency=currency,
-        amount_minor=amount_minor,
-        payout_id=payout_id,
-    )
+    return _payout_step("post", operation_id, creator_id, currency, amount_minor, payout_id)
 
 
 def void_payout(
     *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
 ) -> Outcome:
     """Give reserved cash back. Shares its operation id with ``post_payout``."""
-    return _payout_step(
-        "void",
-        operation_id=operation_id,
-        creator_id=creator_id,
-        currency=currency,
-        amount_minor=amount_minor,
-        payout_id=payout_id,
-    )
+    return _payout_step("void", operation_id, creator_id, currency, amount_minor, payout_id)
 
 
 def return_payout(
     *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
 ) -> Outcome:
     """Book money that the bank sent back after it was paid."""
-    return _payout_step(
-        "return",
-        operation_id=operation_id,
-        creator_id=creator_id,
-        currency=currency,
-        amount_minor=amount_minor,
-        payout_id=payout_id,
-    )
+    return _payout_step("return", operation_id, creator_id, currency, amount_minor, payout_id)
 
 
-def _payout_step(
-    step: str,
-    *,
-    operation_id: UUID,
-    creator_id: int,
-    currency: str,
-    amount_minor: int,
-    payout_id: UUID,
+def _payout_step(  # noqa: PLR0917 - four callers right above
+    step: str, operation_id: UUID, creator_id: int, currency: str, amount: int, payout_id: UUID
 ) -> Outcome:
-    return _post(
-        "payout",
-        operation_id,
-        step,
-        creator_id,
-        CURRENCY_NUMBERS[currency],
-        amount_minor,
-        payout_id,
-        None,
-    )
+    facts = (creator_id, CURRENCY_NUMBERS[currency], amount, payout_id)
+    return _post("payout", operation_id, step, *facts, None)
 
 
 def fold() -> int | None:

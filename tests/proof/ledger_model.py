@@ -19,7 +19,7 @@ class Lot:
 
 @dataclass
 class Model:
-    """What every account of every person must hold. ``outcomes``: operation id to what it came to."""
+    """What every account must hold. ``outcomes``: operation id to what it came to."""
 
     share_milli: int
     diamond_usd: Decimal

@@ -15,7 +15,14 @@ import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.proof.ledger_model import Model
 from wallet import ledger
@@ -23,7 +30,12 @@ from wallet.models import Account, RateCard
 from wallet.money import CURRENCY_NUMBERS
 
 PEOPLE = itertools.count(10_000_000)
-FX = {"USD": Decimal(1), "EUR": Decimal("0.9137"), "JPY": Decimal("151.37"), "KWD": Decimal("0.30712")}
+FX = {
+    "USD": Decimal(1),
+    "EUR": Decimal("0.9137"),
+    "JPY": Decimal("151.37"),
+    "KWD": Decimal("0.30712"),
+}
 
 coins = st.integers(1, 5_000)
 hold_classes = st.integers(1, 7)
@@ -36,8 +48,8 @@ def balance(owner: int, code: int, unit: int, **key: int) -> int:
     """What the account holds, exact; 0 if it was never opened."""
     total = 0
     for account in Account.objects.filter(owner_id=owner, code=code, unit=unit, **key):
-        debits, credits = ledger.turnover(account.pk)
-        total += account.sign * (credits - debits)
+        debited, credited = ledger.turnover(account.pk)
+        total += account.sign * (credited - debited)
     return total
 
 
@@ -71,16 +83,24 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize()
     def people(self) -> None:
-        self.card = RateCard.objects.filter(effective_at__lte=datetime.now(UTC)).latest("effective_at")
+        self.card = RateCard.objects.filter(effective_at__lte=datetime.now(UTC)).latest(
+            "effective_at"
+        )
         self.model = Model(self.card.diamonds_per_coin_milli, self.card.diamond_usd)
         self.fans = [next(PEOPLE) for _ in range(3)]
         self.creators = [next(PEOPLE) for _ in range(2)]
         self.payouts: list[tuple[UUID, int, str, int]] = []
 
-    def post(self, function: Any, expected: str | None, **arguments: Any) -> tuple[Any, dict[str, Any], str | None]:
+    def post(
+        self, function: Any, expected: str | None, **arguments: Any
+    ) -> tuple[Any, dict[str, Any], str | None]:
         with transaction.atomic():
             outcome = function(operation_id=ledger.new_operation_id(), **arguments)
-        assert (outcome.refusal, outcome.replayed, outcome.done) == (expected, False, expected is None)
+        assert (outcome.refusal, outcome.replayed, outcome.done) == (
+            expected,
+            False,
+            expected is None,
+        )
         return function, arguments | {"operation_id": outcome.operation_id}, expected
 
     @rule(target=posted, fan=fans, coins=coins, hold_class=hold_classes)
@@ -103,25 +123,50 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(target=posted, fan=fans, creator=creators, coins=coins)
     def gift(self, fan: int, creator: int, coins: int) -> Any:
         expected = self.model.gift(self.fans[fan], self.creators[creator], coins)
-        return self.post(self.post_gift, expected, payer_id=self.fans[fan], creator_id=self.creators[creator], coins=coins)
+        return self.post(
+            self.post_gift,
+            expected,
+            payer_id=self.fans[fan],
+            creator_id=self.creators[creator],
+            coins=coins,
+        )
 
     @staticmethod
-    def post_gift(*, operation_id: UUID, payer_id: int, creator_id: int, coins: int) -> ledger.Outcome:
-        return ledger.gift(ledger.Gift(operation_id, payer_id, creator_id, coins, payer_id, "room:x", {}))
+    def post_gift(
+        *, operation_id: UUID, payer_id: int, creator_id: int, coins: int
+    ) -> ledger.Outcome:
+        return ledger.gift(
+            ledger.Gift(operation_id, payer_id, creator_id, coins, payer_id, "room:x", {})
+        )
 
     @rule(gifts=st.lists(st.tuples(fans, creators, coins), min_size=1, max_size=8))
     def batch(self, gifts: list[tuple[int, int, int]]) -> None:
         postings = [
-            ledger.Gift(ledger.new_operation_id(), self.fans[f], self.creators[c], coins, self.fans[f], "room:x", {})
+            ledger.Gift(
+                ledger.new_operation_id(),
+                self.fans[f],
+                self.creators[c],
+                coins,
+                self.fans[f],
+                "room:x",
+                {},
+            )
             for f, c, coins in gifts
         ]
         with transaction.atomic():
             outcomes = ledger.post_gifts(postings)
         for posting in sorted(postings, key=lambda p: (p.payer_id, p.operation_id)):
             outcome = outcomes[postings.index(posting)]
-            assert outcome.refusal == self.model.gift(posting.payer_id, posting.creator_id, posting.coins)
+            assert outcome.refusal == self.model.gift(
+                posting.payer_id, posting.creator_id, posting.coins
+            )
 
-    @rule(target=posted, fan=fans, coins=st.integers(-3_000, 3_000).filter(bool), hold_class=hold_classes)
+    @rule(
+        target=posted,
+        fan=fans,
+        coins=st.integers(-3_000, 3_000).filter(bool),
+        hold_class=hold_classes,
+    )
     def adjust_coins(self, fan: int, coins: int, hold_class: int) -> Any:
         expected = self.model.adjust_coins(self.fans[fan], coins, hold_class)
         return self.post(
@@ -179,7 +224,7 @@ class LedgerMachine(RuleBasedStateMachine):
         )
 
     @rule(target=posted, post=st.booleans())
-    def resolve(self, post: bool) -> Any:  # noqa: FBT001
+    def resolve(self, post: bool) -> Any:
         if not self.payouts:
             return self.buy(0, 1, 1)
         payout_id, creator, currency, minor = self.payouts.pop()
@@ -205,7 +250,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(posted=posted)
     def replay_with_other_contents(self, posted: tuple[Any, dict[str, Any], str | None]) -> None:
         function, arguments, _ = posted
-        amount = next(name for name in ("coins", "diamonds_milli", "amount_minor", "fx_per_usd") if name in arguments)
+        amount = next(
+            name
+            for name in ("coins", "diamonds_milli", "amount_minor", "fx_per_usd")
+            if name in arguments
+        )
 
         with transaction.atomic():
             outcome = function(**(arguments | {amount: arguments[amount] + 1}))
@@ -230,13 +279,25 @@ class LedgerMachine(RuleBasedStateMachine):
             assert balance(fan, Account.Code.WALLET, ledger.COIN) == self.model.coins(fan)
         for creator in self.creators:
             for hold_class in range(1, 8):
-                assert balance(
-                    creator, Account.Code.DIAMOND_PENDING, ledger.DIA, hold_class=hold_class
-                ) == self.model.pending[creator, hold_class]
-            assert balance(creator, Account.Code.DIAMOND_AVAILABLE, ledger.DIA) == self.model.available[creator]
+                assert (
+                    balance(
+                        creator, Account.Code.DIAMOND_PENDING, ledger.DIA, hold_class=hold_class
+                    )
+                    == self.model.pending[creator, hold_class]
+                )
+            assert (
+                balance(creator, Account.Code.DIAMOND_AVAILABLE, ledger.DIA)
+                == self.model.available[creator]
+            )
             for currency, unit in ((c, CURRENCY_NUMBERS[c]) for c in FX):
-                assert balance(creator, Account.Code.CASH_PAYABLE, unit) == self.model.payable[creator, currency]
-                assert balance(creator, Account.Code.CASH_IN_PAYOUT, unit) == self.model.in_payout[creator, currency]
+                assert (
+                    balance(creator, Account.Code.CASH_PAYABLE, unit)
+                    == self.model.payable[creator, currency]
+                )
+                assert (
+                    balance(creator, Account.Code.CASH_IN_PAYOUT, unit)
+                    == self.model.in_payout[creator, currency]
+                )
 
     def teardown(self) -> None:
         assert list(ledger.audit()) == []
@@ -261,7 +322,9 @@ def quick_card(committed: str) -> None:
 
 
 @pytest.mark.proof
-def test_the_ledger_agrees_with_the_model_whatever_happens(quick_card: None, proof_size: int) -> None:
+def test_the_ledger_agrees_with_the_model_whatever_happens(
+    quick_card: None, proof_size: int
+) -> None:
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
