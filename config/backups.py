@@ -271,7 +271,7 @@ def _check_empty(connection: psycopg.Connection[Any], target: Place) -> None:
 
 
 def _known_migrations() -> set[str]:
-    disk = MigrationLoader(None, ignore_no_initial=True).disk_migrations
+    disk = MigrationLoader(None).disk_migrations
     assert disk is not None, "a loader reads the disk when it is made"
     return {f"{app}.{name}" for app, name in disk}
 

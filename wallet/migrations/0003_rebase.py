@@ -14,5 +14,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             [(SQL / "0010_rebase.sql").read_text()],
             reverse_sql=["DROP PROCEDURE IF EXISTS ledger.rebase()"],
-        )
+        ),
+        migrations.RunSQL([(SQL / "0011_rebase_roles.sql").read_text()], migrations.RunSQL.noop),
     ]

@@ -55,4 +55,3 @@ BEGIN
      WHERE n.id = p.id;
     UPDATE ledger.fold_state SET horizon = v_tail;
 END $$;
-REVOKE ALL ON PROCEDURE ledger.rebase() FROM PUBLIC;

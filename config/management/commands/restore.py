@@ -56,14 +56,14 @@ class Command(BaseCommand):
         self._audit(found["operations"])
 
     def _restore(self, console: Console, file: Path, target: backups.Place) -> dict[str, int]:
+        whole = filesizeformat(backups.read_manifest(file).database_bytes)
         with console.status("Restoring") as status:
             manifest = backups.restore(
                 file=file,
                 target=target,
                 workspace=settings.CARAT_DATA_DIR if settings.EMBEDDED else file.absolute().parent,
                 progress=lambda size: status.update(
-                    f"Restoring: {filesizeformat(size)} of about "
-                    f"{filesizeformat(manifest_size)} in the database"
+                    f"Restoring: {filesizeformat(size)} of about {whole}"
                 ),
             )
         found = backups.counts(target)
