@@ -82,11 +82,12 @@ def check_port(port: int) -> None:
             ) from error
 
 
-def free_port(*, first: int) -> int:
-    """Return ``first`` if nobody uses it, else any free port."""
-    with contextlib.suppress(PortTaken):
-        check_port(first)
-        return first
+def free_port(*, first: int = 0) -> int:
+    """Return ``first`` if it is given and nobody uses it, else any free port."""
+    if first:
+        with contextlib.suppress(PortTaken):
+            check_port(first)
+            return first
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

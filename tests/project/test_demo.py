@@ -66,7 +66,7 @@ def environment(data: Path) -> dict[str, str]:
 @contextmanager
 def demo_on(data: Path, *, port: int | None = None) -> Iterator[Demo]:
     """Start the demo without a terminal, wait until it says where it is, and end it afterwards."""
-    port = port or running.free_port(first=0)
+    port = port or running.free_port()
     said = data.parent / f"said-{time.monotonic_ns()}.txt"
     with said.open("w") as output:
         process = subprocess.Popen(
@@ -81,7 +81,7 @@ def demo_on(data: Path, *, port: int | None = None) -> Iterator[Demo]:
         )
     try:
         eventually(
-            lambda: "Press Ctrl-C" in said.read_text() or process.poll() is not None,
+            lambda: "Ctrl-C" in said.read_text() or process.poll() is not None,
             within_s=START_WITHIN_S,
         )
         assert process.poll() is None, said.read_text()
@@ -148,7 +148,7 @@ def test_the_demo_comes_up_lives_ends_and_goes_on_where_it_was(tmp_path: Path) -
         assert json.loads((data / "demo.json").read_text()) == kept
         assert gifts_in(embedded.locate(data)) >= before
         second = subprocess.run(
-            [sys.executable, "manage.py", "demo", "--port", str(running.free_port(first=0))],
+            [sys.executable, "manage.py", "demo", "--port", str(running.free_port())],
             cwd=ROOT, env=environment(data), capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert second.returncode == 1
