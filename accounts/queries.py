@@ -1,5 +1,6 @@
 """Reads about people, each scoped by whose they are."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,6 +45,21 @@ def preferences(*, user_id: int) -> list[Preference]:
     """Where the person hears of each kind, in the order of the kinds."""
     chosen = {row.kind: row for row in NoticePreference.objects.filter(user_id=user_id)}
     return [_preference(kind, chosen.get(kind)) for kind in NoticeKind]
+
+
+def places_to_tell(*, user_ids: Collection[int], kind: NoticeKind) -> dict[int, Preference]:
+    """Where each of these people hears of one kind."""
+    chosen: dict[int, NoticePreference] = {}
+    if not kind.is_kept:
+        rows = NoticePreference.objects.filter(user_id__in=user_ids, kind=kind)
+        chosen = {row.user_id: row for row in rows}
+    return {user_id: _preference(kind, chosen.get(user_id)) for user_id in user_ids}
+
+
+def follower_ids(*, creator_id: int, after: int, limit: int) -> list[int]:
+    """Ids of a creator's followers, in order, above ``after``."""
+    rows = Follow.objects.filter(creator_id=creator_id, fan_id__gt=after).order_by("fan_id")
+    return list(rows.values_list("fan_id", flat=True)[:limit])
 
 
 def _preference(kind: NoticeKind, row: NoticePreference | None) -> Preference:

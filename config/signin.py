@@ -55,7 +55,7 @@ class SignupForm(forms.SignupForm):
         super().__init__(*args, **kwargs)
         self.fields[
             "password1"
-        ].help_text = "At least 10 characters; no common word, not only digits, not like your name or address."
+        ].help_text = "At least 10 characters. No common word, not only digits, not your name."
 
 
 class AccountAdapter(DefaultAccountAdapter):

@@ -107,6 +107,7 @@ def give_back(payout: Payout, *, why: str, is_about_account: bool, at: datetime)
 
 
 def void(payout: Payout) -> None:
+    """Book the reserved cash as the creator's again, once."""
     _booked(
         ledger.void_payout(
             operation_id=payout.resolve_op,
@@ -139,6 +140,7 @@ def next_look(payout: Payout, *, at: datetime) -> datetime | None:
 
 
 def tell(payout: Payout, *, title: str, body: str) -> None:
+    """Tell the creator what became of it, once for each state."""
     people.notify(
         user_id=payout.creator_id,
         kind=NoticeKind.PAYOUT,

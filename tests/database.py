@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db import connection
 
 
-
 def connect(database: str) -> psycopg.Connection[Any]:
     """As the role the site runs as; every statement commits by itself."""
     return _connect(database, user=connection.settings_dict["USER"])

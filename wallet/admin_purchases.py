@@ -1,5 +1,6 @@
-"""Staff's view of purchases and of what providers told us. Rows are read here, never edited; the one
-deed is to look a purchase up at its provider now.
+"""Staff's view of purchases and of what providers told us.
+
+Rows are read here, never edited; the one deed is to look a purchase up at its provider now.
 """
 
 from datetime import timedelta
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from djmoney.money import Money
 
-from wallet import money, purchases, queries
+from wallet import money, payments, queries
 from wallet.models import ProviderEvent, Purchase
 from wallet.providers.base import Declined, Unavailable
 
@@ -47,7 +48,16 @@ class ReadOnlyAdmin(ModelAdmin):
 
 @admin.register(Purchase)
 class PurchaseAdmin(ReadOnlyAdmin):
-    list_display = ("coins_bought", "price", "buyer", "method", "badge", "age", "created_at", "failure")
+    list_display = (
+        "coins_bought",
+        "price",
+        "buyer",
+        "method",
+        "badge",
+        "age",
+        "created_at",
+        "failure",
+    )
     list_filter = ("state", "method", "region", "currency")
     search_fields = ("=id", "=payment_ref", "=checkout_ref", "buyer__email", "buyer__handle")
     search_help_text = "Purchase, payment or checkout id; the buyer's email or handle"
@@ -58,11 +68,23 @@ class PurchaseAdmin(ReadOnlyAdmin):
     actions = ("look_up",)
     fieldsets: ClassVar = (
         (None, {"fields": ("badge", "coins_bought", "price", "tax", "fee", "buyer", "age")}),
-        ("At the provider", {"fields": ("method", "checkout_ref", "payment_ref", "hold_class", "failure")}),
+        (
+            "At the provider",
+            {"fields": ("method", "checkout_ref", "payment_ref", "hold_class", "failure")},
+        ),
         ("Where", {"fields": ("region", "channel", "evidence", "return_path")}),
         (
             "When",
-            {"fields": ("created_at", "checked_at", "paid_at", "credited_at", "alerted_at", "story")},
+            {
+                "fields": (
+                    "created_at",
+                    "checked_at",
+                    "paid_at",
+                    "credited_at",
+                    "alerted_at",
+                    "story",
+                )
+            },
         ),
     )
 
@@ -103,14 +125,18 @@ class PurchaseAdmin(ReadOnlyAdmin):
     def look_up(self, request: HttpRequest, chosen: QuerySet[Purchase]) -> None:
         for purchase in chosen:
             try:
-                now = purchases.settle_purchase(purchase_id=purchase.pk, at=timezone.now())
+                now = payments.settle_purchase(purchase_id=purchase.pk, at=timezone.now())
             except Unavailable:
-                self.message_user(request, "The provider does not answer. Try again later.", messages.ERROR)
+                self.message_user(
+                    request, "The provider does not answer. Try again later.", messages.ERROR
+                )
                 return
-            except (Declined, purchases.PaymentDiffers) as error:
+            except (Declined, payments.PaymentDiffers) as error:
                 self.message_user(request, f"{purchase}: {error}", messages.ERROR)
             else:
-                self.message_user(request, f"{purchase}: {now.get_state_display()}", messages.SUCCESS)
+                self.message_user(
+                    request, f"{purchase}: {now.get_state_display()}", messages.SUCCESS
+                )
 
     def has_look_up_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallet.change_purchase")
@@ -135,4 +161,6 @@ def _money(amount: Money) -> str:
 
 
 def _part(template: str, **context: object) -> SafeString:
-    return render_to_string(template, {"money": None, "size": "", "sign": "", "icon": "", **context})
+    return render_to_string(
+        template, {"money": None, "size": "", "sign": "", "icon": "", **context}
+    )

@@ -49,7 +49,9 @@ def tell_staff(purchase: Purchase, *, why: str, at: datetime) -> None:
             path=path,
         )
     if settings.OPERATOR_EMAIL:
-        body = f"{why}\n\n{purchase}, paid {purchase.paid_at}\n{settings.SITE_URL.rstrip('/')}{path}\n"
+        body = (
+            f"{why}\n\n{purchase}, paid {purchase.paid_at}\n{settings.SITE_URL.rstrip('/')}{path}\n"
+        )
         transaction.on_commit(lambda: _mail_operator(title, body))
 
 

@@ -41,7 +41,9 @@ def minor(amount: Money) -> int:
 
 def half_up(exact: Fraction) -> int:
     """Round to a whole minor unit, half up: how a charge is rounded."""
-    return int((Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal(1), ROUND_HALF_UP))
+    return int(
+        (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal(1), ROUND_HALF_UP)
+    )
 
 
 def currency_of(unit: int) -> str:

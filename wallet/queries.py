@@ -1,6 +1,5 @@
 """Reads of value, each scoped by whose it is, and of what coins cost where and when."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -91,7 +90,9 @@ def rate_for(region: Region, channel: str, at: datetime) -> Price | None:
 
 
 def _in_force(region: Region, channel: str, at: datetime) -> QuerySet[Price]:
-    return Price.objects.filter(region=region, channel=channel, currency=region.currency, valid_from__lte=at)
+    return Price.objects.filter(
+        region=region, channel=channel, currency=region.currency, valid_from__lte=at
+    )
 
 
 def card_in_force(at: datetime) -> RateCard | None:
@@ -103,7 +104,9 @@ def fx(currency: str, at: datetime) -> FxRate:
     """Return the rate of a currency against the US dollar. Raises FxMissing, FxStale."""
     if currency == BASE_CURRENCY:
         return FxRate(currency=currency, per_usd=Decimal(1), quoted_at=at, source="By definition")
-    rate = FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at").first()
+    rate = (
+        FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at").first()
+    )
     if rate is None:
         raise FxMissing(f"There is no exchange rate for {currency}.")
     if at - rate.quoted_at > timedelta(hours=settings.FX_MAX_AGE_HOURS):
@@ -123,7 +126,7 @@ def value_at(rate: Price, coins: int) -> Money:
 
 
 def methods_for(region: Region) -> QuerySet[PaymentMethod]:
-    """Return the ways to pay in a region, each with its fee in the region's currency in ``fees``."""
+    """Return the ways to pay in a region; ``fees`` of each holds its fee in the currency."""
     fees = MethodFee.objects.filter(currency=region.currency)
     return (
         PaymentMethod.objects.filter(regions=region, is_offered=True)
@@ -161,7 +164,9 @@ def spent_since(*, user_id: int, since: datetime) -> list[Money]:
     """What the person has paid for coins since then, one sum for each currency."""
     sums = (
         Purchase.objects.filter(
-            buyer_id=user_id, state__in=(Purchase.State.PAID, Purchase.State.CREDITED), paid_at__gte=since
+            buyer_id=user_id,
+            state__in=(Purchase.State.PAID, Purchase.State.CREDITED),
+            paid_at__gte=since,
         )
         .values("currency")
         .annotate(total=Sum("gross_minor"))
@@ -197,7 +202,7 @@ def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:
     )
 
 
-def uncredited_purchases(*, at: datetime) -> Sequence[Purchase]:
+def uncredited_purchases(*, at: datetime) -> QuerySet[Purchase]:
     """Return the purchases paid too long ago without coins, of which staff were not told yet."""
     since = at - timedelta(seconds=settings.UNCREDITED_ALERT_S)
     return Purchase.objects.filter(

@@ -18,13 +18,16 @@ TPCB_SCALE: Final = 50
 SINGLE: Final = """
 \\set payer random({first_payer}, {last_payer})
 \\set creator {creator}
-SELECT done FROM ledger.gift({new_id}, :payer, :creator, 5, :payer, 'room:bench', '{{"gift": "Finger Heart", "quantity": 1}}');
+SELECT done FROM ledger.gift(
+    {new_id}, :payer, :creator, 5, :payer, 'room-bench',
+    '{{"gift": "Finger Heart", "quantity": 1}}');
 """
 BATCHED: Final = """
 SELECT count(*) FROM ledger.post_gifts((
     SELECT jsonb_agg(jsonb_build_object(
-        'op', {new_id}, 'payer', {first_payer} + (random() * {payers})::bigint, 'creator', {first_creator} + (random() * {creators})::bigint,
-        'coins', 5, 'actor', 1, 'context', 'room:bench', 'memo', '{{"gift": "Finger Heart", "quantity": 1}}'::jsonb))
+        'op', {new_id}, 'payer', {first_payer} + (random() * {payers})::bigint,
+        'creator', {first_creator} + (random() * {creators})::bigint, 'coins', 5, 'actor', 1,
+        'context', 'room-bench', 'memo', '{{"gift": "Finger Heart", "quantity": 1}}'::jsonb))
       FROM generate_series(1, {batch})));
 """
 
@@ -33,7 +36,8 @@ def tpcb(seconds: int) -> float:
     """Transactions a second of pgbench's built-in script, in a database of its own."""
     owner = settings.DATABASE_OWNER["USER"]
     with scratch.database_of_its_own("bench_tpcb") as name:
-        scratch.pgbench("--initialize", "--quiet", "--scale", str(TPCB_SCALE), database_name=name, user=owner)
+        fill = ("--initialize", "--quiet", "--scale", str(TPCB_SCALE))
+        scratch.pgbench(*fill, database_name=name, user=owner)
         return _rate("--builtin", "tpcb-like", database_name=name, user=owner, seconds=seconds)
 
 
@@ -62,13 +66,19 @@ def _script(text: str, name: str, seconds: int, *, creator: str) -> float:
         creators=scratch.CREATORS - 1,
         creator=creator,
         batch=BATCH,
-        # Clients make ids whose time comes first; before PostgreSQL 18 only random ones are at hand.
+        # Clients make ids whose time comes first; before PostgreSQL 18 it has only random ones.
         new_id="uuidv7()" if connection.pg_version >= 180000 else "gen_random_uuid()",
     )
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "script.sql"
         path.write_text(script)
-        return _rate("--file", str(path), database_name=name, user=scratch.posting_role(name), seconds=seconds)
+        return _rate(
+            "--file",
+            str(path),
+            database_name=name,
+            user=scratch.posting_role(name),
+            seconds=seconds,
+        )
 
 
 def _rate(*arguments: str, database_name: str, user: str, seconds: int) -> float:

@@ -22,14 +22,15 @@ COINS_EACH: Final = 100_000_000
 CHUNK: Final = 5_000
 
 PEOPLE_SQL: Final = """
-INSERT INTO accounts_user (id, password, is_superuser, email, handle, display_name, country, birth_date,
-                           language, time_zone, is_creator, is_staff, is_active)
-SELECT n, '!', false, 'p' || n || '@bench.invalid', 'p' || n, 'Person ' || n, 'DE', '1990-01-01', 'en', 'UTC',
-       %(creator)s, false, true
+INSERT INTO accounts_user (id, password, is_superuser, email, handle, display_name, country,
+                           birth_date, language, time_zone, is_creator, is_staff, is_active)
+SELECT n, '!', false, 'p' || n || '@bench.invalid', 'p' || n, 'Person ' || n, 'DE',
+       '1990-01-01', 'en', 'UTC', %(creator)s, false, true
   FROM generate_series(%(first)s, %(last)s) AS n
 """
 COINS_SQL: Final = """
-SELECT count(ledger.buy(gen_random_uuid(), n, gen_random_uuid(), %(coins)s, 5, 978, 1200, 192, 43, NULL))
+SELECT count(ledger.buy(
+           gen_random_uuid(), n, gen_random_uuid(), %(coins)s, 5, 978, 1200, 192, 43, NULL))
   FROM generate_series(%(first)s, %(last)s) AS n
 """
 
@@ -48,13 +49,17 @@ def database_of_its_own(suffix: str) -> Iterator[str]:
         connection.close()
         connection.settings_dict.update(home)
         with server() as session:
-            session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            session.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
             session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(f"{name}_app")))
 
 
 def _recreate(name: str) -> None:
     with server() as session:
-        session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        session.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
         session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(f"{name}_app")))
         session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
@@ -73,19 +78,27 @@ def server() -> psycopg.Connection[Any]:
 
 
 def fill(advance: Any) -> None:
-    """Migrate, seed, and write 100,000 fans with coins and 1,000 creators. ``advance(n)``: n people more."""
+    """Migrate, seed, and write 100,000 fans with coins and 1,000 creators.
+
+    ``advance(n)`` is called when n people more are there.
+    """
     call_command("migrate", verbosity=0)
     seed.seed(holds=True, notice_days=30)
     with connection.cursor() as cursor:
         # The filling may be lost in a crash: it is made again. The measuring below may not.
         cursor.execute("SET synchronous_commit = off")
-        for first, count, creator in ((FIRST_CREATOR, CREATORS, True), (FIRST_PAYER, PAYERS, False)):
+        for first, count, creator in (
+            (FIRST_CREATOR, CREATORS, True),
+            (FIRST_PAYER, PAYERS, False),
+        ):
             for start in range(first, first + count, CHUNK):
                 last = min(start + CHUNK, first + count) - 1
                 with transaction.atomic():
                     cursor.execute(PEOPLE_SQL, {"first": start, "last": last, "creator": creator})
                     if not creator:
-                        cursor.execute(COINS_SQL, {"first": start, "last": last, "coins": COINS_EACH})
+                        cursor.execute(
+                            COINS_SQL, {"first": start, "last": last, "coins": COINS_EACH}
+                        )
                 advance(last - start + 1)
         cursor.execute("SET synchronous_commit = on")
         cursor.execute("VACUUM ANALYZE")
@@ -94,14 +107,21 @@ def fill(advance: Any) -> None:
 def pgbench(*arguments: str, database_name: str, user: str) -> str:
     """Run PostgreSQL's own load generator and give what it prints."""
     owner = settings.DATABASE_OWNER
-    place = [f"--host={owner['HOST']}"] * bool(owner["HOST"]) + [f"--port={owner['PORT']}"] * bool(owner["PORT"])
+    place = [f"--host={owner['HOST']}"] * bool(owner["HOST"]) + [f"--port={owner['PORT']}"] * bool(
+        owner["PORT"]
+    )
     return embedded.run_tool(
-        "pgbench", *place, f"--username={user}", *arguments, database_name, password=owner["PASSWORD"]
+        "pgbench",
+        *place,
+        f"--username={user}",
+        *arguments,
+        database_name,
+        password=owner["PASSWORD"],
     )
 
 
 def posting_role(name: str) -> str:
-    """Who posts: the app role; on a server that asks for passwords the owner, for the role has none."""
+    """Who posts: the app role. It has no password: where one is asked for, the owner does."""
     return f"{name}_app" if settings.EMBEDDED else str(settings.DATABASE_OWNER["USER"])
 
 

@@ -1,6 +1,7 @@
 """A person's pages: each for its owner only, and working without JavaScript."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -172,7 +173,9 @@ def test_older_notices_follow_on_the_next_page(alice: User, client: Client) -> N
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, ""])
-def test_a_page_that_does_not_exist_is_not_an_error(alice: User, client: Client, before) -> None:
+def test_a_page_that_does_not_exist_is_not_an_error(
+    alice: User, client: Client, before: Any
+) -> None:
     client.force_login(alice)
 
     assert client.get("/me/notifications/", {"before": before}).status_code == 200
@@ -395,7 +398,7 @@ def test_an_adult_becomes_a_creator(alice: User, client: Client) -> None:
         {"standing": Standing.RESTRICTED},
     ],
 )
-def test_who_may_not_earn_does_not_become_a_creator(db: None, client: Client, facts) -> None:
+def test_who_may_not_earn_does_not_become_a_creator(db: None, client: Client, facts: Any) -> None:
     carl = factories.make_user("carl", **facts)
     client.force_login(carl)
 

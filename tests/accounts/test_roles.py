@@ -2,6 +2,7 @@
 
 import re
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -44,7 +45,7 @@ def test_a_permission_that_is_not_listed_is_taken_away(db: None) -> None:
     assert not group.permissions.filter(codename="delete_user").exists()
 
 
-def test_a_name_that_no_model_has_stops_the_sync(db: None, monkeypatch) -> None:
+def test_a_name_that_no_model_has_stops_the_sync(db: None, monkeypatch: Any) -> None:
     monkeypatch.setattr(roles, "ROLES", {"support": frozenset({"wallet.fly_to_moon"})})
 
     with pytest.raises(roles.UnknownPermission, match=r"wallet\.fly_to_moon"):

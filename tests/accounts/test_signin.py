@@ -40,7 +40,7 @@ def sign_up(client: Client, **changes: Any) -> Any:
 
 
 def code_in_mail() -> str:
-    [code] = re.findall(r"^([A-Z0-9]{4}-[A-Z0-9]{4})$", mail.outbox[-1].body, re.MULTILINE)
+    [code] = re.findall(r"^([A-Z0-9]{4}-[A-Z0-9]{4})$", str(mail.outbox[-1].body), re.MULTILINE)
     return str(code)
 
 
@@ -109,7 +109,7 @@ def test_a_wrong_code_verifies_nothing(db: None, client: Client) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_in_plain_words(
-    alice: User, client: Client, changes, field, words
+    alice: User, client: Client, changes: Any, field: Any, words: Any
 ) -> None:
     answer = sign_up(client, **changes)
 
@@ -158,7 +158,7 @@ def test_a_password_reset_looks_the_same_for_an_unknown_address(
 
 def test_a_password_is_reset_by_a_link_that_works_once(alice: User, client: Client) -> None:
     client.post("/accounts/password/reset/", {"email": alice.email})
-    [link] = re.findall(r"http://testserver(\S+)", mail.outbox[0].body)
+    [link] = re.findall(r"http://testserver(\S+)", str(mail.outbox[0].body))
 
     form = client.get(link, follow=True)
     client.post(
@@ -201,7 +201,9 @@ def test_a_handle_is_unique_whatever_its_case(alice: User) -> None:
         ("http://localhost/", "/"),
     ],
 )
-def test_signing_in_leads_to_this_site_only(alice: User, client: Client, wanted, reached) -> None:
+def test_signing_in_leads_to_this_site_only(
+    alice: User, client: Client, wanted: Any, reached: Any
+) -> None:
     answer = client.post(
         "/accounts/login/",
         {"login": alice.email, "password": factories.PASSWORD, "next": wanted},

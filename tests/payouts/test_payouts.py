@@ -15,7 +15,6 @@ from payouts.rails import base
 from payouts.risk import NotEligible
 from tests import factories
 from tests.payouts.books import Books, books, give_diamonds, set_account
-from tests.payouts.memory_rail import MemoryRail
 from wallet import ledger
 from wallet.models import Operation
 
@@ -78,7 +77,9 @@ def test_a_payout_is_sent_taken_and_paid(bob, rail):
     assert payout.state == "paid"
     assert books(bob) == Books(paid=1800)
     assert history(payout) == ["sending", "submitted", "paid"]
-    assert OutboxEvent.objects.filter(name="payout.paid", subject=f"payout:{payout.pk}").count() == 1
+    assert (
+        OutboxEvent.objects.filter(name="payout.paid", subject=f"payout:{payout.pk}").count() == 1
+    )
     notice = Notice.objects.get(user=bob, kind="payout")
     assert notice.title == "€18.00 has been paid to your bank account"
     assert [(row.amount_minor, row.currency) for row in rail.book] == [(1800, "EUR")]
@@ -124,7 +125,11 @@ def test_money_that_comes_back_is_the_creators_again(bob, rail):
     rail.move(str(payout.pk), base.State.RETURNED, "AC06")
     payout = advance(payout)
 
-    assert (payout.state, payout.failure, payout.due_at) == ("returned", "The account is blocked.", None)
+    assert (payout.state, payout.failure, payout.due_at) == (
+        "returned",
+        "The account is blocked.",
+        None,
+    )
     assert books(bob) == Books(payable=1800)
     assert queries.destination_in_use(creator_id=bob.pk).blocked_why == "The account is blocked."
     assert Notice.objects.filter(user=bob, title="Your bank sent €18.00 back").count() == 1
@@ -179,7 +184,11 @@ def test_a_request_that_arrives_late_is_found_and_paid_once(bob, rail):
     rail.before = lambda: None
     rail.submit(
         base.Instruction(
-            reference=str(payout.pk), amount_minor=1800, currency="EUR", account="x", holder_name="x"
+            reference=str(payout.pk),
+            amount_minor=1800,
+            currency="EUR",
+            account="x",
+            holder_name="x",
         )
     )
     rail.move(str(payout.pk), base.State.PAID)

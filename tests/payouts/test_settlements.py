@@ -211,7 +211,9 @@ def test_the_creator_is_told_and_the_end_of_the_run_is_published_once(bob):
 
     notice = Notice.objects.get(user=bob, kind="earnings")
     assert notice.title == "Your diamonds were settled: €18.00"
-    assert notice.body.startswith("4,000 diamonds at the value of their rate cards. 1 USD = 0.9 EUR")
+    assert notice.body.startswith(
+        "4,000 diamonds at the value of their rate cards. 1 USD = 0.9 EUR"
+    )
     assert OutboxEvent.objects.filter(name="settlement.done").count() == 1
     change = StateChange.objects.get(subject_type="payouts.settlementrun")
     assert (change.before, change.after) == ("running", "done")

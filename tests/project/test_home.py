@@ -1,6 +1,7 @@
 """Home, discover, help and the demo's mail: right with nothing in them, and with much."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.mail import EmailMessage, EmailMultiAlternatives
@@ -101,7 +102,7 @@ def test_hidden_videos_are_found_by_nobody(bob: User, client: Client) -> None:
 
 @pytest.mark.parametrize("people", [1, 12])
 def test_home_asks_the_database_as_often_for_many_as_for_one(
-    alice: User, client: Client, django_assert_max_num_queries, people: int
+    alice: User, client: Client, django_assert_max_num_queries: Any, people: int
 ) -> None:
     for number in range(people):
         creator = factories.make_creator(f"creator{number}")
@@ -118,7 +119,7 @@ def test_home_asks_the_database_as_often_for_many_as_for_one(
 
 
 @pytest.fixture
-def demo(settings, tmp_path: Path) -> Path:
+def demo(settings: Any, tmp_path: Path) -> Path:
     settings.DEMO = True
     settings.CARAT_DATA_DIR = tmp_path
     (tmp_path / "mail").mkdir()
@@ -130,7 +131,7 @@ def write(folder: Path, *messages: EmailMessage) -> None:
     backend.send_messages(list(messages))
 
 
-def test_there_is_no_mail_page_outside_the_demo(db: None, client: Client, settings) -> None:
+def test_there_is_no_mail_page_outside_the_demo(db: None, client: Client, settings: Any) -> None:
     settings.DEMO = False
 
     assert client.get("/demo/mail/").status_code == 404

@@ -2,13 +2,18 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
-from accounts import events
-from accounts.models import OutboxEvent
+from accounts import creators, events
+from accounts import tasks as people_tasks
+from accounts.models import Notice, OutboxEvent
 from config import relay, tasks
+from gifts import rooms
+from tests import factories
+from wallet import ledger
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -47,7 +52,7 @@ def test_an_event_needs_a_transaction(committed: str) -> None:
 def test_an_event_of_a_rolled_back_transaction_is_never_heard(
     committed: str, heard: list[int]
 ) -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with pytest.raises(ZeroDivisionError), transaction.atomic():  # noqa: PT012 - the crash is what is tested
         publish(1)
         raise ZeroDivisionError
     publish_committed(range(2, 3))
@@ -149,7 +154,7 @@ def test_a_crash_between_handing_on_and_marking_is_heard_again(
             raise Killed
         return handed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(Killed):  # noqa: PT012 - the crash is what is tested
         patch.setattr(relay, "_hand_on", dying)
         relay.relay(at=AT)
     assert heard == [0, 1]
@@ -223,6 +228,7 @@ def test_waiting_between_tries_grows_to_ten_minutes(
     for _ in range(12):
         relay.relay(at=at)
         retry_at = OutboxEvent.objects.get().retry_at
+        assert retry_at is not None
         waits.append((retry_at - at).total_seconds())
         at = retry_at
 
@@ -250,3 +256,23 @@ def test_old_relayed_events_are_pruned_and_waiting_ones_never(committed: str) ->
 
     left = OutboxEvent.objects.order_by("pk").values_list("payload__number", flat=True)
     assert list(left) == [1, 2, 3]
+
+
+def test_a_room_that_starts_rings_for_the_followers(
+    committed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob, alice = factories.make_creator("bob"), factories.make_user("alice")
+    creators.follow(fan_id=alice.pk, creator_id=bob.pk)
+    room = rooms.start_room(
+        room_id=ledger.new_operation_id(), creator_id=bob.pk, title="Piano", at=AT
+    )
+    rung: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(people_tasks.tell_followers, "delay", lambda *facts: rung.append(facts))
+
+    relay.relay(at=AT)
+    [facts] = rung
+    people_tasks.tell_followers.apply(facts).get()
+
+    notice = Notice.objects.get()
+    assert (notice.user, notice.title) == (alice, "Bob is live")
+    assert (notice.body, notice.path) == ("Piano", f"/live/{room.pk}/")

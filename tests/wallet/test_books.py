@@ -85,15 +85,16 @@ def test_earned_pages_repeat_nothing_and_lose_nothing(
     for coins in (9, 1, 10, 1, 8, 2):
         give(alice, bob, coins)
 
-    coins, before = [], None
+    seen: list[int] = []
+    before: int | None = None
     for _ in range(20):
         page = books.earned(creator_id=bob.pk, before=before, limit=limit)
         if not page:
             break
-        coins += [entry.coins for entry in page]
+        seen += [entry.coins for entry in page]
         before = page[-1].cursor
 
-    assert coins == [2, 8, 1, 10, 1, 9]
+    assert seen == [2, 8, 1, 10, 1, 9]
 
 
 def test_diamonds_pass_from_no_date_to_a_date_to_available_to_cash(committed: str) -> None:

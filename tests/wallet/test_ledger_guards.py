@@ -24,26 +24,35 @@ LEDGER_TABLES = (
 
 
 def gift_of(payer: int, creator: int, coins: int, operation_id: UUID | None = None) -> ledger.Gift:
-    return ledger.Gift(operation_id or ledger.new_operation_id(), payer, creator, coins, payer, "room:x", {})
+    return ledger.Gift(
+        operation_id or ledger.new_operation_id(), payer, creator, coins, payer, "room:x", {}
+    )
 
 
 @pytest.mark.parametrize("table", LEDGER_TABLES)
 @pytest.mark.parametrize("verb", ["INSERT", "UPDATE", "DELETE", "TRUNCATE"])
-def test_the_app_role_has_no_write_grant_on_any_ledger_table(db: None, table: str, verb: str) -> None:
+def test_the_app_role_has_no_write_grant_on_any_ledger_table(
+    db: None, table: str, verb: str
+) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT has_table_privilege(current_user, %s, %s)", [f"ledger.{table}", verb])
+        cursor.execute(
+            "SELECT has_table_privilege(current_user, %s, %s)", [f"ledger.{table}", verb]
+        )
         assert cursor.fetchone() == (False,)
 
 
 def test_no_ledger_table_was_forgotten_in_the_test_above(db: None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT relname FROM pg_class WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'p')")
+        cursor.execute(
+            "SELECT relname FROM pg_class"
+            " WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'p')"
+        )
         assert {row[0] for row in cursor} == set(LEDGER_TABLES)
 
 
 def test_the_app_role_calls_posting_functions_only(db: None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT has_function_privilege('ledger.open_account(bigint,integer,integer,integer,integer)', 'EXECUTE')")
+        cursor.execute("SELECT has_function_privilege('ledger.open_account'::regproc, 'EXECUTE')")
         assert cursor.fetchone() == (False,)
         cursor.execute("SELECT has_function_privilege('ledger.refuse(uuid,text,jsonb)', 'EXECUTE')")
         assert cursor.fetchone() == (False,)
@@ -52,7 +61,10 @@ def test_the_app_role_calls_posting_functions_only(db: None) -> None:
 def statements(transfer: Transfer) -> list[tuple[str, str]]:
     """SQL that would break a promise, each with the words of its refusal."""
     wallet, spent = transfer.debit_account_id, transfer.credit_account_id
-    row = "INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount) VALUES"
+    row = (
+        "INSERT INTO ledger.transfer"
+        " (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount) VALUES"
+    )
     op = f"'{transfer.op_id}'"
     return [
         ("UPDATE ledger.transfer SET amount = 1", "UPDATE on ledger.transfer is forbidden"),
@@ -99,11 +111,14 @@ def test_a_forged_transaction_number_is_overwritten(committed: str) -> None:
 
     with owner(committed) as session:
         session.execute(
-            "INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id, xid)"
+            "INSERT INTO ledger.transfer (op_id, home_id, code, unit,"
+            " debit_account_id, credit_account_id, amount, lot_id, xid)"
             " VALUES (%s, 1, 91, 1, %s, %s, 5, %s, '3')",
             [bought.op_id, bought.credit_account_id, bought.debit_account_id, bought.lot_id],
         )
-        (forged,) = session.execute("SELECT count(*) FROM ledger.transfer WHERE xid = '3'").fetchone() or (None,)
+        (forged,) = session.execute(
+            "SELECT count(*) FROM ledger.transfer WHERE xid = '3'"
+        ).fetchone() or (None,)
 
     assert forged == 0
 
@@ -127,7 +142,11 @@ def test_a_refusal_is_stored_and_stays_after_coins_arrive(db: None) -> None:
 
     again = ledger.gift(posting)
 
-    assert (again.refusal, again.replayed, again.result["balance"]) == ("insufficient_coins", True, 0)
+    assert (again.refusal, again.replayed, again.result["balance"]) == (
+        "insufficient_coins",
+        True,
+        0,
+    )
     assert Transfer.objects.filter(op_id=posting.operation_id).count() == 0
 
 
@@ -137,10 +156,17 @@ def test_a_gift_across_lots_names_each_lot_on_both_legs(db: None) -> None:
 
     outcome = ledger.gift(gift_of(1, 2, 50))
 
-    legs = list(Transfer.objects.filter(op_id=outcome.operation_id).order_by("id").values_list("code", "lot_id", "amount"))
+    legs = list(
+        Transfer.objects.filter(op_id=outcome.operation_id)
+        .order_by("id")
+        .values_list("code", "lot_id", "amount")
+    )
     assert legs == [(20, first, 30), (21, first, 30_000), (20, second, 20), (21, second, 20_000)]
     pending = Account.objects.filter(owner_id=2, code=Account.Code.DIAMOND_PENDING)
-    assert {a.hold_class: ledger.turnover(a.pk) for a in pending} == {4: (0, 30_000), 1: (0, 20_000)}
+    assert {a.hold_class: ledger.turnover(a.pk) for a in pending} == {
+        4: (0, 30_000),
+        1: (0, 20_000),
+    }
 
 
 def test_buying_books_price_tax_and_fee(db: None) -> None:
@@ -158,7 +184,9 @@ def test_buying_books_price_tax_and_fee(db: None) -> None:
     )
 
     legs = Transfer.objects.filter(home_id=1).order_by("id")
-    assert [(t.code, t.unit, t.amount, t.debit_account.code, t.credit_account.code) for t in legs] == [
+    assert [
+        (t.code, t.unit, t.amount, t.debit_account.code, t.credit_account.code) for t in legs
+    ] == [
         (10, 1, 70, Account.Code.COIN_ISSUED, Account.Code.WALLET),
         (11, 978, 840, Account.Code.PROVIDER_CLEARING, Account.Code.DEFERRED_REVENUE),
         (12, 978, 134, Account.Code.DEFERRED_REVENUE, Account.Code.TAX_PAYABLE),
@@ -168,7 +196,13 @@ def test_buying_books_price_tax_and_fee(db: None) -> None:
 
 def test_one_purchase_cannot_be_credited_under_two_operations(db: None) -> None:
     purchase = ledger.new_operation_id()
-    facts = {"buyer_id": 1, "purchase_id": purchase, "coins": 70, "hold_class": 5, "currency": "EUR"}
+    facts = {
+        "buyer_id": 1,
+        "purchase_id": purchase,
+        "coins": 70,
+        "hold_class": 5,
+        "currency": "EUR",
+    }
     money = {"gross_minor": 840, "tax_minor": 134, "fee_minor": 38, "memo": {}}
     ledger.buy(operation_id=ledger.new_operation_id(), **facts, **money)
 
@@ -233,7 +267,9 @@ def test_one_person_cannot_adjust_alone(db: None) -> None:
     assert not Operation.objects.filter(home_id=1).exists()
 
 
-def announce(name: str, *, in_days: float, usd: str = "0.005", hold: int = 3, notice: int = 30) -> int:
+def announce(
+    name: str, *, in_days: float, usd: str = "0.005", hold: int = 3, notice: int = 30
+) -> int:
     return ledger.announce_card(
         name=name,
         diamonds_per_coin_milli=1000,
@@ -273,10 +309,12 @@ def test_a_worse_card_after_its_notice_and_a_better_one_soon_are_announced(db: N
     assert RateCard.objects.filter(pk__in=[worse, better]).count() == 2
 
 
-def test_a_better_card_cannot_be_slipped_before_an_announced_one_to_make_that_a_worse_one(db: None) -> None:
+def test_a_better_card_cannot_be_slipped_before_an_announced_one_to_make_that_a_worse_one(
+    db: None,
+) -> None:
     announce("v2", in_days=10, usd="0.0055")
 
-    with pytest.raises(IntegrityError, match="rate_card|would follow"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="would follow"), transaction.atomic():
         announce("v1.5", in_days=5, usd="0.0060")
 
 
@@ -298,7 +336,8 @@ def test_folding_at_any_moment_changes_no_balance(committed: str) -> None:
     with connect(committed) as straggler:
         straggler.autocommit = False
         straggler.execute(
-            "SELECT ledger.gift(%s, 40000001, 40000002, 5, 40000001, 'room:x', '{}')", [ledger.new_operation_id()]
+            "SELECT ledger.gift(%s, 40000001, 40000002, 5, 40000001, 'room:x', '{}')",
+            [ledger.new_operation_id()],
         )
         with transaction.atomic():
             ledger.fold()
@@ -315,24 +354,35 @@ def test_folding_at_any_moment_changes_no_balance(committed: str) -> None:
 def test_a_fold_by_an_ordinary_watermark_loses_the_straggler(committed: str) -> None:
     """The control: the horizon taken as "all that exist", which is how such folds usually break."""
     with owner(committed) as session:
-        (fold,) = session.execute("SELECT pg_get_functiondef('ledger.fold()'::regprocedure)").fetchone() or ("",)
+        (fold,) = session.execute(
+            "SELECT pg_get_functiondef('ledger.fold()'::regprocedure)"
+        ).fetchone() or ("",)
         assert "pg_snapshot_xmin(pg_current_snapshot())" in fold
-        session.execute(fold.replace("pg_snapshot_xmin(pg_current_snapshot())", "pg_snapshot_xmax(pg_current_snapshot())"))
+        session.execute(
+            fold.replace(
+                "pg_snapshot_xmin(pg_current_snapshot())", "pg_snapshot_xmax(pg_current_snapshot())"
+            )
+        )
     with transaction.atomic():
         factories.give_coins_to(40_000_003, 100)
 
     with connect(committed) as straggler:
         straggler.autocommit = False
         straggler.execute(
-            "SELECT ledger.gift(%s, 40000003, 40000004, 5, 40000003, 'room:x', '{}')", [ledger.new_operation_id()]
+            "SELECT ledger.gift(%s, 40000003, 40000004, 5, 40000003, 'room:x', '{}')",
+            [ledger.new_operation_id()],
         )
         with transaction.atomic():
-            factories.give_coins_to(40_000_005, 100)  # younger than the straggler, and done before it
+            factories.give_coins_to(
+                40_000_005, 100
+            )  # younger than the straggler, and done before it
         with transaction.atomic():
             ledger.fold()
         straggler.commit()
 
-    assert {finding.check for finding in ledger.audit()} >= {"folded total is the sum of its transfers below the horizon"}
+    assert {finding.check for finding in ledger.audit()} >= {
+        "folded total is the sum of its transfers below the horizon"
+    }
 
 
 def test_a_seal_breaks_when_one_row_is_changed_behind_the_triggers(committed: str) -> None:
@@ -344,7 +394,10 @@ def test_a_seal_breaks_when_one_row_is_changed_behind_the_triggers(committed: st
 
     with owner(committed) as session:
         session.execute("ALTER TABLE ledger.transfer DISABLE TRIGGER ALL")
-        session.execute("UPDATE ledger.transfer SET home_id = home_id + 1 WHERE op_id = %s", [outcome.operation_id])
+        session.execute(
+            "UPDATE ledger.transfer SET home_id = home_id + 1 WHERE op_id = %s",
+            [outcome.operation_id],
+        )
 
     assert [finding.check for finding in ledger.audit()] == ["the seals hold"]
 
@@ -356,7 +409,10 @@ def close_and_seal() -> None:
         assert ledger.seal_period() is not None
 
 
-def test_a_ledger_from_another_cluster_refuses_to_post_before_it_is_rebased(committed: str, alice_id: int = 60_000_001) -> None:
+def test_a_ledger_from_another_cluster_refuses_to_post_before_it_is_rebased(
+    committed: str,
+) -> None:
+    alice_id = 60_000_001
     with transaction.atomic():
         factories.give_coins_to(alice_id, 100)
     with owner(committed) as session:
@@ -378,8 +434,10 @@ def test_debt_is_repaid_from_half_of_a_release(committed: str) -> None:
         session.execute(
             "WITH op AS (INSERT INTO ledger.operation (id, home_id, actor_id, kind, request)"
             " VALUES (gen_random_uuid(), %(c)s, 0, 92, '{}') RETURNING id)"
-            " INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount)"
-            " SELECT op.id, %(c)s, 92, 2, a.id, 8196, 80000 FROM op, ledger.account a WHERE a.owner_id = %(c)s AND a.code = 213",
+            " INSERT INTO ledger.transfer"
+            " (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount)"
+            " SELECT op.id, %(c)s, 92, 2, a.id, 8196, 80000 FROM op, ledger.account a"
+            " WHERE a.owner_id = %(c)s AND a.code = 213",
             {"c": creator},
         )
     with transaction.atomic():
@@ -391,7 +449,10 @@ def test_debt_is_repaid_from_half_of_a_release(committed: str) -> None:
         released = ledger.release_due(debt_share_bps=5000, limit=10)
 
     assert released == 1
-    held = {a.code: abs(ledger.turnover(a.pk)[1] - ledger.turnover(a.pk)[0]) for a in Account.objects.filter(owner_id=creator)}
+    held = {
+        a.code: abs(ledger.turnover(a.pk)[1] - ledger.turnover(a.pk)[0])
+        for a in Account.objects.filter(owner_id=creator)
+    }
     assert held == {
         Account.Code.DIAMOND_PENDING: 0,
         Account.Code.DIAMOND_AVAILABLE: 50_500,
@@ -412,7 +473,9 @@ def test_a_hold_that_has_not_ended_is_not_released(committed: str) -> None:
     with transaction.atomic():
         assert ledger.release_due(debt_share_bps=5000, limit=10) == 0
 
-    assert not Account.objects.filter(owner_id=80_000_002, code=Account.Code.DIAMOND_AVAILABLE).exists()
+    assert not Account.objects.filter(
+        owner_id=80_000_002, code=Account.Code.DIAMOND_AVAILABLE
+    ).exists()
 
 
 def test_settling_floors_once_and_says_what_is_left(db: None, bob: User) -> None:
@@ -440,4 +503,7 @@ def test_settling_floors_once_and_says_what_is_left(db: None, bob: User) -> None
     # 1,234.567 diamonds x US$0.005 x 0.9137 = 5.640119... euro
     assert outcome.result["amount_minor"] == 564
     assert outcome.result["diamonds"] == 1_234_567
-    assert Decimal(outcome.result["remainder"]) == Decimal("1234.567") * Decimal("0.5") * Decimal("0.9137") - 564
+    assert (
+        Decimal(outcome.result["remainder"])
+        == Decimal("1234.567") * Decimal("0.5") * Decimal("0.9137") - 564
+    )

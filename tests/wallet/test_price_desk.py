@@ -256,7 +256,7 @@ def test_diamonds_are_given_under_a_card_to_creators_only(
             adjustments.propose(adjustment_id=ledger.new_operation_id(), **(facts | wrong))
 
 
-READ_ONLY = {
+READ_ONLY: dict[str, Any] = {
     "account": Account, "operation": Operation, "lot": Lot, "period": Period,
     "price": Price, "fxrate": FxRate, "ratecard": RateCard, "adjustment": Adjustment,
 }  # fmt: skip

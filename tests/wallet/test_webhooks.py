@@ -14,15 +14,16 @@ from typing import Any
 import psycopg
 import pytest
 import stripe
-from django.conf import LazySettings, settings as django_settings
+from django.conf import LazySettings
+from django.conf import settings as django_settings
 from django.db import connection, connections, transaction
 from django.test import Client
-from django.test.testcases import LiveServerThread
+from django.test.testcases import LiveServerThread, _MediaFilesHandler
 
 from accounts.models import Notice, OutboxEvent, User
 from tests import factories
 from tests.standin import WEBHOOK_SECRET, Standin, eventually, running_standin
-from wallet import ledger, providers, purchases, queries
+from wallet import inbox, ledger, payments, providers, purchases, queries
 from wallet.models import Lot, Operation, PaymentMethod, ProviderEvent, Purchase
 from wallet.providers.base import Checkout, Order, Unavailable
 from wallet.providers.stripe import Stripe
@@ -51,7 +52,12 @@ def notices(standin: Standin, purchase: Purchase) -> list[str]:
 
 
 def ring(
-    client: Client, body: str, *, secret: str = WEBHOOK_SECRET, at: float | None = None, **extra: Any
+    client: Client,
+    body: str,
+    *,
+    secret: str = WEBHOOK_SECRET,
+    at: float | None = None,
+    **extra: Any,
 ) -> Any:
     stamp = int(at if at is not None else time.time())
     header = stripe.WebhookSignature.generate_signature_header(body, secret, stamp)
@@ -81,7 +87,7 @@ def test_a_notice_is_stored_answered_and_acted_on_later(
     assert event.body == body
     assert OutboxEvent.objects.filter(name="provider.notified").count() == 1
     assert Purchase.objects.get().state == "pending"  # nothing is believed at the door
-    assert purchases.handle_provider_events(at=now()) == 1
+    assert inbox.handle_provider_events(at=now()) == 1
     event.refresh_from_db()
     assert event.outcome == f"Purchase {paid.pk}: credited"
     assert queries.coins(user_id=paid.buyer_id) == 700
@@ -94,7 +100,7 @@ def test_a_notice_that_comes_five_times_is_stored_and_acted_on_once(
 
     for _ in range(5):
         assert ring(client, body).status_code == 200
-        purchases.handle_provider_events(at=now())
+        inbox.handle_provider_events(at=now())
 
     assert ProviderEvent.objects.count() == 1
     assert queries.coins(user_id=paid.buyer_id) == 700
@@ -111,7 +117,7 @@ def test_the_events_of_one_payment_end_the_same_in_any_order(
 
     for body in bodies:
         ring(client, body)
-        purchases.handle_provider_events(at=now())
+        inbox.handle_provider_events(at=now())
 
     assert queries.coins(user_id=paid.buyer_id) == 700
     assert Lot.objects.count() == 1
@@ -128,7 +134,7 @@ def test_a_notice_that_tells_of_money_that_is_not_there_credits_nothing(
     event["data"]["object"]["id"] = unpaid.checkout_ref
 
     ring(client, json.dumps(event))
-    purchases.handle_provider_events(at=now())
+    inbox.handle_provider_events(at=now())
 
     assert queries.coins(user_id=alice.pk) == 0
     assert Purchase.objects.get(pk=unpaid.pk).state == "pending"
@@ -171,7 +177,16 @@ def test_a_malformed_signature_is_refused(client: Client, standin: Standin, head
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[]", "null", "{}", "not json", '{"id": "evt_1"}', '{"id":1,"type":2,"data":3,"livemode":false}']
+    "body",
+    [
+        "",
+        "[]",
+        "null",
+        "{}",
+        "not json",
+        '{"id": "evt_1"}',
+        '{"id":1,"type":2,"data":3,"livemode":false}',
+    ],
 )
 def test_a_signed_body_that_is_no_event_is_refused(
     client: Client, standin: Standin, db: None, body: str
@@ -188,7 +203,9 @@ def test_a_body_that_is_not_text_is_refused(client: Client, standin: Standin) ->
     assert answer.status_code == 400
 
 
-def test_a_notice_of_the_other_mode_is_refused(client: Client, standin: Standin, paid: Purchase) -> None:
+def test_a_notice_of_the_other_mode_is_refused(
+    client: Client, standin: Standin, paid: Purchase
+) -> None:
     event = json.loads(notices(standin, paid)[-1]) | {"livemode": True}
 
     assert ring(client, json.dumps(event)).status_code == 400
@@ -217,12 +234,12 @@ def test_notices_wait_while_the_provider_is_away(
     ring(client, notices(standin, paid)[-1])
     settings.STRIPE_API_URL = "http://127.0.0.1:9"
     providers.load.cache_clear()
-    assert purchases.handle_provider_events(at=now()) == 0
+    assert inbox.handle_provider_events(at=now()) == 0
     assert ProviderEvent.objects.filter(handled_at=None).count() == 1
 
     settings.STRIPE_API_URL = standin.url
     providers.load.cache_clear()
-    assert purchases.handle_provider_events(at=now()) == 1
+    assert inbox.handle_provider_events(at=now()) == 1
 
     assert queries.coins(user_id=paid.buyer_id) == 700
 
@@ -244,11 +261,11 @@ def test_a_payment_on_a_page_we_never_heard_of_is_credited_by_its_notice(
         start(alice, purchase_id=purchase_id)
     PaymentMethod.objects.update(provider="wallet.providers.stripe.Stripe")
     session = standin.client().v1.checkout.sessions.list({"limit": 1}).data[0]
-    assert session.metadata["purchase"] == str(purchase_id)
+    assert session.to_dict()["metadata"] == {"purchase": str(purchase_id)}
     standin.pay(session.id)
 
     ring(client, notices(standin, Purchase.objects.get())[-1])
-    purchases.handle_provider_events(at=now())
+    inbox.handle_provider_events(at=now())
 
     assert Purchase.objects.get().state == "credited"
     assert queries.coins(user_id=alice.pk) == 700
@@ -272,7 +289,9 @@ def everybody(deed: Any, *, times: int) -> list[Any]:
         return list(pool.map(one, range(times)))
 
 
-def test_webhook_return_page_and_sweep_at_once_credit_once(committed: str, standin: Standin) -> None:
+def test_webhook_return_page_and_sweep_at_once_credit_once(
+    committed: str, standin: Standin
+) -> None:
     alice = factories.make_user("alice")
     purchase = start(alice)
     standin.pay(purchase.checkout_ref)
@@ -280,13 +299,17 @@ def test_webhook_return_page_and_sweep_at_once_credit_once(committed: str, stand
 
     def deed() -> None:
         assert ring(Client(), body).status_code == 200
-        purchases.handle_provider_events(at=now())
-        purchases.settle_purchase(purchase_id=purchase.pk, at=now())
+        inbox.handle_provider_events(at=now())
+        payments.settle_purchase(purchase_id=purchase.pk, at=now())
 
     everybody(deed, times=8)
 
     assert queries.coins(user_id=alice.pk) == 700
-    assert (ProviderEvent.objects.count(), Lot.objects.count(), Operation.objects.count()) == (1, 1, 1)
+    assert (ProviderEvent.objects.count(), Lot.objects.count(), Operation.objects.count()) == (
+        1,
+        1,
+        1,
+    )
     assert Notice.objects.filter(user=alice).count() == 1
     assert OutboxEvent.objects.filter(name="purchase.credited").count() == 1
     assert ledger.audit() == []
@@ -307,16 +330,16 @@ def test_two_purchases_cannot_be_credited_by_one_payment(committed: str, standin
     alice = factories.make_user("alice")
     first, second = start(alice), start(alice)
     standin.pay(first.checkout_ref)
-    purchases.settle_purchase(purchase_id=first.pk, at=now())
+    payments.settle_purchase(purchase_id=first.pk, at=now())
     payment = providers.load("wallet.providers.stripe.Stripe").fetch(first.checkout_ref)
 
-    with pytest.raises(purchases.PaymentDiffers, match="paid another purchase"):
-        purchases._record_payment(purchase_id=second.pk, payment=payment, at=now())
+    with pytest.raises(payments.PaymentDiffers, match="paid another purchase"):
+        payments._record_payment(purchase_id=second.pk, payment=payment, at=now())
     assert Purchase.objects.get(pk=second.pk).state == "pending"
     with owner(committed) as server:
         server.execute("DROP INDEX purchase_payment_key")
-    purchases._record_payment(purchase_id=second.pk, payment=payment, at=now())
-    purchases._credit(purchase_id=second.pk, at=now())
+    payments._record_payment(purchase_id=second.pk, payment=payment, at=now())
+    payments._credit(purchase_id=second.pk, at=now())
 
     assert queries.coins(user_id=alice.pk) == 1400
 
@@ -348,7 +371,11 @@ def owner(database: str) -> Iterator[psycopg.Connection[Any]]:
     connection.close()
     login = django_settings.DATABASE_OWNER
     with psycopg.connect(
-        host=login["HOST"], port=login["PORT"] or None, user=login["USER"], dbname=database, autocommit=True
+        host=login["HOST"],
+        port=login["PORT"] or None,
+        user=login["USER"],
+        dbname=database,
+        autocommit=True,
     ) as server:
         yield server
 
@@ -356,7 +383,7 @@ def owner(database: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture
 def site(committed: str) -> Iterator[str]:
     """Carat behind a real socket, on the scratch database."""
-    thread = LiveServerThread("127.0.0.1", lambda handler: handler)
+    thread = LiveServerThread("127.0.0.1", _MediaFilesHandler)
     thread.daemon = True
     thread.start()
     thread.is_ready.wait()
@@ -380,7 +407,7 @@ def test_deliveries_of_the_real_program_doubled_and_shuffled_credit_each_payment
             standin.pay(purchase.checkout_ref, card, challenge="approve")
 
         tries = standin.flush(reorder_seed=7)
-        handled = eventually(lambda: purchases.handle_provider_events(at=now()))
+        handled = eventually(lambda: inbox.handle_provider_events(at=now()))
         providers.load.cache_clear()
 
     assert {tried["status"] for tried in tries} == {200}

@@ -111,7 +111,7 @@ class Provider(Protocol):
         """Say what can be charged in ``currency``."""
 
     def start_checkout(self, order: Order) -> Checkout:
-        """Open the page for an order; asked again, give the same page. Raises Declined, Unavailable."""
+        """Open the page for an order, or give the one it has. Raises Declined, Unavailable."""
 
     def fetch(self, checkout_ref: str) -> Payment:
         """Ask what became of a checkout. Raises Declined, Unavailable."""
@@ -122,5 +122,7 @@ class Provider(Protocol):
         Raises Declined (it was paid), Unavailable.
         """
 
-    def verify_event(self, *, body: bytes, headers: Mapping[str, str], at: datetime) -> ProviderNotice:
+    def verify_event(
+        self, *, body: bytes, headers: Mapping[str, str], at: datetime
+    ) -> ProviderNotice:
         """Prove that a notice came from the provider, to us, now. Raises Forged."""

@@ -53,11 +53,12 @@ MINIMUMS: Final = {
 }  # fmt: skip
 AMOUNT_MAX: Final = 99_999_999  # "up to eight digits": docs.stripe.com/api/payment_intents, 2026-11
 
-# The languages of the hosted page (stripe-python 16.1, checkout Session.locale); else the browser's.
-LOCALES: Final = frozenset(
-    "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt "
-    "pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW".split()
-)
+# The languages of the hosted page (Session.locale, stripe-python 16.1); else the browser's.
+LOCALES: Final = frozenset({
+    "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA",
+    "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR",
+    "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
+})  # fmt: skip
 SESSION_EVENTS: Final = "checkout.session."
 
 
@@ -156,7 +157,9 @@ class Stripe:
             if self.fetch(checkout_ref).state != PaymentState.EXPIRED:
                 raise
 
-    def verify_event(self, *, body: bytes, headers: Mapping[str, str], at: datetime) -> ProviderNotice:
+    def verify_event(
+        self, *, body: bytes, headers: Mapping[str, str], at: datetime
+    ) -> ProviderNotice:
         import stripe  # noqa: PLC0415
 
         header = headers.get("Stripe-Signature", "")
@@ -170,7 +173,13 @@ class Stripe:
                 object_ref=_checkout_of(event),
             )
             is_live = event["livemode"]
-        except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            stripe.SignatureVerificationError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
             raise Forged("The signature or the notice does not hold.") from error
         # The library looks at the past only; a signature from the future could be kept for later.
         if abs(at.timestamp() - signed_at) > TOLERANCE_S:

@@ -107,4 +107,5 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT 'no transaction is from the future', 'transfer ' || t.id
       FROM ledger.transfer t WHERE t.xid >= pg_snapshot_xmax(pg_current_snapshot())
+       AND t.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
 $$;

@@ -36,26 +36,34 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["gifts"])
-        parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object on standard output"
+        )
         parser.add_argument("--seconds", type=int, default=5, help="how long each part is measured")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         terminal = Console(stderr=True)
         figures = self.measure(options["seconds"], terminal)
         figures |= ratios(figures)
-        table = Table("figure", "value", "what it is", title=f"Gifts, {options['seconds']} s each part")
+        table = Table(
+            "figure", "value", "what it is", title=f"Gifts, {options['seconds']} s each part"
+        )
         for name, value in figures.items():
             table.add_row(name, f"{value:,.3f}" if value < 100 else f"{value:,.0f}", MEANINGS[name])
         terminal.print(table)
         terminal.print(f"{machine()}")
         if options["json"]:
             rounded = {name: round(value, 3) for name, value in figures.items()}
-            self.stdout.write(json.dumps(rounded | {"seconds": options["seconds"], "machine": machine()}))
+            self.stdout.write(
+                json.dumps(rounded | {"seconds": options["seconds"], "machine": machine()})
+            )
 
     def measure(self, seconds: int, terminal: Console) -> dict[str, float]:
         figures: dict[str, float] = {}
         with Progress(console=terminal) as progress, scratch.database_of_its_own("bench") as name:
-            filling = progress.add_task("100,000 fans and 1,000 creators", total=scratch.PAYERS + scratch.CREATORS)
+            filling = progress.add_task(
+                "100,000 fans and 1,000 creators", total=scratch.PAYERS + scratch.CREATORS
+            )
             scratch.fill(lambda people: progress.advance(filling, people))
             senders.open_rooms(scratch.CREATORS)
             parts = {
@@ -91,8 +99,9 @@ def ratios(figures: dict[str, float]) -> dict[str, float]:
 def machine() -> str:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN"
-            " ('server_version', 'fsync', 'synchronous_commit', 'shared_buffers', 'max_connections', 'wal_level')"
+            "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings"
+            " WHERE name IN ('server_version', 'fsync', 'synchronous_commit', 'shared_buffers')"
         )
         (server,) = cursor.fetchone()
-    return f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}; {server}"
+    here = f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}"
+    return f"{here}; {server}"
