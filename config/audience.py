@@ -102,7 +102,9 @@ def look(crowd: Sequence[User], *, at: datetime) -> Scene:
     offers = queries.versions_in_force(at=at)
     return Scene(
         crowd=[user.pk for user in crowd],
-        rooms=list(Room.objects.filter(state=Room.State.LIVE, gifts_on=True).select_related("creator")),
+        rooms=list(
+            Room.objects.filter(state=Room.State.LIVE, gifts_on=True).select_related("creator")
+        ),
         videos=list(Video.objects.filter(is_public=True, gifts_on=True)),
         offers=[
             offer

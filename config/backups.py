@@ -164,7 +164,9 @@ def read_manifest(file: Path) -> Manifest:
             )
         manifest = Manifest(**given)
     except (OSError, tarfile.TarError, KeyError, ValueError, TypeError) as error:
-        raise NotABackup(f"{file} cannot be read as a backup: {error}. Nothing was changed.") from error
+        raise NotABackup(
+            f"{file} cannot be read as a backup: {error}. Nothing was changed."
+        ) from error
     unknown = set(manifest.migrations) - _known_migrations()
     if unknown:
         raise NewerBackup(
@@ -317,7 +319,9 @@ def _unpack(file: Path, manifest: Manifest, folder: Path) -> Path:
         tar.extract(DUMP, folder, filter="data")
     dump = folder / DUMP
     if _digest(dump) != (manifest.dump_sha256, manifest.dump_bytes):
-        raise NotABackup(f"{file} is damaged: its dump is not what its manifest says. Nothing was changed.")
+        raise NotABackup(
+            f"{file} is damaged: its dump is not what its manifest says. Nothing was changed."
+        )
     return dump
 
 

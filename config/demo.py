@@ -181,7 +181,9 @@ def keep_secrets(data: Path) -> Secrets:
         kept = Secrets(people={}, service={}, keys={})
     people = [(FAN, "fan"), (CREATORS[0].person, "creator"), *((one, one.role) for one in STAFF)]
     whole = Secrets(
-        people={one.handle: kept.people.get(one.handle) or _login(one, what) for one, what in people},
+        people={
+            one.handle: kept.people.get(one.handle) or _login(one, what) for one, what in people
+        },
         service={"id": SERVICE_ID, "secret": secrets.token_urlsafe(32)} | kept.service,
         keys={
             "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(16)}",

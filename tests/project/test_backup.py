@@ -176,7 +176,9 @@ def test_a_backup_restored_elsewhere_is_the_same_books_and_goes_on(
     with target.connect() as new:
         assert state_of(new) == before
         assert without_database(new.execute(GRANTS).fetchall()) == without_database(grants)
-        xid = new.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone()[0]
+        xid = new.execute(
+            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+        ).fetchone()[0]
         assert xid != horizon
     with site_on(elsewhere, "carat"):
         replay = gift(FANS[1], CREATORS[1], 9_999, books)
@@ -209,7 +211,10 @@ def test_without_the_rebase_nothing_can_be_posted_elsewhere(
     embedded.run_tool("pg_dump", "-Fc", "-O", "-x", f"--file={dump}", f"--dbname={source.address}")
     embedded.run_tool("pg_restore", "-1", "-O", "-x", f"--dbname={target.address}", dump)
 
-    with target.connect() as owner, pytest.raises(psycopg.Error, match="restored from another cluster"):
+    with (
+        target.connect() as owner,
+        pytest.raises(psycopg.Error, match="restored from another cluster"),
+    ):
         owner.execute(
             "SELECT ledger.gift(gen_random_uuid(), %s, %s, 1, %s, 'room:x', '{}')",
             [FANS[0], CREATORS[0], FANS[0]],
