@@ -224,7 +224,10 @@ def counts(target: Place) -> dict[str, int]:
 def _facts(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())
     applied = connection.execute("SELECT app, name FROM public.django_migrations ORDER BY id")
-    seal = "SELECT encode(seal, 'hex') FROM ledger.period WHERE seal IS NOT NULL ORDER BY id DESC LIMIT 1"
+    seal = (
+        "SELECT encode(seal, 'hex') FROM ledger.period"
+        " WHERE seal IS NOT NULL ORDER BY id DESC LIMIT 1"
+    )
     return {
         "format": FORMAT,
         "carat": project["project"]["version"],
@@ -266,8 +269,8 @@ def _check_empty(connection: psycopg.Connection[Any], target: Place) -> None:
     )
     if found:
         raise DatabaseNotEmpty(
-            f'The database "{target.name}" is not empty, and a backup is restored into an empty one '
-            "only. Nothing was changed. Make a new database and name it in DATABASE_URL and "
+            f'The database "{target.name}" is not empty, and a backup is restored into an empty '
+            "one only. Nothing was changed. Make a new database and name it in DATABASE_URL and "
             "DATABASE_OWNER_URL; with the embedded servers, name a new directory in CARAT_DATA_DIR."
         )
 

@@ -132,8 +132,8 @@ STAFF: Final = (
 )
 # Who the simulated audience is: nobody signs in as them.
 CROWD_NAMES: Final = (
-    "Ada", "Bea", "Cleo", "Dara", "Eli", "Fern", "Gus", "Hana", "Ivo", "June", "Kit", "Lena", "Milo",
-    "Nell", "Oona", "Pax", "Quill", "Rosa", "Sol", "Tess", "Uma", "Vic", "Willa", "Xan", "Yara",
+    "Ada", "Bea", "Cleo", "Dara", "Eli", "Fern", "Gus", "Hana", "Ivo", "June", "Kit", "Lena",
+    "Milo",     "Nell", "Oona", "Pax", "Quill", "Rosa", "Sol", "Tess", "Uma", "Vic", "Willa", "Xan", "Yara",
     "Zeke", "Arlo", "Bryn", "Cass", "Dov",
 )  # fmt: skip
 CROWD_COUNTRIES: Final = ("US", "GB", "DE", "FR", "BR", "MX", "IE", "JP")
@@ -169,7 +169,7 @@ def read_secrets(data: Path) -> Secrets:
 
 
 def keep_secrets(data: Path) -> Secrets:
-    """Return the demo's secrets, making those that are missing. Raises NotADemo before the first."""
+    """Return the demo's secrets, making those that are missing. Raises NotADemo at first."""
     if is_demo(data):
         kept = read_secrets(data)
     elif _has_people():
@@ -227,7 +227,8 @@ def gather_crowd(*, at: datetime) -> Iterator[User]:
 
 
 def _has_people() -> bool:
-    return User._meta.db_table in connection.introspection.table_names() and User.objects.exists()
+    there = connection.introspection.table_names()
+    return User._meta.db_table in there and User.objects.exists()  # noqa: SLF001 - Django's own name for it
 
 
 def _login(person: Person, what: str) -> Login:

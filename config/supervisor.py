@@ -263,7 +263,8 @@ def _take_lock(data: Path) -> int:
         record = _read_record(data)
         who = (record.get("supervisor") or {}).get("pid", "unknown")
         raise RunsAlready(
-            f"Carat runs already on {data} (process {who}), at {record.get('address', 'its address')}. "
+            f"Carat runs already on {data} (process {who}), at"
+            f" {record.get('address', 'its address')}. "
             "Stop it with Ctrl-C or `manage.py stop`, or name another directory in CARAT_DATA_DIR."
         ) from None
     return descriptor

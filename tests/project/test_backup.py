@@ -34,16 +34,19 @@ STATE = {
     "folded": "SELECT account_id, debits, credits FROM ledger.folded ORDER BY 1",
     "lots": "SELECT id, account_id, remaining FROM ledger.lot ORDER BY 1",
     "seals": "SELECT id, encode(seal, 'hex'), transfers, sums FROM ledger.period ORDER BY 1",
-    "buckets": "SELECT period_id, account_id, amount, released, done FROM ledger.bucket ORDER BY 1, 2",
+    "buckets": "SELECT period_id, account_id, amount, released, done FROM ledger.bucket"
+    " ORDER BY 1, 2",
     "outcomes": "SELECT id, is_refused, result FROM ledger.operation ORDER BY 1",
-    "tail": "SELECT count(*), sum(amount) FROM ledger.transfer, ledger.fold_state WHERE xid >= horizon",
+    "tail": "SELECT count(*), sum(amount) FROM ledger.transfer, ledger.fold_state"
+    " WHERE xid >= horizon",
     "transfers": "SELECT p.id, count(t) FROM ledger.period p LEFT JOIN ledger.transfer t"
     " ON t.xid >= p.xid_from AND (p.xid_to IS NULL OR t.xid < p.xid_to) GROUP BY 1 ORDER BY 1",
 }
 # Whom each table, function and schema lets do what; the role carries the database's name.
 GRANTS = """
 SELECT what, name, coalesce(nullif(grantee, 0)::regrole::text, 'public') AS who, privilege_type
-  FROM (SELECT 'table' AS what, c.oid::regclass::text AS name, (aclexplode(c.relacl)).* FROM pg_class c
+  FROM (SELECT 'table' AS what, c.oid::regclass::text AS name, (aclexplode(c.relacl)).*
+          FROM pg_class c
          WHERE c.relnamespace::regnamespace::text IN ('ledger', 'public')
         UNION ALL
         SELECT 'function', p.oid::regprocedure::text,
@@ -53,7 +56,8 @@ SELECT what, name, coalesce(nullif(grantee, 0)::regrole::text, 'public') AS who,
         SELECT 'schema', n.nspname, (aclexplode(n.nspacl)).* FROM pg_namespace n
          WHERE n.nspname IN ('ledger', 'public')
         UNION ALL
-        SELECT 'default', d.defaclobjtype::text, (aclexplode(d.defaclacl)).* FROM pg_default_acl d) AS acl
+        SELECT 'default', d.defaclobjtype::text, (aclexplode(d.defaclacl)).*
+          FROM pg_default_acl d) AS acl
  WHERE grantee <> (SELECT datdba FROM pg_database WHERE datname = current_database())
  ORDER BY 1, 2, 3, 4
 """

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from config import embedded, processes, running, supervisor
+from config import audience, embedded, processes, running, supervisor
 from config.processes import Program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,7 +224,10 @@ def test_a_program_that_ends_is_started_again_ever_later(tmp_path: Path) -> None
 
 def test_programs_end_in_their_order_and_a_stubborn_one_is_killed(tmp_path: Path) -> None:
     said: list[str] = []
-    stubborn = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    stubborn = (
+        "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('deaf', flush=True); time.sleep(600)"
+    )
     with supervised(tmp_path / "data", said) as here:
         here.start(sleeper("last", stops=2))
         here.start(sleeper("deaf", stops=1, code=stubborn))
@@ -237,9 +241,11 @@ def test_programs_end_in_their_order_and_a_stubborn_one_is_killed(tmp_path: Path
 
 
 def test_one_supervisor_for_a_data_directory(tmp_path: Path) -> None:
-    with supervised(tmp_path / "data", []):
-        with pytest.raises(supervisor.RunsAlready, match="Carat runs already on"):
-            supervisor._take_lock(tmp_path / "data")
+    with (
+        supervised(tmp_path / "data", []),
+        pytest.raises(supervisor.RunsAlready, match="Carat runs already on"),
+    ):
+        supervisor._take_lock(tmp_path / "data")
     os.close(supervisor._take_lock(tmp_path / "data"))
 
 
@@ -272,9 +278,5 @@ def test_a_port_that_is_taken_is_refused_with_the_way_out() -> None:
 
 
 def test_the_audience_stays_out_of_a_real_site(tmp_path: Path) -> None:
-    import threading
-
-    from config import audience
-
     with pytest.raises(audience.NoDemo, match="in the demo only"):
         audience.run(stop=threading.Event())
