@@ -133,8 +133,8 @@ STAFF: Final = (
 # Who the simulated audience is: nobody signs in as them.
 CROWD_NAMES: Final = (
     "Ada", "Bea", "Cleo", "Dara", "Eli", "Fern", "Gus", "Hana", "Ivo", "June", "Kit", "Lena",
-    "Milo",     "Nell", "Oona", "Pax", "Quill", "Rosa", "Sol", "Tess", "Uma", "Vic", "Willa", "Xan", "Yara",
-    "Zeke", "Arlo", "Bryn", "Cass", "Dov",
+    "Milo", "Nell", "Oona", "Pax", "Quill", "Rosa", "Sol", "Tess", "Uma", "Vic", "Willa", "Xan",
+    "Yara", "Zeke", "Arlo", "Bryn", "Cass", "Dov",
 )  # fmt: skip
 CROWD_COUNTRIES: Final = ("US", "GB", "DE", "FR", "BR", "MX", "IE", "JP")
 CROWD: Final = tuple(
