@@ -1,11 +1,14 @@
-"""Becoming a creator, and following one."""
+"""Becoming a creator, following one, and hearing from those one follows."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
-from accounts import events, risk
-from accounts.models import CreatorProfile, Follow, User
+from accounts import events, queries, risk, services
+from accounts.models import CreatorProfile, Follow, NoticeKind, User
+
+FOLLOWERS_A_BATCH: Final = 500
 
 
 class SelfFollow(Exception):
@@ -47,3 +50,24 @@ def follow(*, fan_id: int, creator_id: int) -> None:
 def unfollow(*, fan_id: int, creator_id: int) -> None:
     """Stop following. Again is no change."""
     Follow.objects.filter(fan_id=fan_id, creator_id=creator_id).delete()
+
+
+def tell_followers(*, creator_id: int, title: str, path: str, at: datetime) -> int:
+    """Tell everybody who follows a creator that they are live, once a day. Says how many follow.
+
+    A transaction a batch: killed anywhere and begun again, nobody is told twice.
+    """
+    creator = User.objects.get(pk=creator_id)
+    told, after = 0, 0
+    while ids := queries.follower_ids(creator_id=creator_id, after=after, limit=FOLLOWERS_A_BATCH):
+        with transaction.atomic(durable=True):
+            services.notify_many(
+                user_ids=ids,
+                kind=NoticeKind.LIVE,
+                subject_key=f"live:{creator_id}:{at:%Y-%m-%d}",
+                title=f"{creator.display_name} is live",
+                body=title,
+                path=path,
+            )
+        told, after = told + len(ids), ids[-1]
+    return told

@@ -172,8 +172,8 @@ class ProfileForm(forms.Form):
         self.user = user
         for name in ("country", "birth_date"):
             if getattr(user, name):
-                self.fields[name].disabled = True
-                self.fields[name].help_text = "Only our staff can change this. Write to us."
+                self.fields[name].disabled = self.fields[name].required = True
+                self.fields[name].help_text = "Only our staff can change this."
             else:
                 self.fields[
                     name

@@ -1,12 +1,15 @@
 """Reads about people, each scoped by whose they are."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Lower
 
 from accounts.models import (
+    HANDLE,
     Consent,
     ConsentUse,
     Follow,
@@ -18,6 +21,8 @@ from accounts.models import (
     Terms,
     User,
 )
+
+ID_MAX: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,21 @@ def preferences(*, user_id: int) -> list[Preference]:
     """Where the person hears of each kind, in the order of the kinds."""
     chosen = {row.kind: row for row in NoticePreference.objects.filter(user_id=user_id)}
     return [_preference(kind, chosen.get(kind)) for kind in NoticeKind]
+
+
+def places_to_tell(*, user_ids: Collection[int], kind: NoticeKind) -> dict[int, Preference]:
+    """Where each of these people hears of one kind."""
+    chosen: dict[int, NoticePreference] = {}
+    if not kind.is_kept:
+        rows = NoticePreference.objects.filter(user_id__in=user_ids, kind=kind)
+        chosen = {row.user_id: row for row in rows}
+    return {user_id: _preference(kind, chosen.get(user_id)) for user_id in user_ids}
+
+
+def follower_ids(*, creator_id: int, after: int, limit: int) -> list[int]:
+    """Ids of a creator's followers, in order, above ``after``."""
+    rows = Follow.objects.filter(creator_id=creator_id, fan_id__gt=after).order_by("fan_id")
+    return list(rows.values_list("fan_id", flat=True)[:limit])
 
 
 def _preference(kind: NoticeKind, row: NoticePreference | None) -> Preference:
@@ -121,6 +141,27 @@ def followed(*, fan_id: int, limit: int) -> QuerySet[User]:
         .annotate(followed_at=F("followers__followed_at"))
         .order_by("-followed_at", "pk")[:limit]
     )
+
+
+def reference(given: int | str) -> int | str | None:
+    """Read how somebody outside names a person: an id, or a handle. None: it can be neither.
+
+    A handle of digits alone is told from an id by the @ before it.
+    """
+    words = str(given)
+    if isinstance(given, int) or (words.isascii() and words.isdecimal()):
+        return int(given) if 0 < int(words[:20]) <= ID_MAX else None
+    handle = words.removeprefix("@").lower()
+    return f"@{handle}" if HANDLE.regex.fullmatch(handle) else None
+
+
+def person(given: int | str | None) -> User | None:
+    """Find a person by what ``reference`` read."""
+    if isinstance(given, int):
+        return User.objects.filter(pk=given).first()
+    if given is None:
+        return None
+    return User.objects.alias(small=Lower("handle")).filter(small=given.removeprefix("@")).first()
 
 
 def is_following(*, fan_id: int, creator_id: int) -> bool:

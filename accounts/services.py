@@ -4,7 +4,7 @@ Each deed is one transaction. Creators and follows are in ``creators``, consents
 emails of notices in ``notices``, staff roles in ``roles``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -13,11 +13,10 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
-from accounts import consents, events, roles, states
+from accounts import consents, events, queries, roles, states
 from accounts.models import (
     Notice,
     NoticeKind,
-    NoticePreference,
     Standing,
     StateChange,
     Terms,
@@ -260,17 +259,23 @@ def notify(
     Where they hear of it is their choice, except for what concerns their money or safety.
     ``accounts.tasks.send_notices`` emails it after the commit.
     """
+    notify_many(
+        user_ids=[user_id], kind=kind, subject_key=subject_key, title=title, body=body, path=path
+    )
+
+
+def notify_many(
+    *,
+    user_ids: Collection[int],
+    kind: str,
+    subject_key: str,
+    title: str,
+    body: str = "",
+    path: str = "",
+) -> None:
+    """Tell several people the same, as ``notify`` does: two queries, however many they are."""
     assert connection.in_atomic_block, "a notice commits with its cause"
-    chosen = NoticeKind(kind)
-    on_site, by_email = True, chosen.by_email_at_first
-    if chosen.is_kept:
-        by_email = True
-    else:
-        preference = NoticePreference.objects.filter(user_id=user_id, kind=kind).first()
-        if preference is not None:
-            on_site, by_email = preference.on_site, preference.by_email
-    if not (on_site or by_email):
-        return
+    places = queries.places_to_tell(user_ids=user_ids, kind=NoticeKind(kind))
     Notice.objects.bulk_create(
         [
             Notice(
@@ -280,9 +285,11 @@ def notify(
                 title=title[:120],
                 body=body[:500],
                 path=path,
-                on_site=on_site,
-                email_due=by_email,
+                on_site=place.on_site,
+                email_due=place.by_email,
             )
+            for user_id, place in places.items()
+            if place.on_site or place.by_email
         ],
         ignore_conflicts=True,
     )

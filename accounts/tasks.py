@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import notices, services
+from accounts import creators, notices, services
 
 
 @shared_task
@@ -14,3 +14,9 @@ def send_notices() -> None:
 @shared_task
 def end_standings() -> None:
     services.end_standings(at=timezone.now())
+
+
+@shared_task
+def tell_followers(creator_id: int, title: str, path: str) -> None:
+    """Rung by the relay when a creator goes live. A lost message costs this notice and no more."""
+    creators.tell_followers(creator_id=creator_id, title=title, path=path, at=timezone.now())

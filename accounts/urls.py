@@ -14,6 +14,7 @@ urlpatterns = [
     path("me/consents/", views.consent_list, name="consents"),
     path("me/consents/new", views.consent_new, name="consent_new"),
     path("me/consents/<int:consent_id>/revoke/", views.consent_revoke, name="consent_revoke"),
+    path("me/sessions/<int:session_id>/end/", views.session_end, name="session_end"),
     path("me/creator/", views.become_creator, name="become_creator"),
     path("me/terms/", views.accept_terms, name="accept_terms"),
     path("terms/", views.terms, name="terms"),

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from allauth.account.decorators import reauthentication_required
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -111,7 +112,8 @@ def consent_list(request: SignedIn) -> HttpResponse:
 @reauthentication_required(allow_get=True)
 def consent_new(request: SignedIn) -> HttpResponse:
     """The page a service sends a fan to: who asks, for what, and how much at most."""
-    client_id, scope = request.GET.get("client", ""), request.GET.get("scope", "")
+    asked = request.POST if request.method == "POST" else request.GET
+    client_id, scope = asked.get("client", ""), asked.get("scope", "")
     try:
         client = consents.offered(client_id=client_id, scope=scope)
     except (consents.UnknownService, consents.ScopeNotOffered) as error:
@@ -150,6 +152,18 @@ def consent_revoke(request: SignedIn, consent_id: int) -> HttpResponse:
     return redirect("accounts:consents")
 
 
+# Sessions
+
+
+@login_required
+@require_POST
+def session_end(request: SignedIn, session_id: int) -> HttpResponse:
+    """Sign out on one other device."""
+    get_object_or_404(UserSession, pk=session_id, user=request.user).end()
+    messages.success(request, "That session is ended.")
+    return redirect("usersessions_list")
+
+
 # Terms
 
 
@@ -163,8 +177,9 @@ def terms(request: HttpRequest) -> HttpResponse:
 def accept_terms(request: SignedIn) -> HttpResponse:
     """Ask for the newest terms that hold; the version accepted is the one that was shown."""
     if request.method == "POST":
+        given = request.POST.get("terms_id", "")
         shown = get_object_or_404(
-            Terms, pk=request.POST.get("terms_id") or 0, effective_at__lte=timezone.now()
+            Terms, pk=int(given) if given.isdecimal() else 0, effective_at__lte=timezone.now()
         )
         services.accept_terms(user_id=request.user.pk, terms_id=shown.pk, at=timezone.now())
         messages.success(request, f"You accepted version {shown.version} of the terms.")

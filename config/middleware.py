@@ -5,6 +5,7 @@ and staff without a second factor see no admin.
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
+
+# Recovery codes stand in for a factor; they are none.
+SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 type Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -57,7 +61,7 @@ class StaffSecondFactorMiddleware:
             request.path.startswith(self.admin_path)
             and request.user.is_authenticated
             and request.user.is_staff
-            and not is_mfa_enabled(request.user)
+            and not is_mfa_enabled(request.user, types=SECOND_FACTORS)
         ):
             messages.warning(request, "Staff need a second factor. Set one up to open the admin.")
             return redirect("mfa_index")

@@ -17,13 +17,24 @@ from typing import Final
 import structlog
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 
+from accounts import tasks as people_tasks
 from accounts.models import OutboxEvent
+from gifts.events import ROOM_STARTED
 
 type Subscriber = Callable[[OutboxEvent], None]
 
+
+def tell_followers(event: OutboxEvent) -> None:
+    """Ring for the followers of whoever went live."""
+    room_id, creator_id = event.payload["room_id"], event.payload["creator_id"]
+    path = reverse("gifts:room", args=[room_id])
+    people_tasks.tell_followers.delay(creator_id, event.payload["title"], path)
+
+
 # Who hears what, by the event's name.
-SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {}
+SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {ROOM_STARTED: (tell_followers,)}
 
 BATCH: Final = 100
 RETRY_S_MAX: Final = 600

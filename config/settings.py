@@ -238,6 +238,7 @@ LOGIN_URL = "account_login"
 ACCOUNT_ADAPTER = "config.signin.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_FORMS = {"signup": "config.signin.SignupForm"}
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
@@ -278,13 +279,13 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["config.api.ServiceAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["config.api.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.Body"],
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_THROTTLE_CLASSES": ["config.api.ServiceThrottle"],
     # how often one service may call the API
     "DEFAULT_THROTTLE_RATES": {"service": env.str("API_THROTTLE", "6000/min")},
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "config.api.problem_handler",
-    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "config.problems.handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Carat API",
@@ -293,6 +294,9 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "POSTPROCESSING_HOOKS": ["config.schema.problems"],
 }
 
 # --- Logs -------------------------------------------------------------------------------------

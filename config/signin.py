@@ -10,12 +10,14 @@ Doors that change where money goes or who may spend it also ask for a fresh sign
     @reauthentication_required(allow_get=True)   # allauth.account.decorators
     def destination(request): ...
 
-The form is shown at once; when it is sent, whoever signed in longer than five minutes ago confirms
-with password, passkey or code first, and then the form goes through as it was sent.
+The form is shown at once; when it is sent, whoever has not just done so confirms with password,
+passkey or code first, and then the form goes through as it was sent. That holds for five minutes.
+The form's address carries no query string: allauth sends it on to the path alone.
 """
 
 from typing import Any
 
+from allauth.account import forms
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.internal.stagekit import clear_login
@@ -44,6 +46,16 @@ class Backend(AuthenticationBackend):
         if isinstance(user, User) and user.standing != Standing.SUSPENDED:
             return user
         return None
+
+
+class SignupForm(forms.SignupForm):
+    """allauth's form with Carat's fields; what a password must be, in one sentence."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "password1"
+        ].help_text = "At least 10 characters. No common word, not only digits, not your name."
 
 
 class AccountAdapter(DefaultAccountAdapter):

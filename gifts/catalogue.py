@@ -16,6 +16,22 @@ class VersionOutOfOrder(Exception):
     """A version begins in the past, or not after the one before it."""
 
 
+def check_order(*, slug: str, valid_from: datetime, at: datetime) -> GiftVersion | None:
+    """Let pass a beginning that is to come and after the gift's last version, which it returns.
+
+    Raises VersionOutOfOrder.
+    """
+    if valid_from < at:
+        raise VersionOutOfOrder("A version cannot begin in the past. Choose a later time.")
+    last = GiftVersion.objects.filter(gift__slug=slug).order_by("version").last()
+    if last is not None and valid_from <= last.valid_from:
+        raise VersionOutOfOrder(
+            f"Version {last.version} begins on {last.valid_from:%d %B %Y at %H:%M} UTC. "
+            "Choose a later time."
+        )
+    return last
+
+
 @transaction.atomic(durable=True)
 def announce_gift_version(
     *,
@@ -37,16 +53,9 @@ def announce_gift_version(
     Locks the gift. A gift that was retired is offered again by its new version.
     Raises VersionOutOfOrder.
     """
-    if valid_from < at:
-        raise VersionOutOfOrder("A version cannot begin in the past. Choose a later time.")
     gift, _ = Gift.objects.get_or_create(slug=slug)
     Gift.objects.select_for_update(no_key=True).get(pk=gift.pk)
-    last = gift.versions.order_by("version").last()
-    if last is not None and valid_from <= last.valid_from:
-        raise VersionOutOfOrder(
-            f"Version {last.version} begins on {last.valid_from:%d %B %Y at %H:%M} UTC. "
-            "Choose a later time."
-        )
+    last = check_order(slug=slug, valid_from=valid_from, at=at)
     with pghistory.context(by=by_id, deed="announce_gift_version"):
         return GiftVersion.objects.create(
             gift=gift,

@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from gifts import risk, rooms
+from gifts.models import Category
 
 OPERATION_VERSION = 7  # ids grow with time (RFC 9562, 5.7), which keeps the ledger's index small
 
@@ -99,3 +100,29 @@ class VideoForm(PlaceForm):
         ].help_text = (
             "A video the browser plays itself, over https. Leave it empty and a poster is drawn."
         )
+
+
+class VersionForm(forms.Form):
+    """A gift as it will be: a change of one there is, or a new one."""
+
+    slug = forms.SlugField(
+        max_length=40, help_text="An existing gift's slug changes it; a new one makes a new gift."
+    )
+    name = forms.CharField(max_length=40)
+    category = forms.ChoiceField(choices=Category.choices)
+    price_coins = forms.IntegerField(min_value=1, max_value=1_000_000, label="Price in coins")
+    is_streakable = forms.BooleanField(required=False, label="Can be sent in a streak")
+    is_join_gift = forms.BooleanField(required=False, label="Joins the fan club")
+    on_videos = forms.BooleanField(required=False, label="Can be sent on videos")
+    animation_ms = forms.IntegerField(
+        min_value=500, max_value=20_000, initial=1_000, label="Animation in milliseconds"
+    )
+    unlock_level = forms.IntegerField(
+        required=False, min_value=1, max_value=100, help_text="Empty: everyone may send it."
+    )
+    valid_from = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        label="In force from",
+        help_text="In your own time zone. Empty: at once.",
+    )

@@ -1,4 +1,4 @@
-"""Reads for the gate, the settlement run, the payouts and the studio, scoped by creator."""
+"""Reads for the settlement run, the payouts and the studio, scoped by creator."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,31 +6,13 @@ from fractions import Fraction
 from math import ceil
 from uuid import UUID
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet, Sum
 from djmoney.money import Money
 
-from accounts.models import CreatorProfile, User
-from payouts import risk
 from payouts.models import Destination, Payout, SettlementRun
 from wallet import money as units
 from wallet.models import Account, FxRate
-
-
-def gate_facts(*, creator: User) -> risk.Facts:
-    """What the gate looks at, read now."""
-    destination = destination_in_use(creator_id=creator.pk)
-    return risk.Facts(
-        has_profile=CreatorProfile.objects.filter(creator=creator).exists(),
-        country=str(creator.country.code or ""),
-        birth_date=creator.birth_date,
-        has_verified_email=EmailAddress.objects.filter(user=creator, verified=True).exists(),
-        standing=creator.standing,
-        standing_until=creator.standing_until,
-        has_destination=destination is not None,
-        destination_blocked_why=destination.blocked_why if destination else "",
-    )
 
 
 def destination_in_use(*, creator_id: int) -> Destination | None:

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts import states
 from accounts.models import User
-from payouts import bookings, queries, risk
+from payouts import bookings, eligibility, queries, risk
 from payouts.models import Destination, Payout
 from wallet import ledger
 from wallet import queries as wallets
@@ -69,7 +69,7 @@ def _request(
         if known.amount_minor != amount_minor:
             raise ledger.OperationConflict
         return known
-    risk.check_eligible(risk.checklist(facts=queries.gate_facts(creator=creator), at=at))
+    risk.check_eligible(eligibility.checklist(creator=creator, at=at))
     destination = queries.destination_in_use(creator_id=creator_id)
     assert destination is not None, "the gate has seen it"
     rate = wallets.fx(currency=destination.currency, at=at)

@@ -22,7 +22,7 @@ from django.db import IntegrityError, transaction
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind, User
-from payouts import events, queries, risk, services
+from payouts import eligibility, events, queries, risk, services
 from payouts.bookings import STUDIO_PATH
 from payouts.models import Destination, SettlementLine, SettlementRun
 from wallet import ledger
@@ -167,7 +167,7 @@ def _settle_next(*, run_id: UUID, at: datetime) -> _Step:
         _end(run, at=at)
         return _Step.DONE
     creator = User.objects.select_for_update(no_key=True).get(pk=creator_id)
-    if risk.is_eligible(risk.checklist(facts=queries.gate_facts(creator=creator), at=at)):
+    if risk.is_eligible(eligibility.checklist(creator=creator, at=at)):
         _settle_creator(run, creator_id=creator_id, at=at)
     run.after_creator_id, run.stopped_why = creator_id, ""
     run.save(update_fields=["after_creator_id", "stopped_why"])

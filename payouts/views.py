@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from payouts import destinations, earnings, queries, risk, services, settlements
+from payouts import destinations, earnings, eligibility, queries, risk, services, settlements
 from payouts.forms import DestinationForm, PayoutForm
 from wallet import ledger
 from wallet import money as units
@@ -39,7 +39,7 @@ class SignedIn(HttpRequest):
 
 
 def _checklist(user: User) -> list[dict[str, Any]]:
-    lines = risk.checklist(facts=queries.gate_facts(creator=user), at=timezone.now())
+    lines = eligibility.checklist(creator=user, at=timezone.now())
     return [
         {"line": line, "remedy": REMEDIES[line.key][0], "action": REMEDIES[line.key][1]}
         for line in lines

@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from accounts.models import CreatorProfile, User
 from wallet import ledger
 
-PASSWORD = "correct horse battery"  # noqa: S105 - a test's password
+PASSWORD = "correct horse battery"
 
 
 def make_user(handle: str, **fields: Any) -> User:
@@ -41,7 +41,7 @@ def make_staff(handle: str, **fields: Any) -> User:
 
 
 def give_coins(user: User, coins: int, *, hold_class: int = 5) -> ledger.Outcome:
-    """Coins as one paid lot of their own, straight through the ledger. Runs in the caller's transaction."""
+    """Coins as one paid lot, straight through the ledger, in the caller's transaction."""
     return give_coins_to(user.pk, coins, hold_class=hold_class)
 
 

@@ -1,5 +1,5 @@
-"""Staff's doors of wallet, one module for each noun; importing them registers them."""
+"""The staff's desks of wallet. Each is a module of its own; Django finds them through this one."""
 
-from wallet import admin_purchases
+from wallet import admin_books, admin_prices, admin_purchases
 
-__all__ = ["admin_purchases"]
+__all__ = ["admin_books", "admin_prices", "admin_purchases"]

@@ -1,5 +1,6 @@
-"""Staff's view of purchases and of what providers told us. Rows are read here, never edited; the one
-deed is to look a purchase up at its provider now.
+"""Staff's view of purchases and of what providers told us.
+
+Rows are read here, never edited; the one deed is to look a purchase up at its provider now.
 """
 
 from datetime import timedelta
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from djmoney.money import Money
 
-from wallet import money, purchases, queries
+from wallet import money, payments, queries
 from wallet.models import ProviderEvent, Purchase
 from wallet.providers.base import Declined, Unavailable
 
@@ -124,13 +125,13 @@ class PurchaseAdmin(ReadOnlyAdmin):
     def look_up(self, request: HttpRequest, chosen: QuerySet[Purchase]) -> None:
         for purchase in chosen:
             try:
-                now = purchases.settle_purchase(purchase_id=purchase.pk, at=timezone.now())
+                now = payments.settle_purchase(purchase_id=purchase.pk, at=timezone.now())
             except Unavailable:
                 self.message_user(
                     request, "The provider does not answer. Try again later.", messages.ERROR
                 )
                 return
-            except (Declined, purchases.PaymentDiffers) as error:
+            except (Declined, payments.PaymentDiffers) as error:
                 self.message_user(request, f"{purchase}: {error}", messages.ERROR)
             else:
                 self.message_user(

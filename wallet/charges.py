@@ -34,9 +34,16 @@ def charge(*, price_minor: Fraction, region: Region, step_minor: int = 1) -> Cha
     to the minor unit.
     """
     tax = Fraction(region.tax_bps, BPS)
-    gross = price_minor if region.tax_is_included else price_minor * (1 + tax)
+    gross = with_tax(price_minor, region=region)
     gross_minor = max(1, money.half_up(gross / step_minor)) * step_minor
     return Charge(gross_minor=gross_minor, tax_minor=money.half_up(gross_minor * tax / (1 + tax)))
+
+
+def with_tax(price_minor: Fraction, *, region: Region) -> Fraction:
+    """What the buyer pays for a price as the region shows prices, exact."""
+    if region.tax_is_included:
+        return price_minor
+    return price_minor * (1 + Fraction(region.tax_bps, BPS))
 
 
 def expected_fee_minor(*, gross_minor: int, fee: MethodFee) -> int:

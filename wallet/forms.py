@@ -11,12 +11,10 @@ from wallet import charges
 PATH_LENGTH_MAX = 200
 
 
-class BuyForm(forms.Form):
-    """What to buy (a package or an exact number of coins) and where to go back to."""
+class ExactForm(forms.Form):
+    """An exact number of coins, and where to go back to."""
 
-    package = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     coins = forms.IntegerField(
-        required=False,
         min_value=charges.COINS_MIN,
         max_value=charges.COINS_MAX,
         label="Exact number of coins",
@@ -31,6 +29,16 @@ class BuyForm(forms.Form):
 
     def clean_next(self) -> str:
         return safe_path(self.cleaned_data["next"])
+
+
+class BuyForm(ExactForm):
+    """What to buy: a package or an exact number of coins."""
+
+    package = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["coins"].required = False
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}

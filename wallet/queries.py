@@ -1,6 +1,5 @@
 """Reads of value, each scoped by whose it is, and of what coins cost where and when."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -127,7 +126,7 @@ def value_at(rate: Price, coins: int) -> Money:
 
 
 def methods_for(region: Region) -> QuerySet[PaymentMethod]:
-    """Return the ways to pay in a region, each with its fee in the region's currency in ``fees``."""
+    """Return the ways to pay in a region; ``fees`` of each holds its fee in the currency."""
     fees = MethodFee.objects.filter(currency=region.currency)
     return (
         PaymentMethod.objects.filter(regions=region, is_offered=True)
@@ -203,7 +202,7 @@ def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:
     )
 
 
-def uncredited_purchases(*, at: datetime) -> Sequence[Purchase]:
+def uncredited_purchases(*, at: datetime) -> QuerySet[Purchase]:
     """Return the purchases paid too long ago without coins, of which staff were not told yet."""
     since = at - timedelta(seconds=settings.UNCREDITED_ALERT_S)
     return Purchase.objects.filter(

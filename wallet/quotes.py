@@ -17,7 +17,7 @@ from django_countries import countries
 from djmoney.money import Money
 
 from accounts.models import User
-from wallet import charges, money, providers, queries, risk
+from wallet import charges, money, providers, queries, risk, shares
 from wallet.models import Channel, MethodFee, PaymentMethod, Price, RateCard, Region
 from wallet.providers.base import ChargeBounds
 
@@ -47,15 +47,16 @@ class BuyingPaused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One method for one number of coins. ``from_coins`` is set when it takes only more."""
+    """One method for one number of coins, and from and to how many exact coins it is offered."""
 
     method: PaymentMethod
     fee: MethodFee
     bounds: ChargeBounds
     charge: charges.Charge
     is_offered: bool
+    from_coins: int | None
+    to_coins: int
     why_not: str = ""
-    from_coins: int | None = None
 
     @property
     def code(self) -> str:
@@ -66,8 +67,12 @@ class Offer:
         return money.money(self.charge.gross_minor, self.fee.currency)
 
     @property
-    def limit(self) -> Money:
-        return money.money(self.bounds.maximum_minor, self.fee.currency)
+    def fee_minor(self) -> int:
+        return charges.expected_fee_minor(gross_minor=self.charge.gross_minor, fee=self.fee)
+
+    @property
+    def fee_money(self) -> Money:
+        return money.money(self.fee_minor, self.fee.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +106,16 @@ class Quote:
     def creator(self) -> Money:
         return money.money(self.creator_minor, self.currency)
 
+    @property
+    def parts(self) -> list[shares.Part]:
+        """Where the price goes when all of the coins are given to creators."""
+        lines = [
+            (self.region.tax_name, "tax", Fraction(self.tax_minor)),
+            (f"{self.method.name} fee", "fee", Fraction(self.fee_minor)),
+            ("Creators", "creator", Fraction(self.creator_minor)),
+        ]
+        return shares.split(lines, gross=Fraction(self.gross_minor), currency=self.currency)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basket:
@@ -119,7 +134,9 @@ class Basket:
 
     @property
     def per_coin(self) -> Money:
-        return self.listed / self.coins
+        """The price of one coin, unrounded: finer than what can be charged."""
+        exact = self.listed_minor / self.coins / 10 ** money.decimals(self.till.region.currency)
+        return Money(Decimal(exact.numerator) / exact.denominator, self.till.region.currency)
 
     @property
     def creator_minor(self) -> int:
@@ -142,7 +159,11 @@ class Basket:
     @property
     def from_coins(self) -> int | None:
         """The smallest number of coins that some method takes, when none takes this one."""
-        starts = [offer.from_coins for offer in self.offers if offer.from_coins is not None]
+        starts = [
+            offer.from_coins
+            for offer in self.offers
+            if offer.from_coins is not None and offer.from_coins > self.coins
+        ]
         return None if self.is_buyable or not starts else min(starts)
 
     @property
@@ -172,9 +193,7 @@ class Basket:
             tax_minor=offer.charge.tax_minor,
             tax_bps=region.tax_bps,
             currency=region.currency,
-            fee_minor=charges.expected_fee_minor(
-                gross_minor=offer.charge.gross_minor, fee=offer.fee
-            ),
+            fee_minor=offer.fee_minor,
             creator_minor=self.creator_minor,
         )
 
@@ -264,8 +283,8 @@ def open_till(*, country: str, at: datetime) -> Till:
         per_usd = queries.fx(region.currency, at).per_usd
     except (queries.FxMissing, queries.FxStale) as error:
         raise BuyingPaused(
-            f"Coins cannot be sold in {region.currency} right now: our exchange rate is out of date, "
-            "so we could not tell you what a creator gets. Try again later."
+            f"Coins cannot be sold in {region.currency} right now: our exchange rate is out of "
+            "date, so we could not tell you what a creator gets. Try again later."
         ) from error
     prices = list(queries.price_rows(region, Channel.WEB, at))
     return Till(
@@ -283,48 +302,68 @@ def _offer(method: PaymentMethod, *, coins: int, price_minor: Fraction, till: Ti
     bounds = providers.load(method.provider).charge_bounds(currency=region.currency)
     charge = charges.charge(price_minor=price_minor, region=region, step_minor=bounds.step_minor)
     fee = next(iter(method.fees.all()), None) or MethodFee(method=method, currency=region.currency)
-    offer = Offer(method=method, fee=fee, bounds=bounds, charge=charge, is_offered=True)
-    if charge.gross_minor > bounds.maximum_minor:
-        most = money.money(bounds.maximum_minor, region.currency)
-        return _refused(offer, f"{method.name} takes at most {most} at a time. Buy fewer coins.")
+    from_coins = _from_coins(fee, bounds=bounds, till=till)
+    offer = Offer(
+        method=method,
+        fee=fee,
+        bounds=bounds,
+        charge=charge,
+        is_offered=True,
+        from_coins=from_coins,
+        to_coins=_to_coins(bounds, till=till),
+    )
+    why_not = _why_not(offer, coins=coins, till=till)
+    return replace(offer, is_offered=False, why_not=why_not) if why_not else offer
+
+
+def _why_not(offer: Offer, *, coins: int, till: Till) -> str:
+    """Why the method is not offered for this, in the buyer's words; nothing when it is."""
+    region, name = till.region, offer.method.name
+    gross_minor = offer.charge.gross_minor
+    if gross_minor > offer.bounds.maximum_minor:
+        most = money.money(offer.bounds.maximum_minor, region.currency)
+        return f"{name} takes at most {most} at a time. Buy fewer coins."
     keeps_floor = risk.charge_ok(
-        amount_minor=charge.gross_minor - (0 if region.tax_is_included else charge.tax_minor),
+        amount_minor=gross_minor - (0 if region.tax_is_included else offer.charge.tax_minor),
         coins=coins,
         region=region,
-        fee=fee,
+        fee=offer.fee,
         card=till.card,
         per_usd=till.per_usd,
         floor_bps=settings.MARGIN_FLOOR_BPS,
     )
-    if keeps_floor and charge.gross_minor >= bounds.minimum_minor:
-        return offer
-    from_coins = _from_coins(offer, till)
-    if from_coins is None or from_coins > charges.COINS_MAX:
-        return _refused(offer, f"{method.name} costs too much in your country to be offered.")
-    why = (
-        f"{method.name} is offered from {from_coins:,} coins: "
+    if keeps_floor and gross_minor >= offer.bounds.minimum_minor:
+        return ""
+    if offer.from_coins is None:
+        return f"{name} costs too much in your country to be offered."
+    return (
+        f"{name} is offered from {offer.from_coins:,} coins: "
         "below that, its fee would take the creator's part."
     )
-    return _refused(offer, why, from_coins=from_coins)
 
 
-def _refused(offer: Offer, why_not: str, *, from_coins: int | None = None) -> Offer:
-    return replace(offer, is_offered=False, why_not=why_not, from_coins=from_coins)
-
-
-def _from_coins(offer: Offer, till: Till) -> int | None:
+def _from_coins(fee: MethodFee, *, bounds: ChargeBounds, till: Till) -> int | None:
     """The number of coins from which both the floor and the provider's minimum are kept."""
     if till.rate is None:
         return None
     by_floor = risk.method_from_coins(
         rate=till.rate,
         region=till.region,
-        fee=offer.fee,
+        fee=fee,
         card=till.card,
         per_usd=till.per_usd,
         floor_bps=settings.MARGIN_FLOOR_BPS,
     )
     if by_floor is None:
         return None
-    by_minimum = math.ceil(offer.bounds.minimum_minor / till.rate.minor_per_coin)
-    return max(by_floor, by_minimum, charges.COINS_MIN)
+    by_minimum = math.ceil(bounds.minimum_minor / till.rate.minor_per_coin)
+    least = max(by_floor, by_minimum, charges.COINS_MIN)
+    return least if least <= _to_coins(bounds, till=till) else None
+
+
+def _to_coins(bounds: ChargeBounds, *, till: Till) -> int:
+    """The number of coins up to which an exact amount stays within what can be charged."""
+    if till.rate is None:
+        return charges.COINS_MAX
+    per_coin = charges.with_tax(till.rate.minor_per_coin, region=till.region)
+    return min(charges.COINS_MAX, int(bounds.maximum_minor / per_coin))

@@ -7,13 +7,13 @@ nothing here is about a person.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 from django.conf import settings
 from djmoney.money import Money
 
-from wallet import queries, risk, shares
+from wallet import pricebook, queries, risk, shares
 from wallet.models import Channel, HoldClass, MethodFee, PaymentMethod, Price, RateCard, Region
 from wallet.money import half_up, money
 
@@ -187,3 +187,49 @@ def _card_line(card: RateCard, ends_at: datetime | None) -> CardLine:
         [(hold.label, card.hold_days[str(hold.value)]) for hold in HoldClass],
         ends_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A price beside those of other regions, in dollars a coin; what is left after the diamonds."""
+
+    name: str
+    price: Money
+    coins: int
+    net_usd: Decimal
+    left_usd: Decimal
+    margin: Decimal
+
+
+def compared(*, price: Price, at: datetime) -> list[Compared]:
+    """The price and each other region's rate in force, as what a coin nets under today's card."""
+    card = queries.card_in_force(at=at)
+    if card is None:
+        return []
+    cost = risk.cost_per_coin(card=card)
+    others = [
+        (region.name, queries.rate_for(region=region, channel=price.channel, at=at), region)
+        for region in regions()
+        if region.pk != price.region_id
+    ]
+    rows = [("This price", price, price.region), *others]
+    return [_compared(name, row, region, cost, at) for name, row, region in rows if row is not None]
+
+
+def _compared(name: str, row: Price, region: Region, cost: Fraction, at: datetime) -> Compared:
+    net = risk.net_per_coin(
+        price=row,
+        region=region,
+        fee_bps=pricebook.fee_bps_max(region=region),
+        per_usd=queries.fx(currency=region.currency, at=at).per_usd,
+    )
+    left = net - cost
+    return Compared(
+        name, row.money, row.coins, _decimal(net), _decimal(left), _decimal(left / cost)
+    )
+
+
+def _decimal(exact: Fraction) -> Decimal:
+    """Write six decimals, half-up: for showing."""
+    unrounded = Decimal(exact.numerator) / Decimal(exact.denominator)
+    return unrounded.quantize(Decimal("0.000001"), ROUND_HALF_UP)

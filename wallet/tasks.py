@@ -1,16 +1,16 @@
-"""The wallet's doorbells: each looks for its work in the database, so ringing twice does no harm."""
+"""The wallet's doorbells: each looks for its work in the database, so ringing twice is harmless."""
 
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
-from wallet import purchases, services
+from wallet import inbox, payments, purchases, services
 
 
 @shared_task
 def handle_events() -> int:
-    return purchases.handle_provider_events(at=timezone.now())
+    return inbox.handle_provider_events(at=timezone.now())
 
 
 @shared_task
@@ -19,8 +19,8 @@ def sweep_purchases() -> int:
 
 
 @shared_task
-def settle_purchase(*, purchase_id: str) -> str:
-    return purchases.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
+def settle_purchase(purchase_id: str) -> str:
+    return payments.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
 
 
 @shared_task

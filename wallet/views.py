@@ -15,10 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, ledger, purchases, queries, quotes
+from wallet import forms, history, ledger, payments, purchases, queries, quotes
 from wallet.models import Purchase
 
 SPENT_DAYS = 30
+LATEST = 5
 # How often a waiting page asks again, by how long the purchase has been open.
 POLLS_S = ((timedelta(minutes=1), 2), (timedelta(minutes=10), 10))
 POLL_S_LAST = 30
@@ -49,6 +50,7 @@ def balance(request: HttpRequest) -> HttpResponse:
         "waiting": queries.open_purchases_of(user_id=user.pk)[:5],
         "spent": queries.spent_since(user_id=user.pk, since=at - timedelta(days=SPENT_DAYS)),
         "spent_days": SPENT_DAYS,
+        "latest": history.page(user_id=user.pk, limit=LATEST).entries,
         **_shelf(user, at),
     }
     return render(request, "wallet/balance.html", context)
@@ -60,15 +62,13 @@ def packages(request: HttpRequest) -> HttpResponse:
     """Show packages and the exact amount; ``?coins=`` asks for a number, ``?next=`` leads back."""
     user, at = _person(request), timezone.now()
     asks = "coins" in request.GET
-    form = forms.BuyForm(
-        request.GET if asks else None, initial={"next": request.GET.get("next", "")}
-    )
+    form = forms.ExactForm(request.GET if asks else None)
     context = {"form": form, **_shelf(user, at)}
     is_valid = asks and form.is_valid()
     context["next"] = form.cleaned_data["next"] if is_valid else _next(request)
     if is_valid and "till" in context:
         context["exact"] = _exact(context["till"], form)
-    template = "wallet/packages.html#exact" if request.htmx else "wallet/packages.html"
+    template = "wallet/packages.html#exact" if _is_htmx(request) else "wallet/packages.html"
     return render(request, template, context)
 
 
@@ -76,14 +76,14 @@ def packages(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def checkout(request: HttpRequest) -> HttpResponse:
     """Show all there is to know before paying; on agreement lead to the provider's page."""
-    if request.method == "POST":
-        form = forms.CheckoutForm(request.POST)
-        if form.is_valid():
-            return _agree(request, form)
-    else:
-        form = forms.BuyForm(request.GET)
-        if form.is_valid():
-            return _checkout_page(request, form)
+    if request.method == "GET":
+        wanted = forms.BuyForm(request.GET)
+        if wanted.is_valid():
+            return _checkout_page(request, wanted)
+        return _back_to_packages(request, wanted)
+    form = forms.CheckoutForm(request.POST)
+    if form.is_valid():
+        return _agree(request, form)
     if "shown" in form.errors or "purchase" in form.errors:
         messages.error(request, "This form is damaged. Choose again what you want to buy.")
     return _back_to_packages(request, form)
@@ -99,7 +99,7 @@ def return_page(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
     except Purchase.DoesNotExist:
         raise Http404("You have no such purchase.") from None
     is_open = purchase.state in queries.OPEN
-    if request.htmx and not is_open:
+    if _is_htmx(request) and not is_open:
         return HttpResponse(headers={"HX-Refresh": "true"})
     age = at - purchase.created_at
     context = {
@@ -111,7 +111,7 @@ def return_page(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         "balance": queries.coins(user_id=user.pk),
         "again": _again(purchase),
     }
-    template = "wallet/purchase.html#purchase" if request.htmx else "wallet/purchase.html"
+    template = "wallet/purchase.html#purchase" if _is_htmx(request) else "wallet/purchase.html"
     return render(request, template, context)
 
 
@@ -125,7 +125,7 @@ def cancel(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         )
     except Purchase.DoesNotExist:
         raise Http404("You have no such purchase.") from None
-    except (purchases.CannotCancelNow, purchases.PaymentDiffers) as refusal:
+    except (purchases.CannotCancelNow, payments.PaymentDiffers) as refusal:
         messages.error(request, str(refusal))
     return redirect("wallet:return_page", purchase_id)
 
@@ -207,7 +207,7 @@ def _shelf(user: User, at: datetime) -> dict[str, Any]:
     return {"till": till, "baskets": till.packages()}
 
 
-def _exact(till: quotes.Till, form: forms.BuyForm) -> quotes.Basket | None:
+def _exact(till: quotes.Till, form: forms.ExactForm) -> quotes.Basket | None:
     try:
         return till.exact(form.cleaned_data["coins"])
     except quotes.AmountNotSold as refusal:
@@ -224,6 +224,10 @@ def _again(purchase: Purchase) -> str:
 
 def _next(request: HttpRequest) -> str:
     return forms.safe_path(request.GET.get("next") or request.POST.get("next", ""))
+
+
+def _is_htmx(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers
 
 
 def _person(request: HttpRequest) -> User:

@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from wallet import providers, purchases
+from wallet import inbox, providers
 from wallet.providers.base import Forged
 
 STRIPE = "wallet.providers.stripe.Stripe"
@@ -15,12 +15,12 @@ BODY_BYTES_MAX = 256 * 1024
 @csrf_exempt
 @require_POST
 def stripe(request: HttpRequest) -> HttpResponse:
-    """Take a notice of Stripe's. 200 also when it came before; 400 and nothing stored when forged."""
+    """Take a notice of Stripe's: 200 also for one that came before, 400 for a forged one."""
     return _take(request, provider=STRIPE)
 
 
 def _take(request: HttpRequest, *, provider: str) -> HttpResponse:
-    length = request.headers.get("Content-Length", "")
+    length = request.headers.get("Content-Length") or "0"
     if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
         return HttpResponse(status=413)
     try:
@@ -29,5 +29,5 @@ def _take(request: HttpRequest, *, provider: str) -> HttpResponse:
         )
     except Forged as error:
         return HttpResponse(str(error), status=400, content_type="text/plain")
-    purchases.record_event(provider=provider, notice=notice, body=request.body)
+    inbox.record_event(provider=provider, notice=notice, body=request.body)
     return HttpResponse("Noted", content_type="text/plain")

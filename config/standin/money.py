@@ -56,7 +56,7 @@ ISO_ZERO_DECIMALS: Final = frozenset(
 )
 ISO_THREE_DECIMALS: Final = frozenset(("bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"))
 
-AMOUNT_MAX: Final = 99_999_999_9999  # no currency takes more than twelve digits
+AMOUNT_MAX: Final = 99_999_999  # "up to eight digits": docs.stripe.com/api/payment_intents
 
 # The smallest charge, in the currency's own minor units as sent.
 SMALLEST_CHARGE: Final[Mapping[str, int]] = {

@@ -11,13 +11,22 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.csp import CSP, build_policy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from config.standin import accounts, books, cards, money, options, payments, sessions, shapes
+from config.standin import (
+    accounts,
+    books,
+    cards,
+    money,
+    options,
+    payments,
+    policy,
+    sessions,
+    shapes,
+)
 from config.standin.models import (
     Charge,
     ChargeStatus,
@@ -240,8 +249,8 @@ def _page(
     """Render a page whose forms may end at the merchant: browsers check where a form leads."""
     response = render(request, template, context, status=status)
     allowed = [CSP.SELF, _origin(session.success_url)]
-    policy = build_policy({**settings.SECURE_CSP, "form-action": allowed})
-    response.headers["Content-Security-Policy"] = policy
+    page_policy = build_policy({**policy.CONTENT, "form-action": allowed})
+    response.headers["Content-Security-Policy"] = page_policy
     response.headers["Cache-Control"] = "no-store"
     return response
 

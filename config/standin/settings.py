@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from django.utils.csp import CSP
-
-from config.standin import options
+from config.standin import options, policy
 
 _OPTIONS: Final = options.current()
 
@@ -49,14 +47,7 @@ TEMPLATES = [
     }
 ]
 
-SECURE_CSP = {
-    "default-src": [CSP.NONE],
-    "style-src": [CSP.SELF],
-    "img-src": [CSP.SELF],
-    "form-action": [CSP.SELF],
-    "frame-ancestors": [CSP.NONE],
-    "base-uri": [CSP.NONE],
-}
+SECURE_CSP = policy.CONTENT
 SECURE_REFERRER_POLICY = "no-referrer"
 X_FRAME_OPTIONS = "DENY"
 

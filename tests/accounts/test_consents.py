@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -13,7 +14,7 @@ from tests.accounts.conftest import AT, make_service
 
 
 def give(fan: User, **changes: object) -> Consent:
-    facts = {
+    facts: dict[str, Any] = {
         "fan_id": fan.pk,
         "client_id": "tipbot",
         "scope": Scope.GIFTS_SEND,
@@ -24,7 +25,7 @@ def give(fan: User, **changes: object) -> Consent:
     return services.give_consent(**(facts | changes))
 
 
-def use(fan: User, coins: int, at=AT, client_id: str = "tipbot") -> ConsentUse:
+def use(fan: User, coins: int, at: Any = AT, client_id: str = "tipbot") -> ConsentUse:
     return services.use_consent(
         fan_id=fan.pk, client_id=client_id, scope=Scope.GIFTS_SEND, coins=coins, at=at
     )
@@ -124,7 +125,7 @@ def test_a_refused_spending_is_given_back(alice: User) -> None:
         ({"until": AT + timedelta(days=366)}, consents.BadConsent),
     ],
 )
-def test_a_consent_that_makes_no_sense_is_refused(alice: User, changes, refusal) -> None:
+def test_a_consent_that_makes_no_sense_is_refused(alice: User, changes: Any, refusal: Any) -> None:
     make_service()
 
     with pytest.raises(refusal):
@@ -177,7 +178,7 @@ def test_control_without_the_lock_more_than_the_cap_is_spent(
     class LookingAtOnce:
         """Everybody reads the count before anybody writes it."""
 
-        def get_or_create(self, **key):
+        def get_or_create(self, **key: Any) -> Any:
             found = ConsentUse._base_manager.get_or_create(**key)
             looked.wait(timeout=10)
             return found

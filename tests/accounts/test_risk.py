@@ -1,6 +1,7 @@
 """Who may spend and earn."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -31,12 +32,12 @@ def test_the_age_depends_on_the_country(country: str, years: int) -> None:
 
 
 @pytest.mark.parametrize("check", [risk.check_may_spend, risk.check_may_earn])
-def test_an_adult_in_good_standing_may_spend_and_earn(check) -> None:
+def test_an_adult_in_good_standing_may_spend_and_earn(check: Any) -> None:
     check(person(), AT)
 
 
 @pytest.mark.parametrize("check", [risk.check_may_spend, risk.check_may_earn])
-def test_at_18_people_may_in_germany_and_not_in_korea(check) -> None:
+def test_at_18_people_may_in_germany_and_not_in_korea(check: Any) -> None:
     born = date(2008, 11, 20)
 
     check(person(birth_date=born), AT)
@@ -48,14 +49,14 @@ def test_at_18_people_may_in_germany_and_not_in_korea(check) -> None:
 
 @pytest.mark.parametrize("check", [risk.check_may_spend, risk.check_may_earn])
 @pytest.mark.parametrize("missing", [{"country": ""}, {"birth_date": None}])
-def test_without_country_or_birth_date_people_are_asked_for_them(check, missing) -> None:
+def test_without_country_or_birth_date_people_are_asked_for_them(check: Any, missing: Any) -> None:
     with pytest.raises(risk.ProfileIncomplete, match="country and date of birth"):
         check(person(**missing), AT)
 
 
 @pytest.mark.parametrize("check", [risk.check_may_spend, risk.check_may_earn])
 @pytest.mark.parametrize("standing", [Standing.RESTRICTED, Standing.SUSPENDED])
-def test_neither_restricted_nor_suspended_people_may(check, standing) -> None:
+def test_neither_restricted_nor_suspended_people_may(check: Any, standing: Any) -> None:
     with pytest.raises(
         risk.NotInGoodStanding, match=f"Your account is {standing} until 1 December"
     ):

@@ -1,6 +1,7 @@
 """Standing: with reason, by whom, until when; each change a row; the suspended are out at once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -13,7 +14,7 @@ from tests import factories
 from tests.accounts.conftest import AT
 
 
-def set_standing(person: User, to: str, by: User, until=None) -> User:
+def set_standing(person: User, to: str, by: User, until: Any = None) -> User:
     return services.set_standing(
         user_id=person.pk, to=to, why="Stolen card", by_id=by.pk, until=until, at=AT
     )
@@ -93,7 +94,7 @@ def test_a_session_that_was_not_ended_is_nobodys_either(alice: User, client: Cli
 
 
 def test_control_with_allauths_own_backend_the_session_goes_on(
-    alice: User, client: Client, settings
+    alice: User, client: Client, settings: Any
 ) -> None:
     theirs = "allauth.account.auth_backends.AuthenticationBackend"
     settings.AUTHENTICATION_BACKENDS = [theirs]

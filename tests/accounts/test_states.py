@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -100,11 +101,11 @@ def test_control_without_the_lock_several_movers_move(
     manager = type(Room._base_manager)
     looked = threading.Barrier(4)
 
-    def unlocked(self, **_options):
+    def unlocked(self: Any, **_options: Any) -> Any:
         rows = self.get_queryset()
         original = rows.get
 
-        def get(**key):
+        def get(**key: Any) -> Any:
             row = original(**key)
             looked.wait(timeout=10)
             return row

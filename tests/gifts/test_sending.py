@@ -6,11 +6,13 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from allauth.idp.oidc.models import Client
 from django.db import connections, transaction
 from django.utils import timezone
 
+from accounts import consents
 from accounts import risk as people
-from accounts.models import OutboxEvent, Standing, User
+from accounts.models import OutboxEvent, Scope, Standing, User
 from gifts import catalogue, facts, risk, services
 from gifts.models import Category, GiftVersion, Room, Sending
 from gifts.services import Intent, Sent
@@ -505,3 +507,92 @@ def test_one_id_twice_in_a_batch_is_one_gift(rich_alice: User, room: Room) -> No
 
 def test_an_empty_batch_answers_nothing(db: None) -> None:
     assert services.send_gifts(intents=[], at=timezone.now()) == []
+
+
+def test_a_service_spends_only_within_the_fans_consent(rich_alice: User, room: Room) -> None:
+    service = Client.objects.create(id="svc", name="Service", scopes="gifts:send")
+    now = timezone.now()
+    with pytest.raises(consents.ConsentMissing):
+        send(rich_alice, room, "bouquet", client_id=service.pk)
+    consents.give(
+        fan_id=rich_alice.pk,
+        client_id=service.pk,
+        scope=Scope.GIFTS_SEND,
+        daily_cap_coins=15,
+        until=now + timedelta(days=1),
+        at=now,
+    )
+    operation_id = ledger.new_operation_id()
+    send(rich_alice, room, "bouquet", client_id=service.pk, operation_id=operation_id)
+    send(
+        rich_alice, room, "bouquet", client_id=service.pk, operation_id=operation_id
+    )  # counts once
+    before = written()
+
+    one, two = services.send_gifts(
+        intents=[
+            intent(rich_alice, room, "bouquet", client_id=service.pk),
+            intent(rich_alice, room, "finger-heart", client_id=service.pk),
+        ],
+        at=now,
+    )
+
+    assert isinstance(one, consents.ConsentCapReached)
+    assert isinstance(two, Sent)
+    assert coins(rich_alice) == 985
+    assert written().operations == before.operations + 1
+    assert Sending.objects.filter(client_id="svc").count() == 2
+
+
+# Nothing shared is locked
+
+
+def test_a_gift_waits_for_nobody_elses_in_the_same_room(committed: str) -> None:
+    alice, mallory, bob = make_user("alice"), make_user("mallory"), make_creator("bob")
+    with transaction.atomic():
+        give_coins(alice, 100)
+        give_coins(mallory, 100)
+    room = make_room(bob)
+    send(alice, room)  # opens the creator's account, which is shared once in its life
+
+    def of_mallory() -> Sent:
+        try:
+            return send(mallory, room)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        ledger.gift(
+            services._posting(
+                intent(alice, room), facts.send_facts(intent(alice, room), at=timezone.now())
+            )
+        )
+        answer = threads.submit(of_mallory).result(timeout=4)  # less than lock_timeout
+
+    assert answer.balance == 99
+
+
+def test_two_gifts_of_one_payer_wait_for_each_other(committed: str) -> None:
+    """The control: what is locked does make others wait."""
+    alice, bob = make_user("alice"), make_creator("bob")
+    with transaction.atomic():
+        give_coins(alice, 100)
+    room = make_room(bob)
+
+    def of_alice() -> Sent:
+        try:
+            return send(alice, room)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            ledger.gift(
+                services._posting(
+                    intent(alice, room), facts.send_facts(intent(alice, room), at=timezone.now())
+                )
+            )
+            second = threads.submit(of_alice)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.5)
+        assert second.result(timeout=4).balance == 98

@@ -55,10 +55,10 @@ def test_exactly_the_coins_of_a_wallet_are_spent(committed: str, proof_size: int
 
 @pytest.mark.proof
 def test_without_the_wallet_lock_and_the_floor_coins_are_spent_twice(committed: str) -> None:
-    """The control: the lock taken out of the posting function, the floor and the lot's bounds dropped."""
+    """The control: the lock taken out of the function, the floor and the lot's bounds dropped."""
     with owner(committed) as session:
         (definition,) = session.execute(
-            "SELECT pg_get_functiondef('ledger.gift(uuid,bigint,bigint,bigint,bigint,text,jsonb)'::regprocedure)"
+            "SELECT pg_get_functiondef('ledger.gift'::regproc)"
         ).fetchone() or ("",)
         assert "FOR NO KEY UPDATE OF b" in definition
         session.execute(

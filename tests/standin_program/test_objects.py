@@ -223,6 +223,7 @@ NO_NUMBER = "parameter_invalid_integer"
         ({"quantity": 0}, f"{ITEM}[quantity]", NO_NUMBER),
         ({"amount_minor": 49}, None, "amount_too_small"),
         ({"amount_minor": 0}, None, "amount_too_small"),
+        ({"amount_minor": 50_000_000, "quantity": 2}, AMOUNT, NO_NUMBER),
         ({"amount_minor": 3505, "currency": "kwd"}, AMOUNT, NO_NUMBER),
         ({"amount_minor": 50_050, "currency": "isk"}, AMOUNT, NO_NUMBER),
         ({"metadata": {"k" * 41: "v"}}, "metadata", None),

@@ -44,16 +44,15 @@ def test_the_app_role_has_no_write_grant_on_any_ledger_table(
 def test_no_ledger_table_was_forgotten_in_the_test_above(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'p')"
+            "SELECT relname FROM pg_class"
+            " WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'p')"
         )
         assert {row[0] for row in cursor} == set(LEDGER_TABLES)
 
 
 def test_the_app_role_calls_posting_functions_only(db: None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT has_function_privilege('ledger.open_account(bigint,integer,integer,integer,integer)', 'EXECUTE')"
-        )
+        cursor.execute("SELECT has_function_privilege('ledger.open_account'::regproc, 'EXECUTE')")
         assert cursor.fetchone() == (False,)
         cursor.execute("SELECT has_function_privilege('ledger.refuse(uuid,text,jsonb)', 'EXECUTE')")
         assert cursor.fetchone() == (False,)
@@ -62,7 +61,10 @@ def test_the_app_role_calls_posting_functions_only(db: None) -> None:
 def statements(transfer: Transfer) -> list[tuple[str, str]]:
     """SQL that would break a promise, each with the words of its refusal."""
     wallet, spent = transfer.debit_account_id, transfer.credit_account_id
-    row = "INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount) VALUES"
+    row = (
+        "INSERT INTO ledger.transfer"
+        " (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount) VALUES"
+    )
     op = f"'{transfer.op_id}'"
     return [
         ("UPDATE ledger.transfer SET amount = 1", "UPDATE on ledger.transfer is forbidden"),
@@ -109,7 +111,8 @@ def test_a_forged_transaction_number_is_overwritten(committed: str) -> None:
 
     with owner(committed) as session:
         session.execute(
-            "INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id, xid)"
+            "INSERT INTO ledger.transfer (op_id, home_id, code, unit,"
+            " debit_account_id, credit_account_id, amount, lot_id, xid)"
             " VALUES (%s, 1, 91, 1, %s, %s, 5, %s, '3')",
             [bought.op_id, bought.credit_account_id, bought.debit_account_id, bought.lot_id],
         )
@@ -311,7 +314,7 @@ def test_a_better_card_cannot_be_slipped_before_an_announced_one_to_make_that_a_
 ) -> None:
     announce("v2", in_days=10, usd="0.0055")
 
-    with pytest.raises(IntegrityError, match="rate_card|would follow"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="would follow"), transaction.atomic():
         announce("v1.5", in_days=5, usd="0.0060")
 
 
@@ -407,8 +410,9 @@ def close_and_seal() -> None:
 
 
 def test_a_ledger_from_another_cluster_refuses_to_post_before_it_is_rebased(
-    committed: str, alice_id: int = 60_000_001
+    committed: str,
 ) -> None:
+    alice_id = 60_000_001
     with transaction.atomic():
         factories.give_coins_to(alice_id, 100)
     with owner(committed) as session:
@@ -430,8 +434,10 @@ def test_debt_is_repaid_from_half_of_a_release(committed: str) -> None:
         session.execute(
             "WITH op AS (INSERT INTO ledger.operation (id, home_id, actor_id, kind, request)"
             " VALUES (gen_random_uuid(), %(c)s, 0, 92, '{}') RETURNING id)"
-            " INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount)"
-            " SELECT op.id, %(c)s, 92, 2, a.id, 8196, 80000 FROM op, ledger.account a WHERE a.owner_id = %(c)s AND a.code = 213",
+            " INSERT INTO ledger.transfer"
+            " (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount)"
+            " SELECT op.id, %(c)s, 92, 2, a.id, 8196, 80000 FROM op, ledger.account a"
+            " WHERE a.owner_id = %(c)s AND a.code = 213",
             {"c": creator},
         )
     with transaction.atomic():

@@ -14,15 +14,16 @@ from typing import Any
 import psycopg
 import pytest
 import stripe
-from django.conf import LazySettings, settings as django_settings
+from django.conf import LazySettings
+from django.conf import settings as django_settings
 from django.db import connection, connections, transaction
 from django.test import Client
-from django.test.testcases import LiveServerThread
+from django.test.testcases import LiveServerThread, _MediaFilesHandler
 
 from accounts.models import Notice, OutboxEvent, User
 from tests import factories
 from tests.standin import WEBHOOK_SECRET, Standin, eventually, running_standin
-from wallet import ledger, providers, purchases, queries
+from wallet import inbox, ledger, payments, providers, purchases, queries
 from wallet.models import Lot, Operation, PaymentMethod, ProviderEvent, Purchase
 from wallet.providers.base import Checkout, Order, Unavailable
 from wallet.providers.stripe import Stripe
@@ -86,7 +87,7 @@ def test_a_notice_is_stored_answered_and_acted_on_later(
     assert event.body == body
     assert OutboxEvent.objects.filter(name="provider.notified").count() == 1
     assert Purchase.objects.get().state == "pending"  # nothing is believed at the door
-    assert purchases.handle_provider_events(at=now()) == 1
+    assert inbox.handle_provider_events(at=now()) == 1
     event.refresh_from_db()
     assert event.outcome == f"Purchase {paid.pk}: credited"
     assert queries.coins(user_id=paid.buyer_id) == 700
@@ -99,7 +100,7 @@ def test_a_notice_that_comes_five_times_is_stored_and_acted_on_once(
 
     for _ in range(5):
         assert ring(client, body).status_code == 200
-        purchases.handle_provider_events(at=now())
+        inbox.handle_provider_events(at=now())
 
     assert ProviderEvent.objects.count() == 1
     assert queries.coins(user_id=paid.buyer_id) == 700
@@ -116,7 +117,7 @@ def test_the_events_of_one_payment_end_the_same_in_any_order(
 
     for body in bodies:
         ring(client, body)
-        purchases.handle_provider_events(at=now())
+        inbox.handle_provider_events(at=now())
 
     assert queries.coins(user_id=paid.buyer_id) == 700
     assert Lot.objects.count() == 1
@@ -133,7 +134,7 @@ def test_a_notice_that_tells_of_money_that_is_not_there_credits_nothing(
     event["data"]["object"]["id"] = unpaid.checkout_ref
 
     ring(client, json.dumps(event))
-    purchases.handle_provider_events(at=now())
+    inbox.handle_provider_events(at=now())
 
     assert queries.coins(user_id=alice.pk) == 0
     assert Purchase.objects.get(pk=unpaid.pk).state == "pending"
@@ -233,12 +234,12 @@ def test_notices_wait_while_the_provider_is_away(
     ring(client, notices(standin, paid)[-1])
     settings.STRIPE_API_URL = "http://127.0.0.1:9"
     providers.load.cache_clear()
-    assert purchases.handle_provider_events(at=now()) == 0
+    assert inbox.handle_provider_events(at=now()) == 0
     assert ProviderEvent.objects.filter(handled_at=None).count() == 1
 
     settings.STRIPE_API_URL = standin.url
     providers.load.cache_clear()
-    assert purchases.handle_provider_events(at=now()) == 1
+    assert inbox.handle_provider_events(at=now()) == 1
 
     assert queries.coins(user_id=paid.buyer_id) == 700
 
@@ -260,11 +261,11 @@ def test_a_payment_on_a_page_we_never_heard_of_is_credited_by_its_notice(
         start(alice, purchase_id=purchase_id)
     PaymentMethod.objects.update(provider="wallet.providers.stripe.Stripe")
     session = standin.client().v1.checkout.sessions.list({"limit": 1}).data[0]
-    assert session.metadata["purchase"] == str(purchase_id)
+    assert session.to_dict()["metadata"] == {"purchase": str(purchase_id)}
     standin.pay(session.id)
 
     ring(client, notices(standin, Purchase.objects.get())[-1])
-    purchases.handle_provider_events(at=now())
+    inbox.handle_provider_events(at=now())
 
     assert Purchase.objects.get().state == "credited"
     assert queries.coins(user_id=alice.pk) == 700
@@ -298,8 +299,8 @@ def test_webhook_return_page_and_sweep_at_once_credit_once(
 
     def deed() -> None:
         assert ring(Client(), body).status_code == 200
-        purchases.handle_provider_events(at=now())
-        purchases.settle_purchase(purchase_id=purchase.pk, at=now())
+        inbox.handle_provider_events(at=now())
+        payments.settle_purchase(purchase_id=purchase.pk, at=now())
 
     everybody(deed, times=8)
 
@@ -329,16 +330,16 @@ def test_two_purchases_cannot_be_credited_by_one_payment(committed: str, standin
     alice = factories.make_user("alice")
     first, second = start(alice), start(alice)
     standin.pay(first.checkout_ref)
-    purchases.settle_purchase(purchase_id=first.pk, at=now())
+    payments.settle_purchase(purchase_id=first.pk, at=now())
     payment = providers.load("wallet.providers.stripe.Stripe").fetch(first.checkout_ref)
 
-    with pytest.raises(purchases.PaymentDiffers, match="paid another purchase"):
-        purchases._record_payment(purchase_id=second.pk, payment=payment, at=now())
+    with pytest.raises(payments.PaymentDiffers, match="paid another purchase"):
+        payments._record_payment(purchase_id=second.pk, payment=payment, at=now())
     assert Purchase.objects.get(pk=second.pk).state == "pending"
     with owner(committed) as server:
         server.execute("DROP INDEX purchase_payment_key")
-    purchases._record_payment(purchase_id=second.pk, payment=payment, at=now())
-    purchases._credit(purchase_id=second.pk, at=now())
+    payments._record_payment(purchase_id=second.pk, payment=payment, at=now())
+    payments._credit(purchase_id=second.pk, at=now())
 
     assert queries.coins(user_id=alice.pk) == 1400
 
@@ -382,7 +383,7 @@ def owner(database: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture
 def site(committed: str) -> Iterator[str]:
     """Carat behind a real socket, on the scratch database."""
-    thread = LiveServerThread("127.0.0.1", lambda handler: handler)
+    thread = LiveServerThread("127.0.0.1", _MediaFilesHandler)
     thread.daemon = True
     thread.start()
     thread.is_ready.wait()
@@ -406,7 +407,7 @@ def test_deliveries_of_the_real_program_doubled_and_shuffled_credit_each_payment
             standin.pay(purchase.checkout_ref, card, challenge="approve")
 
         tries = standin.flush(reorder_seed=7)
-        handled = eventually(lambda: purchases.handle_provider_events(at=now()))
+        handled = eventually(lambda: inbox.handle_provider_events(at=now()))
         providers.load.cache_clear()
 
     assert {tried["status"] for tried in tries} == {200}

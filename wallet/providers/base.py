@@ -111,7 +111,7 @@ class Provider(Protocol):
         """Say what can be charged in ``currency``."""
 
     def start_checkout(self, order: Order) -> Checkout:
-        """Open the page for an order; asked again, give the same page. Raises Declined, Unavailable."""
+        """Open the page for an order, or give the one it has. Raises Declined, Unavailable."""
 
     def fetch(self, checkout_ref: str) -> Payment:
         """Ask what became of a checkout. Raises Declined, Unavailable."""

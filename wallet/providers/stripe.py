@@ -53,11 +53,12 @@ MINIMUMS: Final = {
 }  # fmt: skip
 AMOUNT_MAX: Final = 99_999_999  # "up to eight digits": docs.stripe.com/api/payment_intents, 2026-11
 
-# The languages of the hosted page (stripe-python 16.1, checkout Session.locale); else the browser's.
-LOCALES: Final = frozenset(
-    "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt "
-    "pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW".split()
-)
+# The languages of the hosted page (Session.locale, stripe-python 16.1); else the browser's.
+LOCALES: Final = frozenset({
+    "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA",
+    "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR",
+    "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
+})  # fmt: skip
 SESSION_EVENTS: Final = "checkout.session."
 
 

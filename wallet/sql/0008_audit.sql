@@ -106,5 +106,6 @@ LANGUAGE sql STABLE AS $$
      WHERE e.seal <> p.seal OR e.transfers <> p.transfers
     UNION ALL
     SELECT 'no transaction is from the future', 'transfer ' || t.id
-      FROM ledger.transfer t WHERE t.xid > pg_current_xact_id_if_assigned() AND t.xid >= pg_snapshot_xmax(pg_current_snapshot())
+      FROM ledger.transfer t WHERE t.xid >= pg_snapshot_xmax(pg_current_snapshot())
+       AND t.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
 $$;

@@ -106,9 +106,11 @@ function sayChosen() {
 
 form?.addEventListener("change", (event) => {
   if (event.target.name === "gift") hop(event.target.closest(".gift-cell").querySelector(".gift-art"));
+});
+form?.addEventListener("input", (event) => {
+  if (event.target.name !== "category") room.querySelector("[data-gift-answer]").replaceChildren();
   sayChosen();
 });
-form?.addEventListener("input", sayChosen);
 
 function hop(art) {
   art.classList.remove("gift-pop");
@@ -175,11 +177,6 @@ stage.addEventListener("animationend", (event) => {
 
 const known = new Set();
 for (const line of chat.querySelectorAll("[data-sending]")) known.add(line.dataset.sending);
-chat.scrollTop = chat.scrollHeight;
-let follows = true;
-chat.addEventListener("scroll", () => {
-  follows = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 48;
-});
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (event.detail.target !== chat) return;
@@ -196,7 +193,6 @@ document.addEventListener("htmx:oobAfterSwap", (event) => {
   if (event.detail.target === chat) {
     const lines = chat.querySelectorAll("[data-sending]");
     for (const old of Array.from(lines).slice(0, Math.max(0, lines.length - LINES_MAX))) old.remove();
-    if (follows) chat.scrollTop = chat.scrollHeight;
   }
   const dialog = room.querySelector("[data-gift-confirm]:not([open])");
   if (dialog) confirm(dialog);
@@ -218,16 +214,25 @@ function confirm(dialog) {
   dialog.showModal();
 }
 
-/* The feed is quiet when the network is away, and says so in its own place. */
+/* When the network is away: the feed says so in its own place, and a send without an answer keeps its id. */
 
-room.addEventListener("htmx:sendError", (event) => feedFailed(event));
-room.addEventListener("htmx:responseError", (event) => feedFailed(event));
+for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  room.addEventListener(name, (event) => {
+    event.stopPropagation();
+    if (event.target.matches("[data-room-feed]")) offline.hidden = false;
+    else sayUnanswered();
+  });
+}
+
+function sayUnanswered() {
+  const notice = document.createElement("p");
+  notice.className = "notice";
+  notice.dataset.tone = "warn";
+  notice.textContent = "No answer came back. Press Send again: whatever happened, it is sent once.";
+  room.querySelector("[data-gift-answer]").replaceChildren(notice);
+  room.querySelector("[data-gift-confirm] .sheet-body")?.append(notice.cloneNode(true));
+}
+
 room.addEventListener("htmx:afterOnLoad", (event) => {
   if (offline && event.target.matches("[data-room-feed]")) offline.hidden = true;
 });
-
-function feedFailed(event) {
-  if (!event.target.matches("[data-room-feed]")) return;
-  event.stopPropagation();
-  if (offline) offline.hidden = false;
-}

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console(file=self.stdout._out)  # noqa: SLF001 - the stream itself, for rich
+        console = Console()
         run = self._open(options["period"])
         self._settle(run, console)
         run.refresh_from_db()

@@ -1,0 +1,107 @@
+"""Measure how fast Carat is on this machine: ``manage.py bench gifts --json``."""
+
+import json
+import os
+import platform
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from config.benches import doors, postings, scratch, senders
+
+MEANINGS = {
+    "tpcb": "pgbench's TPC-B, scale 50, 8 clients, prepared: transactions/s",
+    "ledger_spread": "posting function, 100,000 payers to 1,000 creators: gifts/s",
+    "ledger_hot": "the same to one creator",
+    "ledger_batch": "the same in calls of 200",
+    "service_spread": "gifts.services from 2 processes, 1,000 creators: gifts/s",
+    "service_hot": "the same to one creator",
+    "http": "API gift-sends on 2 web workers: requests/s",
+    "http_floor": "a DRF endpoint with the same authentication doing one INSERT",
+    "http_bare": "that endpoint without authentication",
+    "hot_over_spread": "ledger_hot / ledger_spread",
+    "ledger_over_tpcb": "ledger_spread / tpcb",
+    "batch_over_single": "ledger_batch / the better of the single figures",
+    "service_over_ledger": "service_spread / ledger_spread",
+    "http_over_floor": "http / http_floor",
+}
+
+
+class Command(BaseCommand):
+    help = "Measure gifts per second on a scratch database of its own, on the same server."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["gifts"])
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object on standard output"
+        )
+        parser.add_argument("--seconds", type=int, default=5, help="how long each part is measured")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        terminal = Console(stderr=True)
+        figures = self.measure(options["seconds"], terminal)
+        figures |= ratios(figures)
+        table = Table(
+            "figure", "value", "what it is", title=f"Gifts, {options['seconds']} s each part"
+        )
+        for name, value in figures.items():
+            table.add_row(name, f"{value:,.3f}" if value < 100 else f"{value:,.0f}", MEANINGS[name])
+        terminal.print(table)
+        terminal.print(f"{machine()}")
+        if options["json"]:
+            rounded = {name: round(value, 3) for name, value in figures.items()}
+            self.stdout.write(
+                json.dumps(rounded | {"seconds": options["seconds"], "machine": machine()})
+            )
+
+    def measure(self, seconds: int, terminal: Console) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        with Progress(console=terminal) as progress, scratch.database_of_its_own("bench") as name:
+            filling = progress.add_task(
+                "100,000 fans and 1,000 creators", total=scratch.PAYERS + scratch.CREATORS
+            )
+            scratch.fill(lambda people: progress.advance(filling, people))
+            senders.open_rooms(scratch.CREATORS)
+            parts = {
+                "tpcb": lambda: postings.tpcb(seconds),
+                "ledger_spread": lambda: postings.spread(name, seconds),
+                "ledger_hot": lambda: postings.hot(name, seconds),
+                "ledger_batch": lambda: postings.batch(name, seconds),
+                "service_spread": lambda: senders.rate(name, seconds, creators=scratch.CREATORS),
+                "service_hot": lambda: senders.rate(name, seconds, creators=1),
+            }
+            measuring = progress.add_task("Measuring", total=len(parts) + 3)
+            for figure, part in parts.items():
+                progress.update(measuring, description=figure)
+                figures[figure] = part()
+                progress.advance(measuring)
+            progress.update(measuring, description="http")
+            figures |= doors.rates(name, seconds)
+            progress.advance(measuring, 3)
+        return figures
+
+
+def ratios(figures: dict[str, float]) -> dict[str, float]:
+    single = max(figures["ledger_spread"], figures["ledger_hot"])
+    return {
+        "hot_over_spread": figures["ledger_hot"] / figures["ledger_spread"],
+        "ledger_over_tpcb": figures["ledger_spread"] / figures["tpcb"],
+        "batch_over_single": figures["ledger_batch"] / single,
+        "service_over_ledger": figures["service_spread"] / figures["ledger_spread"],
+        "http_over_floor": figures["http"] / figures["http_floor"],
+    }
+
+
+def machine() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings"
+            " WHERE name IN ('server_version', 'fsync', 'synchronous_commit', 'shared_buffers')"
+        )
+        (server,) = cursor.fetchone()
+    here = f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}"
+    return f"{here}; {server}"

@@ -1,0 +1,137 @@
+"""What the staff's deeds share: read-only rows, and a form that shows what it will do first.
+
+Promises: a read-only admin answers every forged form with 403; a deed is checked twice, once to
+show what it would do and once more by the service when it is confirmed. The admin's own add view
+runs in a transaction, and deeds are the outermost transaction of their own: so deeds are views of
+their own here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from wallet import queries
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:  # at run time they are not generic
+    ModelAdmin = admin.ModelAdmin
+    TabularInline = admin.TabularInline
+
+type Refusals = tuple[type[Exception], ...]
+
+_NO_RATE: Refusals = (queries.FxMissing, queries.FxStale)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows to look at. Who may not even look sees nothing."""
+
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a deed would do: facts in words, and a table to compare with."""
+
+    facts: Sequence[tuple[str, str]]
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A form, what it would do, and the service that does it, whose ``refusals`` are told."""
+
+    title: str
+    button: str
+    form: forms.Form
+    preview: Callable[[], Preview]
+    perform: Callable[[], str]
+    refusals: Refusals
+
+
+class DeedAdmin(ReadOnlyAdmin):
+    """Rows that are added by a deed and otherwise only looked at."""
+
+    add_permission = "add"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        name = f"{self.opts.app_label}.{self.add_permission}_{self.opts.model_name}"
+        return bool(request.user.has_perm(name))
+
+    def deed(self, request: HttpRequest) -> Deed:
+        raise NotImplementedError
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the form, then what it would do, then do it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return run(self, request, self.deed(request))
+
+
+def run(model_admin: ModelAdmin, request: HttpRequest, deed: Deed) -> HttpResponse:
+    """Answer one request of a deed. Nothing is done unless the preview was confirmed."""
+    preview = None
+    refusals = deed.refusals + _NO_RATE
+    if request.method == "POST" and deed.form.is_valid():
+        try:
+            preview = deed.preview()
+            if "confirm" in request.POST:
+                messages.success(request, deed.perform())
+                return HttpResponseRedirect(
+                    reverse(
+                        f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_changelist"
+                    )
+                )
+        except refusals as refusal:
+            deed.form.add_error(None, str(refusal))
+            preview = None
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": deed.title,
+        "button": deed.button,
+        "form": deed.form,
+        "preview": preview,
+        "media": model_admin.media + deed.form.media,
+    }
+    return TemplateResponse(request, "admin/wallet/deed.html", context)

@@ -1,0 +1,78 @@
+"""What providers tell us: stored as it came, answered at once, acted on afterwards.
+
+Promises: a notice is stored once however often it comes, and is only ever a reason to ask the
+provider; one that cannot be acted on while the provider is away waits.
+"""
+
+import logging
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from wallet import events, payments, providers, queries
+from wallet.models import ProviderEvent, Purchase
+from wallet.providers.base import Declined, ProviderNotice, Unavailable
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 100
+OUTCOME_LENGTH: Final = 200
+
+
+@transaction.atomic(durable=True)
+def record_event(*, provider: str, notice: ProviderNotice, body: bytes) -> bool:
+    """Store a verified notice as it came, and ring for it; False when it came before."""
+    event, is_new = ProviderEvent.objects.get_or_create(
+        provider=provider,
+        event_id=notice.event_id,
+        defaults={"kind": notice.kind, "object_ref": notice.object_ref, "body": body.decode()},
+    )
+    if is_new:
+        events.provider_notified(event)
+    return is_new
+
+
+def handle_provider_events(*, at: datetime) -> int:
+    """Act on the notices that wait, oldest first; how many. Stops while the provider is away."""
+    handled = 0
+    for event in queries.events_waiting()[:BATCH]:
+        try:
+            outcome = _act_on(event, at=at)
+        except Unavailable as error:
+            logger.warning("event %s: %s", event.event_id, error)
+            break
+        except (Declined, payments.PaymentDiffers) as error:
+            outcome = str(error)
+        ProviderEvent.objects.filter(pk=event.pk, handled_at=None).update(
+            handled_at=at, outcome=outcome[:OUTCOME_LENGTH]
+        )
+        handled += 1
+    return handled
+
+
+def _act_on(event: ProviderEvent, *, at: datetime) -> str:
+    if not event.object_ref:
+        return "Nothing to do"
+    purchases = Purchase.objects.filter(method__provider=event.provider)
+    purchase = purchases.filter(checkout_ref=event.object_ref).first() or _adopt(event)
+    if purchase is None:
+        return "No purchase of ours"
+    return (
+        f"Purchase {purchase.pk}: {payments.settle_purchase(purchase_id=purchase.pk, at=at).state}"
+    )
+
+
+def _adopt(event: ProviderEvent) -> Purchase | None:
+    """Find the purchase of a checkout whose name we never learnt, because its answer was lost."""
+    payment = providers.load(event.provider).fetch(event.object_ref)
+    try:
+        purchase_id = UUID(payment.purchase_id)
+    except ValueError:
+        return None
+    adopted = Purchase.objects.filter(
+        pk=purchase_id, method__provider=event.provider, checkout_ref=""
+    )
+    adopted.update(checkout_ref=event.object_ref)
+    return Purchase.objects.filter(pk=purchase_id, checkout_ref=event.object_ref).first()
