@@ -146,8 +146,9 @@ def deeds_say_what_they_do(module: Module) -> Iterator[str]:
     if module.app not in source.APPS or module.layer not in DEEDS:
         return
     for function in module.tree.body:
-        is_public = isinstance(function, ast.FunctionDef) and not function.name.startswith("_")
-        if is_public and ast.get_docstring(function) is None:
+        if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
+            continue
+        if ast.get_docstring(function) is None:
             yield f"{function.lineno}: {function.name} has no docstring"
 
 

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
+from tests import factories
 
 PAGES = ["/", "/help/", "/rates/", "/accounts/login/", "/accounts/signup/"]
 PRIVATE = ["/me/", "/balance/", "/balance/history/", "/studio/", "/me/notifications/"]
@@ -62,7 +63,7 @@ def test_pages_are_framed_by_none_and_read_as_what_they_are(path: str, db: None)
 def test_cookies_stay_away_from_scripts_and_other_sites(alice: User) -> None:
     client = Client()
     client.get("/accounts/login/")
-    client.force_login(alice)
+    client.post("/accounts/login/", {"login": alice.email, "password": factories.PASSWORD})
 
     for name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME):
         assert client.cookies[name]["httponly"]
