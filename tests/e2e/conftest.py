@@ -5,7 +5,6 @@ Every page of a test collects what the browser complains about; at its end there
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,19 +17,13 @@ from urllib.request import urlopen
 import pytest
 from django.conf import settings
 from django.db import connection
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 from tests.standin import ROOT, Standin, running_standin
 
-CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class WholeSite:
     """Where the site under test answers, and its outside world."""
 
     url: str
@@ -49,23 +42,8 @@ class Visitor:
             self.complaints.append(f"{self.page.url}: {message.text}")
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if program is None:
-        pytest.skip("no Chromium: install one, as with `apt-get install chromium-headless-shell`")
-    playwright: Playwright
-    with sync_playwright() as playwright:
-        # Playwright's loop runs in this thread, and Django must not take that for async code.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
 @pytest.fixture
-def site(committed: str, tmp_path: Path) -> Iterator[Site]:
+def whole_site(committed: str, tmp_path: Path) -> Iterator[WholeSite]:
     """The site served as in production, on this test's database, as the app role."""
     port = _free_port()
     url = f"http://localhost:{port}"
@@ -95,20 +73,20 @@ def site(committed: str, tmp_path: Path) -> Iterator[Site]:
             server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             _await_answer(f"{url}/livez", server, tmp_path / "site.log")
-            yield Site(url, outside)
+            yield WholeSite(url, outside)
         finally:
             server.terminate()
             server.wait(20)
 
 
 @pytest.fixture
-def visit(chromium: Browser, site: Site) -> Iterator[object]:
+def visit(chromium: Browser, whole_site: WholeSite) -> Iterator[object]:
     """Open a browser of its own: ``visit(width=390, scripts=True)``. Complaints fail the test."""
     visitors: list[Visitor] = []
 
     def open_browser(*, width: int = 1280, scripts: bool = True) -> Page:
         context = chromium.new_context(
-            base_url=site.url,
+            base_url=whole_site.url,
             viewport={"width": width, "height": 844 if width < 700 else 900},
             java_script_enabled=scripts,
             reduced_motion="reduce",
