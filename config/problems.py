@@ -100,7 +100,6 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     purchases.CheckoutUnavailable: Answer(503, "checkout_unavailable"),
     purchases.CheckoutDeclined: Answer(409, "checkout_declined"),
     purchases.CannotCancelNow: Answer(409, "cannot_cancel_now"),
-    purchases.PaymentDiffers: Answer(409, "payment_differs"),
     cards.NoticeTooShort: Answer(409, "notice_too_short"),
     cards.CardNameTaken: Answer(409, "card_name_taken"),
     cards.CardDateTaken: Answer(409, "card_date_taken"),
