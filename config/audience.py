@@ -149,9 +149,9 @@ def _welcome_one(crowd: Sequence[User]) -> bool:
 
 
 def _intent(scene: Scene) -> gifts.Intent:
-    room, video = _room(scene.rooms), None
-    if scene.videos and chance.random() < VIDEO_SHARE:
-        room, video = None, chance.choice(scene.videos)
+    on_video = bool(scene.videos) and chance.random() < VIDEO_SHARE
+    video = chance.choice(scene.videos) if on_video else None
+    room = None if on_video else _room(scene.rooms)
     offers = [offer for offer in scene.offers if video is None or offer.on_videos]
     weights = [offer.price_coins**-SHOW_OFF for offer in offers]
     (offer,) = chance.choices(offers, weights)

@@ -211,7 +211,7 @@ def rebase(*, target: Place) -> None:
                 "be posted until `manage.py restore --rebase` has run."
             ) from error
         for path in sorted((settings.BASE_DIR / "wallet/sql").glob(GRANTS)):
-            connection.execute(sql.SQL(path.read_text()))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(path.read_text()))
         connection.execute("VACUUM (ANALYZE)")
 
 
@@ -257,7 +257,7 @@ def _database_bytes(connection: psycopg.Connection[Any]) -> int:
 
 
 def _value(connection: psycopg.Connection[Any], query: str) -> Any:
-    row = connection.execute(query).fetchone()  # type: ignore[call-overload]
+    row = connection.execute(query).fetchone()
     return row[0] if row else None
 
 

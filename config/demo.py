@@ -200,7 +200,7 @@ def keep_secrets(data: Path) -> Secrets:
 def code(login: Login, *, at: datetime) -> str:
     """Return the six digits that the person's second factor shows now."""
     counter = int(at.timestamp()) // 30  # RFC 6238, section 4: steps of 30 seconds
-    return totp.format_hotp_value(totp.hotp_value(login.totp_secret, counter))
+    return str(totp.format_hotp_value(totp.hotp_value(login.totp_secret, counter)))
 
 
 def populate(kept: Secrets, *, at: datetime) -> None:

@@ -202,7 +202,9 @@ def sleeper(name: str, *, stops: int = 0, code: str = "import time; time.sleep(6
     return Program(name=name, argv=(sys.executable, "-c", code), stops=stops, stop_within_s=2)
 
 
-def test_a_program_that_ends_is_started_again_ever_later(tmp_path: Path) -> None:
+def test_a_program_that_ends_is_started_again_ever_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
     with supervised(tmp_path / "data", said) as here:
         here.start(sleeper("brief", code="raise SystemExit(3)"))
@@ -212,11 +214,8 @@ def test_a_program_that_ends_is_started_again_ever_later(tmp_path: Path) -> None
                 os.kill(os.getpid(), signal.SIGTERM)
 
         here._is_watching = True
-        original, supervisor.UPKEEP_S = supervisor.UPKEEP_S, 0.1
-        try:
-            here.watch(upkeep=is_seen)
-        finally:
-            supervisor.UPKEEP_S = original
+        monkeypatch.setattr(supervisor, "UPKEEP_S", 0.1)
+        here.watch(upkeep=is_seen)
 
     assert "brief ended with 3; it starts again in 0.5 s." in said[0]
     assert "brief ended with 3; it starts again in 1 s." in said[1]
