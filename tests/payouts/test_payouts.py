@@ -15,6 +15,7 @@ from payouts.rails import base
 from payouts.risk import NotEligible
 from tests import factories
 from tests.payouts.books import Books, books, give_diamonds, set_account
+from tests.payouts.memory_rail import MemoryRail
 from wallet import ledger
 from wallet.models import Operation
 
