@@ -15,6 +15,22 @@ from accounts.models import Consent, ConsentUse, Scope
 
 DAYS_MAX: Final = 365
 
+# One statement, because every gift of a service pays for it. The consent's lock makes a revocation
+# wait or be seen; the count is compared with the cap as it is once its row is ours.
+USE_SQL: Final = """
+WITH consent AS (
+     SELECT id, daily_cap_coins FROM accounts_consent
+      WHERE fan_id = %(fan)s AND client_id = %(client)s AND scope = %(scope)s
+        AND revoked_at IS NULL AND until > %(at)s
+        FOR NO KEY UPDATE
+     )
+INSERT INTO accounts_consentuse AS used (consent_id, day, coins)
+SELECT id, %(day)s, %(coins)s FROM consent WHERE %(coins)s <= daily_cap_coins
+    ON CONFLICT (consent_id, day) DO UPDATE SET coins = used.coins + excluded.coins
+ WHERE used.coins + excluded.coins <= (SELECT daily_cap_coins FROM consent)
+RETURNING id, consent_id, day, coins
+"""
+
 
 class UnknownService(Exception):
     pass
@@ -91,8 +107,16 @@ def check(*, fan_id: int, client_id: str, scope: str, at: datetime) -> Consent:
     """The consent in force, for reading. Raises ConsentMissing."""
     consent = _in_force(fan_id, client_id, scope).filter(until__gt=at).first()
     if consent is None:
-        raise ConsentMissing(_missing(scope))
+        raise missing(scope)
     return consent
+
+
+def missing(scope: str) -> ConsentMissing:
+    """Make the refusal of what the fan has not allowed, or not any more."""
+    what = "send gifts for" if scope == Scope.GIFTS_SEND else "see the balance of"
+    return ConsentMissing(
+        f"The fan has not allowed this service to {what} them. Ask them to, on their consent page."
+    )
 
 
 def use(*, fan_id: int, client_id: str, scope: str, coins: int, at: datetime) -> ConsentUse:
@@ -103,19 +127,29 @@ def use(*, fan_id: int, client_id: str, scope: str, coins: int, at: datetime) ->
     Raises ConsentMissing, ConsentCapReached.
     """
     assert connection.in_atomic_block, "the count commits with the spending"
-    consent = _locked(fan_id, client_id, scope)
-    if consent is None or consent.until <= at:
-        raise ConsentMissing(_missing(scope))
-    used, _ = ConsentUse.objects.get_or_create(consent=consent, day=at.astimezone(UTC).date())
-    if used.coins + coins > consent.daily_cap_coins:
-        left = consent.daily_cap_coins - used.coins
-        raise ConsentCapReached(
-            f"This would pass the {consent.daily_cap_coins:,} coins a day the fan allowed; "
-            f"{left:,} are left until midnight UTC."
+    day = at.astimezone(UTC).date()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            USE_SQL,
+            {
+                "fan": fan_id,
+                "client": client_id,
+                "scope": scope,
+                "day": day,
+                "coins": coins,
+                "at": at,
+            },
         )
-    used.coins += coins
-    used.save(update_fields=["coins"])
-    return used
+        counted = cursor.fetchone()
+    if counted is not None:
+        return ConsentUse.from_db(None, ("id", "consent_id", "day", "coins"), counted)
+    consent = check(fan_id=fan_id, client_id=client_id, scope=scope, at=at)
+    used = ConsentUse.objects.filter(consent=consent, day=day).first()
+    left = consent.daily_cap_coins - (used.coins if used else 0)
+    raise ConsentCapReached(
+        f"This would pass the {consent.daily_cap_coins:,} coins a day the fan allowed; "
+        f"{left:,} are left until midnight UTC."
+    )
 
 
 def give_back(*, counted: ConsentUse, coins: int) -> None:
@@ -126,18 +160,7 @@ def give_back(*, counted: ConsentUse, coins: int) -> None:
     counted.save(update_fields=["coins"])
 
 
-def _locked(fan_id: int, client_id: str, scope: str) -> Consent | None:
-    return _in_force(fan_id, client_id, scope).select_for_update().first()
-
-
 def _in_force(fan_id: int, client_id: str, scope: str) -> QuerySet[Consent]:
     return Consent.objects.filter(
         fan_id=fan_id, client_id=client_id, scope=scope, revoked_at=None
     ).order_by("pk")
-
-
-def _missing(scope: str) -> str:
-    what = "send gifts for" if scope == Scope.GIFTS_SEND else "see the balance of"
-    return (
-        f"The fan has not allowed this service to {what} them. Ask them to, on their consent page."
-    )

@@ -1,13 +1,16 @@
 """Reads about people, each scoped by whose they are."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Lower
 
 from accounts.models import (
+    HANDLE,
     Consent,
     ConsentUse,
     Follow,
@@ -19,6 +22,8 @@ from accounts.models import (
     Terms,
     User,
 )
+
+ID_MAX: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,27 @@ def followed(*, fan_id: int, limit: int) -> QuerySet[User]:
         .annotate(followed_at=F("followers__followed_at"))
         .order_by("-followed_at", "pk")[:limit]
     )
+
+
+def reference(given: int | str) -> int | str | None:
+    """Read how somebody outside names a person: an id, or a handle. None: it can be neither.
+
+    A handle of digits alone is told from an id by the @ before it.
+    """
+    words = str(given)
+    if isinstance(given, int) or (words.isascii() and words.isdecimal()):
+        return int(given) if 0 < int(words[:20]) <= ID_MAX else None
+    handle = words.removeprefix("@").lower()
+    return f"@{handle}" if re.fullmatch(HANDLE.regex, handle) else None
+
+
+def person(given: int | str | None) -> User | None:
+    """Find a person by what ``reference`` read."""
+    if isinstance(given, int):
+        return User.objects.filter(pk=given).first()
+    if given is None:
+        return None
+    return User.objects.alias(small=Lower("handle")).filter(small=given.removeprefix("@")).first()
 
 
 def is_following(*, fan_id: int, creator_id: int) -> bool:

@@ -10,6 +10,10 @@ from config import health, pages
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Carat back office"
 
+handler400 = "config.problems.bad_request"
+handler404 = "config.problems.not_found"
+handler500 = "config.problems.server_error"
+
 # A creator's page shows rooms and videos too, so it is config's, by the name people's pages use.
 PEOPLE = [*accounts_urls.urlpatterns, path("@<str:handle>/", pages.creator, name="creator")]
 

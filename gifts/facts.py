@@ -34,7 +34,12 @@ SELECT {sender}, {creator},
        shown.animation_ms, shown.unlock_level,
        current.id, gift.slug, current.name, current.category, current.price_coins,
        current.on_videos, current.animation_ms, current.unlock_level,
-       rate.coins, rate.amount_minor, rate.currency
+       rate.coins, rate.amount_minor, rate.currency,
+       wanted.client_id = '' OR EXISTS (
+       SELECT FROM accounts_consent AS consent
+        WHERE consent.fan_id = wanted.sender_id AND consent.client_id = wanted.client_id
+          AND consent.scope = 'gifts:send' AND consent.revoked_at IS NULL
+          AND consent.until > %(at)s::timestamptz)
   FROM {wanted} AS wanted
   JOIN accounts_user AS sender ON sender.id = wanted.sender_id
   LEFT JOIN gifts_room AS room ON room.id = wanted.room_id
@@ -70,12 +75,13 @@ def _facts_sql(*, wanted: str) -> str:
 
 FACTS_OF_ONE_SQL: Final = _facts_sql(
     wanted="""(SELECT %(sender)s::bigint AS sender_id, %(version)s::bigint AS version_id,
-               %(room)s::uuid AS room_id, %(video)s::uuid AS video_id, 1 AS n)"""
+               %(room)s::uuid AS room_id, %(video)s::uuid AS video_id,
+               %(client)s::text AS client_id, 1 AS n)"""
 )
 FACTS_OF_MANY_SQL: Final = _facts_sql(
     wanted="""(SELECT * FROM unnest(%(senders)s::bigint[], %(versions)s::bigint[],
-                                  %(rooms)s::uuid[], %(videos)s::uuid[])
-               WITH ORDINALITY AS item (sender_id, version_id, room_id, video_id, n))"""
+                                  %(rooms)s::uuid[], %(videos)s::uuid[], %(clients)s::text[])
+               WITH ORDINALITY AS item (sender_id, version_id, room_id, video_id, client_id, n))"""
 )
 
 
@@ -127,6 +133,7 @@ class SendFacts:
     shown: Offer | None
     current: Offer | None
     rate: CoinRate | None
+    is_allowed: bool = True  # in person, or under the sender's consent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +145,7 @@ class Wanted:
     quantity: int
     room_id: UUID | None
     video_id: UUID | None
+    client_id: str = ""  # the service that sends for the sender; none: the sender in person
 
 
 def prepared_cursor() -> CursorWrapper:
@@ -154,7 +162,10 @@ def prepared_cursor() -> CursorWrapper:
 
 
 def send_facts(wanted: Wanted, *, at: datetime) -> SendFacts:
-    """Read the facts of a wanted sending. One statement; locks nothing."""
+    """Read the facts of a wanted sending. One statement; locks nothing.
+
+    Raises User.DoesNotExist when there is no such sender.
+    """
     with prepared_cursor() as cursor:
         cursor.execute(
             FACTS_OF_ONE_SQL,
@@ -163,10 +174,14 @@ def send_facts(wanted: Wanted, *, at: datetime) -> SendFacts:
                 "version": wanted.gift_version_id,
                 "room": wanted.room_id,
                 "video": wanted.video_id,
+                "client": wanted.client_id,
                 "at": at,
             },
         )
-        return _facts(wanted, cursor.fetchone())
+        row = cursor.fetchone()
+    if row is None:
+        raise User.DoesNotExist
+    return _facts(wanted, row)
 
 
 def send_facts_of(wanted: Sequence[Wanted], *, at: datetime) -> list[SendFacts]:
@@ -179,6 +194,7 @@ def send_facts_of(wanted: Sequence[Wanted], *, at: datetime) -> list[SendFacts]:
                 "versions": [item.gift_version_id for item in wanted],
                 "rooms": [item.room_id for item in wanted],
                 "videos": [item.video_id for item in wanted],
+                "clients": [item.client_id for item in wanted],
                 "at": at,
             },
         )
@@ -189,8 +205,8 @@ def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
     place_id = wanted.room_id or wanted.video_id
     assert place_id is not None, "a gift is sent somewhere"
     people = len(PERSON_FIELDS)
-    sender, creator, (title, gifts_on, is_open), shown, current, rate = _cut(
-        row, people, people, 3, OFFER_FIELDS, OFFER_FIELDS, 3
+    sender, creator, (title, gifts_on, is_open), shown, current, rate, (is_allowed,) = _cut(
+        row, people, people, 3, OFFER_FIELDS, OFFER_FIELDS, 3, 1
     )
     return SendFacts(
         place="room" if wanted.room_id else "video",
@@ -204,6 +220,7 @@ def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
         shown=None if shown[0] is None else Offer(*shown),
         current=None if current[0] is None else Offer(*current),
         rate=None if rate[0] is None else CoinRate(*rate),
+        is_allowed=is_allowed,
     )
 
 

@@ -1,9 +1,9 @@
 """Reads of gifts: the catalogue with what it costs the viewer, places, and what they were sent."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
@@ -166,6 +166,31 @@ def latest_gifts(
         "sent_at",
     )[:limit]
     return [FeedLine(*row) for row in reversed(newest)]
+
+
+def page_of_rooms(*, after: Sequence[Any] | None, limit: int) -> list[Room]:
+    """List who is live, latest first, after the room of that start and id."""
+    rooms = live_rooms()
+    if after is not None:
+        started_at, room_id = after
+        rooms = rooms.filter(
+            Q(started_at__lt=started_at) | Q(started_at=started_at, pk__gt=room_id)
+        )
+    return list(rooms[:limit])
+
+
+def page_of_gifts(*, room: Room, after: Sequence[Any] | None, limit: int) -> list[Sending]:
+    """List a room's gifts, newest first, after the gift of that time and id."""
+    rows = Sending.objects.filter(room=room).select_related("sender", "gift_version__gift")
+    if after is not None:
+        sent_at, sending_id = after
+        rows = rows.filter(sent_at__lte=sent_at).exclude(sent_at=sent_at, pk__gte=sending_id)
+    return list(rows.order_by("-sent_at", "-pk")[:limit])
+
+
+def sending_of(*, client_id: str, sending_id: UUID) -> Sending | None:
+    """Find a gift that this service sent."""
+    return Sending.objects.filter(pk=sending_id, client_id=client_id).first()
 
 
 def summary(*, place: Room | Video) -> Summary:

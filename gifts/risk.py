@@ -6,8 +6,9 @@ Pure: no clock, no database. Every refusal says first why, then what to do next.
 from datetime import datetime
 from typing import Final
 
+from accounts import consents
 from accounts import risk as people
-from accounts.models import User
+from accounts.models import Scope, User
 from gifts.facts import SendFacts
 
 QUANTITY_MAX: Final = 999  # a slip of the finger is bounded; a combo is many sends
@@ -66,14 +67,17 @@ class PriceChanged(GiftRefused):
 
 
 # Everything that `check` raises.
-REFUSALS: Final = (GiftRefused, people.NotAllowed)
+REFUSALS: Final = (GiftRefused, people.NotAllowed, consents.ConsentMissing)
 
 
 def check(facts: SendFacts, *, at: datetime) -> None:
     """Raise the first rule that forbids this gift.
 
-    Raises GiftRefused, or NotAllowed when it is about the sender's own account.
+    Raises GiftRefused, NotAllowed when it is about the sender's own account, and before all others
+    ConsentMissing: a service learns nothing about a fan who has not allowed it.
     """
+    if not facts.is_allowed:
+        raise consents.missing(Scope.GIFTS_SEND)
     if not 1 <= facts.quantity <= QUANTITY_MAX:
         raise QuantityOutOfRange(f"Choose a number from 1 to {QUANTITY_MAX}.")
     _check_place(facts)

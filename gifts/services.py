@@ -66,7 +66,6 @@ class Intent(Wanted):
     room_id: UUID | None = None
     video_id: UUID | None = None
     streak_id: UUID | None = None
-    client_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,10 @@ def send_gift(
         streak_id=streak_id,
         client_id=client_id,
     )
-    facts = reads.send_facts(intent, at=at)
+    try:
+        facts = reads.send_facts(intent, at=at)
+    except User.DoesNotExist:
+        raise consents.missing(Scope.GIFTS_SEND) from None
     try:
         risk.check(facts, at=at)
     except risk.REFUSALS:
@@ -224,6 +226,7 @@ def _earlier(intent: Intent) -> Sent | None:
         or operation.actor_id != intent.sender_id
         or operation.context != _context(intent)
         or (memo["version"], memo["quantity"]) != (intent.gift_version_id, intent.quantity)
+        or (memo.get("client", ""), memo.get("streak")) != _through(intent)
     ):
         raise ledger.OperationConflict
     result = operation.result or {}
@@ -261,8 +264,20 @@ def _posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
             "from": facts.sender.display_name,
             "from_handle": facts.sender.handle,
             "where": facts.title,
+            **_service(intent),
         },
     )
+
+
+def _service(intent: Intent) -> dict[str, Any]:
+    """Say in the memo which service sent it, so that no other's request passes for a retry."""
+    client_id, streak = _through(intent)
+    return {"client": client_id, "streak": streak} if client_id else {}
+
+
+def _through(intent: Intent) -> tuple[str, str | None]:
+    streak = str(intent.streak_id) if intent.client_id and intent.streak_id else None
+    return intent.client_id, streak
 
 
 def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:

@@ -1,0 +1,163 @@
+"""What the API of every app is made of, and people through it.
+
+Promises: what a request carries and we do not know is refused, not ignored; lists go by cursors
+that mean a row, so nothing is skipped or doubled while rows are added; answers are never cached.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import queries
+from accounts.models import User
+
+PAGE_MAX: Final = 200
+PAGE: Final = 50
+ID_MAX: Final = 2**63 - 1
+CURSOR_MAX: Final = 200
+
+
+class Door(APIView):
+    """One address of the API. ``scopes`` names what a token needs for each method it has."""
+
+    scopes: ClassVar[Mapping[str, str]] = {}
+
+    def asked(self, form: "type[Asked]") -> dict[str, Any]:
+        """Read and check the query of a GET, or the body of anything else."""
+        request = self.request
+        given = request.query_params.dict() if request.method == "GET" else request.data
+        read = form(data=given)
+        read.is_valid(raise_exception=True)
+        return dict(read.validated_data)
+
+    @property
+    def client_id(self) -> str:
+        """The service that calls."""
+        caller: Any = self.request.auth
+        return str(caller.client_id)
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        answered = super().finalize_response(request, response, *args, **kwargs)
+        answered["Cache-Control"] = "no-store"
+        assert isinstance(answered, Response), "doors answer with the framework's response"
+        return answered
+
+
+class Asked(serializers.Serializer[Any]):
+    """What a request may carry. A field that is not named here is an error."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        read = super().to_internal_value(data)
+        unknown = [name for name in data if name not in self.fields]
+        if unknown:
+            raise serializers.ValidationError(
+                {_printable(name): [_unknown()] for name in sorted(unknown)}
+            )
+        return read
+
+
+class Answered(serializers.Serializer[Any]):
+    """What an answer holds. Written for the API's description; answers are plain dictionaries."""
+
+
+def _unknown() -> serializers.ErrorDetail:
+    return serializers.ErrorDetail("There is no such field.", "unknown_field")
+
+
+def _printable(name: str) -> str:
+    return name[:64].encode("utf-8", "replace").decode()
+
+
+class NoQuery(Asked):
+    """An address that takes no query."""
+
+
+class PageQuery(Asked):
+    after = serializers.CharField(
+        required=False,
+        max_length=CURSOR_MAX,
+        help_text="The `next` of the page before, as it was given.",
+    )
+    limit = serializers.IntegerField(
+        required=False, default=PAGE, min_value=1, max_value=PAGE_MAX, help_text="Rows a page."
+    )
+
+
+def cursor_of(*parts: Any) -> str:
+    """Write the place of a row in its list."""
+    return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None:
+    """Read a cursor's parts back. None: from the beginning. Raises ValidationError."""
+    if text is None:
+        return None
+    try:
+        parts = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
+        return [kind(part) for kind, part in zip(kinds, parts, strict=True)]
+    except (ValueError, binascii.Error) as error:
+        wrong = serializers.ErrorDetail("Give the `next` of the page before.", "bad_cursor")
+        raise serializers.ValidationError({"after": [wrong]}) from error
+
+
+def page[T](rows: Sequence[T], *, limit: int, shown: Any, cursor: Any) -> dict[str, Any]:
+    """Answer a page of ``limit`` from rows that were read one beyond it."""
+    mine = rows[:limit]
+    more = len(rows) > limit
+    return {
+        "results": [shown(row) for row in mine],
+        "next": cursor(mine[-1]) if more else None,
+    }
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^@?[a-z0-9_]+$"}]}
+)
+class PersonField(serializers.Field[Any, Any, Any, Any]):
+    """A person by id (a number) or by handle (``@alice``; a handle of digits alone needs the @)."""
+
+    default_error_messages: ClassVar = {"invalid": "Give an id or a handle."}
+
+    def to_internal_value(self, data: Any) -> int | str:
+        if isinstance(data, bool) or not isinstance(data, (int, str)):
+            self.fail("invalid")
+        reference = queries.reference(data)
+        if reference is None:
+            self.fail("invalid")
+        return reference
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class PersonAnswered(Answered):
+    id = serializers.IntegerField()
+    handle = serializers.CharField()
+    display_name = serializers.CharField()
+
+
+def person(user: User) -> dict[str, Any]:
+    return {"id": user.pk, "handle": user.handle, "display_name": user.display_name}
+
+
+def person_or_404(given: str) -> User:
+    """Find the person of an address. Raises NotFound."""
+    found = queries.person(queries.reference(given))
+    if found is None:
+        raise NotFound("There is no such person.")
+    return found
+
+
+# How an address names a person, for the description.
+PERSON_IN_PATH: Final = OpenApiTypes.STR

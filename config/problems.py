@@ -1,0 +1,263 @@
+"""How the API says no: RFC 9457 problems, each with a stable code.
+
+Promises: everything under /api/ that is not a success is ``application/problem+json``, unknown
+addresses and our own failures too; a refusal of the domain has one status and one code, listed
+here, whatever door meets it; a failure tells nothing about our inside.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import psycopg
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from accounts import consents, creators, roles, services, states
+from accounts import risk as people
+from gifts import catalogue, rooms
+from gifts import risk as gifts
+from payouts import destinations, settlements
+from payouts import risk as payouts
+from payouts import services as payout_services
+from wallet import (
+    adjustments,
+    cards,
+    history,
+    ledger,
+    payments,
+    prices,
+    purchases,
+    queries,
+    quotes,
+    risk,
+    traces,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The status and code of a refusal; with ``words``, those are said instead of its own."""
+
+    status: int
+    code: str
+    words: str = ""
+
+
+REFUSALS: Final[Mapping[type[Exception], Answer]] = {
+    # people
+    people.NotInGoodStanding: Answer(403, "not_in_good_standing"),
+    people.ProfileIncomplete: Answer(403, "profile_incomplete"),
+    people.TooYoung: Answer(403, "too_young"),
+    people.TermsNotAccepted: Answer(403, "terms_not_accepted"),
+    consents.ConsentMissing: Answer(403, "consent_missing"),
+    consents.ConsentCapReached: Answer(403, "consent_cap_reached"),
+    consents.UnknownService: Answer(404, "unknown_service"),
+    consents.ScopeNotOffered: Answer(403, "scope_not_offered"),
+    consents.BadConsent: Answer(400, "bad_consent"),
+    services.HandleTaken: Answer(409, "handle_taken"),
+    services.EmailTaken: Answer(409, "email_taken"),
+    services.FixedOnceSet: Answer(409, "fixed_once_set"),
+    services.OwnStanding: Answer(403, "own_standing"),
+    services.StaffStanding: Answer(403, "staff_standing"),
+    services.UnknownTerms: Answer(404, "unknown_terms"),
+    services.TermsInThePast: Answer(409, "terms_in_the_past"),
+    creators.SelfFollow: Answer(409, "self_follow"),
+    creators.NotACreator: Answer(409, "not_a_creator"),
+    roles.UnknownPermission: Answer(409, "unknown_permission"),
+    states.Refused: Answer(409, "state_refused"),
+    # value
+    ledger.InsufficientCoins: Answer(
+        402, "insufficient_coins", "The fan does not have enough coins. Nothing was spent."
+    ),
+    ledger.InsufficientDiamonds: Answer(409, "insufficient_diamonds"),
+    ledger.InsufficientCash: Answer(409, "insufficient_cash"),
+    ledger.NothingAvailable: Answer(409, "nothing_available"),
+    ledger.NothingDue: Answer(409, "nothing_due"),
+    ledger.NoRateCard: Answer(503, "no_rate_card"),
+    ledger.OperationConflict: Answer(422, "operation_conflict"),
+    quotes.NotSoldHere: Answer(409, "not_sold_here"),
+    quotes.AmountNotSold: Answer(409, "amount_not_sold"),
+    quotes.PackageNotOffered: Answer(409, "package_not_offered"),
+    quotes.MethodNotOffered: Answer(409, "method_not_offered"),
+    quotes.BuyingPaused: Answer(503, "buying_paused"),
+    queries.FxMissing: Answer(503, "fx_missing"),
+    queries.FxStale: Answer(503, "fx_stale"),
+    history.BadCursor: Answer(400, "bad_cursor"),
+    traces.NotFound: Answer(404, "nothing_to_trace"),
+    purchases.PriceChanged: Answer(409, "price_changed"),
+    purchases.PurchaseConflict: Answer(422, "purchase_conflict"),
+    purchases.CheckoutUnavailable: Answer(503, "checkout_unavailable"),
+    purchases.CheckoutDeclined: Answer(409, "checkout_declined"),
+    purchases.CannotCancelNow: Answer(409, "cannot_cancel_now"),
+    payments.PaymentDiffers: Answer(409, "payment_differs"),
+    cards.NoticeTooShort: Answer(409, "notice_too_short"),
+    cards.CardNameTaken: Answer(409, "card_name_taken"),
+    cards.CardDateTaken: Answer(409, "card_date_taken"),
+    cards.HoldsIncomplete: Answer(400, "holds_incomplete"),
+    prices.PriceInThePast: Answer(409, "price_in_the_past"),
+    prices.PriceDateTaken: Answer(409, "price_date_taken"),
+    prices.FxInTheFuture: Answer(409, "fx_in_the_future"),
+    prices.FxDateTaken: Answer(409, "fx_date_taken"),
+    prices.FxUnknown: Answer(409, "fx_unknown"),
+    prices.FxJump: Answer(409, "fx_jump"),
+    risk.MarginBelowFloor: Answer(409, "margin_below_floor"),
+    adjustments.SamePerson: Answer(403, "adjustment_same_person"),
+    adjustments.NotWaiting: Answer(409, "adjustment_not_waiting"),
+    adjustments.NotAnAdjustment: Answer(400, "not_an_adjustment"),
+    # gifts
+    gifts.PlaceUnknown: Answer(404, "place_unknown"),
+    gifts.RoomEnded: Answer(409, "room_ended"),
+    gifts.VideoHidden: Answer(409, "video_hidden"),
+    gifts.GiftsOff: Answer(409, "gifts_off"),
+    gifts.SelfGift: Answer(409, "self_gift"),
+    gifts.CreatorClosed: Answer(409, "creator_closed"),
+    gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
+    gifts.GiftLocked: Answer(403, "gift_locked"),
+    gifts.QuantityOutOfRange: Answer(400, "quantity_out_of_range"),
+    gifts.PriceChanged: Answer(409, "gift_price_changed"),
+    rooms.NotACreator: Answer(403, "only_creators"),
+    rooms.AlreadyLive: Answer(409, "already_live"),
+    rooms.IdTaken: Answer(409, "id_taken"),
+    rooms.AddressNotAllowed: Answer(400, "address_not_allowed"),
+    catalogue.VersionOutOfOrder: Answer(409, "version_out_of_order"),
+    # payouts
+    payout_services.TooLittle: Answer(409, "too_little"),
+    payout_services.NothingToPay: Answer(409, "nothing_to_pay"),
+    payout_services.TooLate: Answer(409, "too_late"),
+    payout_services.NotWaiting: Answer(409, "payout_not_waiting"),
+    payout_services.SamePerson: Answer(403, "payout_same_person"),
+    destinations.UnfitAccount: Answer(409, "unfit_account"),
+    settlements.AnotherRunning: Answer(409, "settlement_running"),
+    payouts.NotEligible: Answer(403, "not_eligible"),
+}
+
+# What a refusal carries besides its words, by the names the API uses.
+FACTS: Final[Mapping[type[Exception], Mapping[str, str]]] = {
+    gifts.PriceChanged: {"gift_version": "version_id", "price_coins": "price_coins"},
+    rooms.AlreadyLive: {"room": "room_id"},
+}
+
+# The framework's own codes that read better otherwise.
+CODES: Final = {"parse_error": "malformed", "error": "failed"}
+
+
+def handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Answer an exception of a door. None: it is a failure of ours, for ``server_error``."""
+    answer = REFUSALS.get(type(exc))
+    if answer is not None:
+        facts = {name: getattr(exc, field) for name, field in FACTS.get(type(exc), {}).items()}
+        return _response(answer.status, answer.code, answer.words or str(exc), **facts)
+    if isinstance(exc, OperationalError) and isinstance(
+        exc.__cause__, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
+    ):
+        words = (
+            "Another request for the same wallet is still running. Send this one again as it is."
+        )
+        answered = _response(409, "still_running", words)
+        answered["Retry-After"] = "1"
+        return answered
+    framed = exception_handler(exc, dict(context))
+    return None if framed is None else _framed(_as_framework(exc), framed)
+
+
+def _as_framework(exc: Exception) -> exceptions.APIException:
+    """Name the exception as the framework did when it answered it."""
+    if isinstance(exc, Http404):
+        return exceptions.NotFound()
+    if isinstance(exc, PermissionDenied):
+        return exceptions.PermissionDenied()
+    assert isinstance(exc, exceptions.APIException), "the framework answers no others"
+    return exc
+
+
+def _framed(exc: exceptions.APIException, framed: Response) -> Response:
+    codes = exc.get_codes()
+    if isinstance(exc, exceptions.ValidationError):
+        errors = list(_errors("", exc.get_full_details()))
+        made = _response(400, "invalid", "The request is not valid; see errors.", errors=errors)
+    else:
+        code = codes if isinstance(codes, str) else "failed"
+        made = _response(framed.status_code, CODES.get(code, code), str(exc.detail))
+    for name in ("WWW-Authenticate", "Retry-After", "Allow"):
+        if framed.has_header(name):
+            made[name] = framed[name]
+    if made.status_code == status.HTTP_401_UNAUTHORIZED and codes == "invalid_token":
+        made["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return made
+
+
+def _errors(field: str, details: Any) -> Any:
+    """Flatten what is wrong, field by field: its dotted name, a code, and words."""
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        yield {"field": field, "code": details["code"], "detail": str(details["message"])}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            place = "" if name == "non_field_errors" else str(name)
+            yield from _errors(".".join(filter(None, (field, place))), inner)
+    else:
+        for inner in details:
+            yield from _errors(field, inner)
+
+
+def _response(code_of_status: int, code: str, words: str, **more: Any) -> Response:
+    return Response(
+        problem(code_of_status, code, words, **more),
+        status=code_of_status,
+        content_type=MEDIA_TYPE,
+    )
+
+
+def problem(code_of_status: int, code: str, words: str, **more: Any) -> dict[str, Any]:
+    """Make a problem's members."""
+    return {
+        "type": f"urn:carat:problem:{code}",
+        "title": HTTPStatus(code_of_status).phrase,
+        "status": code_of_status,
+        "code": code,
+        "detail": words,
+        **more,
+    }
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether a service asked, and so wants a problem instead of a page."""
+    return request.path.startswith("/api/")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an unknown address."""
+    if is_api(request):
+        return _bare(404, "not_found", "There is nothing at this address.")
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django itself will not read."""
+    if is_api(request):
+        return _bare(400, "malformed", "The request cannot be read.")
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a failure of ours; what it was is in the log."""
+    if is_api(request):
+        return _bare(500, "failed", "Something failed here. Send the request again as it is.")
+    return defaults.server_error(request)
+
+
+def _bare(code_of_status: int, code: str, words: str) -> JsonResponse:
+    return JsonResponse(
+        problem(code_of_status, code, words), status=code_of_status, content_type=MEDIA_TYPE
+    )

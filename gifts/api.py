@@ -1,0 +1,333 @@
+"""Gifts for services: the catalogue, rooms, and sending under a fan's consent.
+
+Promises: one ``Idempotency-Key`` sends once, and asking again gives the same answer; a service sees
+the sendings it made and no others; nothing tells what a fan has or pays.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Final
+from uuid import RFC_4122, UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import APIException, NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import api as base
+from accounts import queries as people
+from accounts.models import User
+from gifts import queries, risk, services
+from gifts.models import Category, GiftVersion, Room, Sending
+
+# Times as the site writes them everywhere: UTC.
+KEY: Final = OpenApiParameter(
+    name="Idempotency-Key",
+    type={"type": "string", "format": "uuid", "pattern": "-7[0-9a-fA-F]{3}-"},
+    location=OpenApiParameter.HEADER,
+    required=True,
+    description="A UUIDv7 made before the first try; it becomes the sending's id, never expires. "
+    "The same key again answers as the first try did, and the same key with other contents is 422.",
+)
+
+
+class KeyMissing(APIException):
+    status_code = 400
+    default_code = "idempotency_key_missing"
+    default_detail = "Send an Idempotency-Key: a UUIDv7 made before the first try."
+
+
+class KeyMalformed(APIException):
+    status_code = 400
+    default_code = "idempotency_key_malformed"
+    default_detail = "The Idempotency-Key is not a UUIDv7."
+
+
+class GiftAnswered(base.Answered):
+    gift_version = serializers.IntegerField(help_text="What a sending names.")
+    slug = serializers.CharField(help_text="The gift's lasting name.")
+    name = serializers.CharField()
+    category = serializers.ChoiceField(Category.choices)
+    price_coins = serializers.IntegerField()
+    is_streakable = serializers.BooleanField()
+    on_videos = serializers.BooleanField()
+    animation_ms = serializers.IntegerField()
+    unlock_level = serializers.IntegerField(allow_null=True)
+
+
+class GiftsAnswered(base.Answered):
+    results = GiftAnswered(many=True)
+
+
+class RoomAnswered(base.Answered):
+    id = serializers.UUIDField()
+    creator = base.PersonAnswered()
+    title = serializers.CharField()
+    state = serializers.ChoiceField(Room.State.choices)
+    gifts_on = serializers.BooleanField()
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class RoomsAnswered(base.Answered):
+    results = RoomAnswered(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class RoomGiftAnswered(base.Answered):
+    id = serializers.UUIDField()
+    sender = base.PersonAnswered()
+    gift_version = serializers.IntegerField()
+    gift = serializers.CharField()
+    slug = serializers.CharField()
+    quantity = serializers.IntegerField()
+    coins = serializers.IntegerField()
+    streak_id = serializers.UUIDField(allow_null=True)
+    sent_at = serializers.DateTimeField()
+
+
+class RoomGiftsAnswered(base.Answered):
+    results = RoomGiftAnswered(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class SendAsked(base.Asked):
+    fan = base.PersonField()
+    gift_version = serializers.IntegerField(min_value=1, max_value=base.ID_MAX)
+    quantity = serializers.IntegerField(min_value=1, max_value=risk.QUANTITY_MAX, default=1)
+    room = serializers.UUIDField(required=False, help_text="Either a room or a video.")
+    video = serializers.UUIDField(required=False)
+    streak_id = serializers.UUIDField(required=False, help_text="The combo this is a tick of.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("room" in attrs) == ("video" in attrs):
+            raise serializers.ValidationError("Name either a room or a video.", "one_place")
+        return attrs
+
+
+class SendingAnswered(base.Answered):
+    id = serializers.UUIDField()
+    fan = serializers.IntegerField(help_text="The fan's id.")
+    gift_version = serializers.IntegerField()
+    quantity = serializers.IntegerField()
+    coins = serializers.IntegerField()
+    room = serializers.UUIDField(allow_null=True)
+    video = serializers.UUIDField(allow_null=True)
+    streak_id = serializers.UUIDField(allow_null=True)
+
+
+class Gifts(base.Door):
+    """The gifts on offer now, cheapest first."""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "catalogue:read"}
+
+    @extend_schema(operation_id="gifts_list", responses=GiftsAnswered)
+    def get(self, _request: Request) -> Response:
+        self.asked(base.NoQuery)
+        versions = queries.versions_in_force(at=timezone.now())
+        return Response({"results": [_gift(version) for version in versions]})
+
+
+class Rooms(base.Door):
+    """Who is live, latest first."""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "rooms:read"}
+
+    @extend_schema(operation_id="rooms_list", parameters=[base.PageQuery], responses=RoomsAnswered)
+    def get(self, _request: Request) -> Response:
+        asked = self.asked(base.PageQuery)
+        after = base.read_cursor(asked.get("after"), datetime.fromisoformat, UUID)
+        rows = queries.page_of_rooms(after=after, limit=asked["limit"] + 1)
+        return Response(
+            base.page(
+                rows,
+                limit=asked["limit"],
+                shown=_room,
+                cursor=lambda row: base.cursor_of(row.started_at.isoformat(), row.pk),
+            )
+        )
+
+
+class OneRoom(base.Door):
+    """One room, live or ended."""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "rooms:read"}
+
+    @extend_schema(operation_id="rooms_retrieve", responses=RoomAnswered)
+    def get(self, _request: Request, room_id: UUID) -> Response:
+        self.asked(base.NoQuery)
+        return Response(_room(_room_or_404(room_id)))
+
+
+class RoomGifts(base.Door):
+    """The gifts a room was sent, newest first; the cursor goes on to older ones.
+
+    To follow a live room, read the first page again and stop at the first id you know well: gifts
+    commit in another order than they were sent in, so look a few seconds further back.
+    """
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "rooms:read"}
+
+    @extend_schema(
+        operation_id="room_gifts_list", parameters=[base.PageQuery], responses=RoomGiftsAnswered
+    )
+    def get(self, _request: Request, room_id: UUID) -> Response:
+        asked = self.asked(base.PageQuery)
+        after = base.read_cursor(asked.get("after"), datetime.fromisoformat, UUID)
+        room = _room_or_404(room_id)
+        rows = queries.page_of_gifts(room=room, after=after, limit=asked["limit"] + 1)
+        return Response(
+            base.page(
+                rows,
+                limit=asked["limit"],
+                shown=_room_gift,
+                cursor=lambda row: base.cursor_of(row.sent_at.isoformat(), row.pk),
+            )
+        )
+
+
+class Sendings(base.Door):
+    """Send a gift for a fan, under that fan's consent ``gifts:send`` and its daily cap."""
+
+    scopes: ClassVar[Mapping[str, str]] = {"POST": "gifts:send"}
+
+    @extend_schema(
+        operation_id="gift_sends_create",
+        parameters=[KEY],
+        request=SendAsked,
+        responses={
+            201: OpenApiResponse(
+                SendingAnswered,
+                description="Sent. A retry is answered alike, with `Idempotent-Replayed: true`.",
+            )
+        },
+    )
+    def post(self, request: Request) -> Response:
+        operation_id = _key(request)
+        asked = self.asked(SendAsked)
+        fan_id = _fan_id(asked["fan"])
+        sent = services.send_gift(
+            operation_id=operation_id,
+            sender_id=fan_id,
+            gift_version_id=asked["gift_version"],
+            quantity=asked["quantity"],
+            room_id=asked.get("room"),
+            video_id=asked.get("video"),
+            streak_id=asked.get("streak_id"),
+            client_id=self.client_id,
+            at=timezone.now(),
+        )
+        answer = {
+            "id": operation_id,
+            "fan": fan_id,
+            "gift_version": asked["gift_version"],
+            "quantity": asked["quantity"],
+            "coins": sent.coins,
+            "room": asked.get("room"),
+            "video": asked.get("video"),
+            "streak_id": asked.get("streak_id"),
+        }
+        headers = {"Idempotent-Replayed": "true"} if sent.replayed else None
+        return Response(answer, status=201, headers=headers)
+
+
+class OneSending(base.Door):
+    """One gift that the calling service sent."""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "gifts:send"}
+
+    @extend_schema(operation_id="gift_sends_retrieve", responses=SendingAnswered)
+    def get(self, request: Request, sending_id: UUID) -> Response:
+        self.asked(base.NoQuery)
+        sending = queries.sending_of(client_id=self.client_id, sending_id=sending_id)
+        if sending is None:
+            raise NotFound("This service has sent no such gift.")
+        return Response(_sending(sending))
+
+
+def _key(request: Request) -> UUID:
+    """Read the operation id of the request. Quotes around it are the header's own, if any."""
+    given = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip().strip('"')
+    if not given:
+        raise KeyMissing
+    try:
+        key = UUID(given)
+    except ValueError:
+        raise KeyMalformed from None
+    if str(key) != given.lower() or key.variant != RFC_4122 or key.version != 7:
+        raise KeyMalformed
+    return key
+
+
+def _fan_id(reference: int | str) -> int:
+    """Give the fan's id; 0, which nobody has, for a handle that nobody has.
+
+    Who is unknown and who has not allowed the service get the same answer.
+    """
+    if isinstance(reference, int):
+        return reference
+    fan = people.person(reference)
+    return fan.pk if fan else 0
+
+
+def _room_or_404(room_id: UUID) -> Room:
+    room = queries.place(room_id=room_id)
+    if not isinstance(room, Room):
+        raise NotFound("There is no such room.")
+    return room
+
+
+def _gift(version: GiftVersion) -> dict[str, Any]:
+    return {
+        "gift_version": version.pk,
+        "slug": version.gift.slug,
+        "name": version.name,
+        "category": version.category,
+        "price_coins": version.price_coins,
+        "is_streakable": version.is_streakable,
+        "on_videos": version.on_videos,
+        "animation_ms": version.animation_ms,
+        "unlock_level": version.unlock_level,
+    }
+
+
+def _room(room: Room) -> dict[str, Any]:
+    return {
+        "id": room.pk,
+        "creator": base.person(room.creator),
+        "title": room.title,
+        "state": room.state,
+        "gifts_on": room.gifts_on,
+        "started_at": room.started_at,
+        "ended_at": room.ended_at,
+    }
+
+
+def _room_gift(sending: Sending) -> dict[str, Any]:
+    sender: User = sending.sender
+    return {
+        "id": sending.pk,
+        "sender": base.person(sender),
+        "gift_version": sending.gift_version_id,
+        "gift": sending.gift_version.name,
+        "slug": sending.gift_version.gift.slug,
+        "quantity": sending.quantity,
+        "coins": sending.coins,
+        "streak_id": sending.streak_id,
+        "sent_at": sending.sent_at,
+    }
+
+
+def _sending(sending: Sending) -> dict[str, Any]:
+    return {
+        "id": sending.pk,
+        "fan": sending.sender_id,
+        "gift_version": sending.gift_version_id,
+        "quantity": sending.quantity,
+        "coins": sending.coins,
+        "room": sending.room_id,
+        "video": sending.video_id,
+        "streak_id": sending.streak_id,
+    }

@@ -1,0 +1,14 @@
+"""The API of gifts."""
+
+from django.urls import path
+
+from gifts import api
+
+urlpatterns = [
+    path("gifts", api.Gifts.as_view()),
+    path("rooms", api.Rooms.as_view()),
+    path("rooms/<uuid:room_id>", api.OneRoom.as_view()),
+    path("rooms/<uuid:room_id>/gifts", api.RoomGifts.as_view()),
+    path("gift-sends", api.Sendings.as_view()),
+    path("gift-sends/<uuid:sending_id>", api.OneSending.as_view()),
+]
