@@ -114,7 +114,7 @@ def test_a_settlement_line_shows_card_diamonds_rates_source_and_sum(
     assert "1 USD = 0.9 EUR" in shown
     assert "Opening table" in shown
     assert "€18.00" in shown
-    assert "rounded down from 18.00045 EUR" in shown
+    assert "18.00045 EUR" in shown
 
 
 def test_a_payout_is_shown_with_every_step(as_bob: Client, bob: User, rail: MemoryRail) -> None:

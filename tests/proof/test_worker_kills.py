@@ -107,7 +107,7 @@ def workers(folder: Path, *, bank: Standin, database: str) -> Iterator[Workers]:
 
 
 def kill_at(point: str, crew: Workers, *, creator: User) -> None:
-    """Have one creator's way begun by a worker that dies there, and ended by its successor."""
+    """One creator's way is begun by a worker that dies at the point, and ended by the next."""
     crew.kill_file.write_text(point)
     with transaction.atomic():
         give_diamonds(creator, 4_000_000)
