@@ -5,7 +5,6 @@ Every page of a test collects what the browser complains about; at its end there
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,15 +17,9 @@ from urllib.request import urlopen
 import pytest
 from django.conf import settings
 from django.db import connection
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 from tests.standin import ROOT, Standin, running_standin
-
-CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +40,6 @@ class Visitor:
     def hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(f"{self.page.url}: {message.text}")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if program is None:
-        pytest.skip("no Chromium: install one, as with `apt-get install chromium-headless-shell`")
-    playwright: Playwright
-    with sync_playwright() as playwright:
-        # Playwright's loop runs in this thread, and Django must not take that for async code.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
