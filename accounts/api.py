@@ -6,7 +6,7 @@ that mean a row, so nothing is skipped or doubled while rows are added; answers 
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from drf_spectacular.types import OpenApiTypes
@@ -38,6 +38,12 @@ class Door(APIView):
         read = form(data=given)
         read.is_valid(raise_exception=True)
         return dict(read.validated_data)
+
+    @property
+    def client_id(self) -> str:
+        """The service that calls."""
+        caller: Any = self.request.auth
+        return str(caller.client_id)
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
@@ -93,7 +99,7 @@ def cursor_of(*parts: Any) -> str:
     return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode().rstrip("=")
 
 
-def read_cursor[T](text: str | None, *kinds: type[T] | Any) -> list[Any] | None:
+def read_cursor(text: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None:
     """Read a cursor's parts back. None: from the beginning. Raises ValidationError."""
     if text is None:
         return None

@@ -1,5 +1,6 @@
 """Reads about people, each scoped by whose they are."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -152,7 +153,7 @@ def reference(given: int | str) -> int | str | None:
     if isinstance(given, int) or (words.isascii() and words.isdecimal()):
         return int(given) if 0 < int(words[:20]) <= ID_MAX else None
     handle = words.removeprefix("@").lower()
-    return f"@{handle}" if HANDLE.regex.fullmatch(handle) else None
+    return f"@{handle}" if re.fullmatch(HANDLE.regex, handle) else None
 
 
 def person(given: int | str | None) -> User | None:

@@ -24,7 +24,7 @@ from config import demo
 from gifts import queries
 from gifts import services as gifts
 from gifts.models import GiftVersion, Room, Video
-from wallet import ledger, purchases
+from wallet import ledger, payments, purchases
 from wallet.providers.base import Declined, Unavailable
 
 PAUSE_S: Final = (0.4, 1.4)  # with one to three gifts at a time: about two a second
@@ -132,7 +132,7 @@ def buy(*, user: User, coins: int) -> None:
             json={"session": purchase.checkout_ref, "card": CARD},
             headers={"Authorization": f"Bearer {settings.STRIPE_API_KEY}"},
         ).raise_for_status()
-    purchases.settle_purchase(purchase_id=purchase.pk, at=timezone.now())
+    payments.settle_purchase(purchase_id=purchase.pk, at=timezone.now())
 
 
 def _welcome_one(crowd: Sequence[User]) -> bool:

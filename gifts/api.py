@@ -216,7 +216,7 @@ class Sendings(base.Door):
             room_id=asked.get("room"),
             video_id=asked.get("video"),
             streak_id=asked.get("streak_id"),
-            client_id=request.auth.client_id,
+            client_id=self.client_id,
             at=timezone.now(),
         )
         answer = {
@@ -241,7 +241,7 @@ class OneSending(base.Door):
     @extend_schema(operation_id="gift_sends_retrieve", responses=SendingAnswered)
     def get(self, request: Request, sending_id: UUID) -> Response:
         self.asked(base.NoQuery)
-        sending = queries.sending_of(client_id=request.auth.client_id, sending_id=sending_id)
+        sending = queries.sending_of(client_id=self.client_id, sending_id=sending_id)
         if sending is None:
             raise NotFound("This service has sent no such gift.")
         return Response(_sending(sending))

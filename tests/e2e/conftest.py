@@ -23,7 +23,7 @@ from tests.standin import ROOT, Standin, running_standin
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class WholeSite:
     """Where the site under test answers, and its outside world."""
 
     url: str
@@ -43,7 +43,7 @@ class Visitor:
 
 
 @pytest.fixture
-def site(committed: str, tmp_path: Path) -> Iterator[Site]:
+def whole_site(committed: str, tmp_path: Path) -> Iterator[WholeSite]:
     """The site served as in production, on this test's database, as the app role."""
     port = _free_port()
     url = f"http://localhost:{port}"
@@ -73,20 +73,20 @@ def site(committed: str, tmp_path: Path) -> Iterator[Site]:
             server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             _await_answer(f"{url}/livez", server, tmp_path / "site.log")
-            yield Site(url, outside)
+            yield WholeSite(url, outside)
         finally:
             server.terminate()
             server.wait(20)
 
 
 @pytest.fixture
-def visit(chromium: Browser, site: Site) -> Iterator[object]:
+def visit(chromium: Browser, whole_site: WholeSite) -> Iterator[object]:
     """Open a browser of its own: ``visit(width=390, scripts=True)``. Complaints fail the test."""
     visitors: list[Visitor] = []
 
     def open_browser(*, width: int = 1280, scripts: bool = True) -> Page:
         context = chromium.new_context(
-            base_url=site.url,
+            base_url=whole_site.url,
             viewport={"width": width, "height": 844 if width < 700 else 900},
             java_script_enabled=scripts,
             reduced_motion="reduce",

@@ -29,7 +29,7 @@ from payouts import settlements, submissions
 from payouts.models import Payout, SettlementLine
 from tests import factories
 from tests.database import owner
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import WholeSite
 from tests.standin import eventually
 from wallet import ledger, services
 from wallet.models import Purchase
@@ -71,7 +71,7 @@ def buy_coins(page: Page, coins: int, *, number: str = "4242424242424242") -> No
 
 
 @pytest.mark.browser
-def test_a_gift_goes_from_a_card_to_a_bank_account(site: Site, visit: Visit) -> None:
+def test_a_gift_goes_from_a_card_to_a_bank_account(whole_site: WholeSite, visit: Visit) -> None:
     fan, creator = factories.make_user("alice"), factories.make_creator("bob")
     agree(fan)
     agree(creator)
@@ -118,8 +118,8 @@ def test_a_gift_goes_from_a_card_to_a_bank_account(site: Site, visit: Visit) -> 
     mature(at_once=True)
     now = timezone.now()
     with override_settings(
-        STANDIN_BANK_URL=f"{site.standin.url}/bank/",
-        STANDIN_BANK_KEY=site.standin.bank_key,
+        STANDIN_BANK_URL=f"{whole_site.standin.url}/bank/",
+        STANDIN_BANK_KEY=whole_site.standin.bank_key,
         PAYOUT_MINIMUM_USD_CENTS=1,
     ):
         run = settlements.start_settlement(period_key="loop", cutoff_at=now, at=now)
@@ -135,7 +135,7 @@ def test_a_gift_goes_from_a_card_to_a_bank_account(site: Site, visit: Visit) -> 
     assert line.diamonds_milli == 99_000
     assert line.amount_minor == int(Decimal("0.495") * line.fx_per_usd * 100)
     assert Payout.objects.get().amount_minor == line.amount_minor
-    assert [t["amount_minor"] for t in site.standin.whole_book()["transfers"]] == [
+    assert [t["amount_minor"] for t in whole_site.standin.whole_book()["transfers"]] == [
         line.amount_minor
     ]
 
@@ -187,7 +187,7 @@ def mature(*, at_once: bool) -> None:
 
 
 @pytest.mark.browser
-def test_the_fan_s_part_works_without_javascript(site: Site, visit: Visit) -> None:
+def test_the_fan_s_part_works_without_javascript(whole_site: WholeSite, visit: Visit) -> None:
     fan, creator = factories.make_user("alice"), factories.make_creator("bob")
     agree(fan)
     with transaction.atomic():

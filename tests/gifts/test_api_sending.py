@@ -329,5 +329,5 @@ def test_a_gift_of_a_service_costs_seven_statements(
 ) -> None:
     send(tipbot, body(rich, room))
 
-    with django_assert_num_queries(7):  # token, facts, savepoint, gift, consent, record, release
+    with django_assert_num_queries(7):  # token, facts, begin, gift, consent, record, commit
         send(tipbot, body(rich, room))

@@ -85,7 +85,10 @@ def run(screen: Screen, *, port: int) -> None:
         here.start(running.worker(environ=environ))
         here.start(running.beat(data=data, environ=environ))
         here.start(audience(environ))
-        _tell(screen, kept, address=address, standin_port=standin_port, ready_s=ready_s)
+        screen.say(f"[bold green]{address}[/] answers after {ready_s:.1f} s.")
+        with screen.step("Staff and service"):
+            demo.employ(kept, at=timezone.now())
+        _tell(screen, kept, address=address, standin_port=standin_port)
         here.watch(upkeep=running.upkeep(screen))
 
 
@@ -117,9 +120,7 @@ def audience(environ: Mapping[str, str]) -> Program:
     )
 
 
-def _tell(
-    screen: Screen, kept: demo.Secrets, *, address: str, standin_port: int, ready_s: float
-) -> None:
+def _tell(screen: Screen, kept: demo.Secrets, *, address: str, standin_port: int) -> None:
     people = Table("Who", "Email", "Password", "Second factor", title="Sign in as")
     for login in kept.people.values():
         people.add_row(login.what, login.email, login.password, login.totp_secret or "none")
@@ -138,7 +139,6 @@ def _tell(
     screen.say("A second factor's code, as a phone would show it: manage.py demo_code alex")
     screen.say(places)
     screen.say(
-        f"[bold green]Carat is at {address}[/] after {ready_s:.1f} s. Gifts mature every "
-        f"{PERIOD_S} s and are settled every {SETTLEMENT_INTERVAL_S // 60} minutes. "
-        "Press Ctrl-C to stop."
+        f"[bold green]Carat is at {address}[/]. Gifts mature every {PERIOD_S} s and are settled "
+        f"every {SETTLEMENT_INTERVAL_S // 60} minutes. Press Ctrl-C to stop."
     )
