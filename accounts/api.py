@@ -9,10 +9,8 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -111,6 +109,14 @@ def read_cursor(text: str | None, *kinds: Callable[[str], Any]) -> list[Any] | N
         raise serializers.ValidationError({"after": [wrong]}) from error
 
 
+def whole(text: str) -> int:
+    """Read a row's number out of a cursor. Raises ValueError."""
+    number = int(text)
+    if not 0 <= number <= ID_MAX:
+        raise ValueError("no row has such a number")
+    return number
+
+
 def page[T](rows: Sequence[T], *, limit: int, shown: Any, cursor: Any) -> dict[str, Any]:
     """Answer a page of ``limit`` from rows that were read one beyond it."""
     mine = rows[:limit]
@@ -149,15 +155,3 @@ class PersonAnswered(Answered):
 
 def person(user: User) -> dict[str, Any]:
     return {"id": user.pk, "handle": user.handle, "display_name": user.display_name}
-
-
-def person_or_404(given: str) -> User:
-    """Find the person of an address. Raises NotFound."""
-    found = queries.person(queries.reference(given))
-    if found is None:
-        raise NotFound("There is no such person.")
-    return found
-
-
-# How an address names a person, for the description.
-PERSON_IN_PATH: Final = OpenApiTypes.STR

@@ -7,8 +7,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 PROBLEM: Final = {
     "type": "object",
-    "description": "Why something was refused (RFC 9457). `code` is stable, `detail` is for people."
-    " Some carry facts of their own beside these.",
+    "description": "Why something was refused (RFC 9457). `code` is stable, `detail` is for "
+    "people. Some carry facts of their own beside these.",
     "required": ["type", "title", "status", "code", "detail"],
     "properties": {
         "type": {"type": "string", "description": "`urn:carat:problem:` and the code."},

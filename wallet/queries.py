@@ -68,6 +68,11 @@ def region_for(country: str) -> Region | None:
     return Region.objects.filter(countries__country=country, is_open=True).first()
 
 
+def open_region(code: str) -> Region | None:
+    """Find a region that sells coins by its code."""
+    return Region.objects.filter(pk=code, is_open=True).first()
+
+
 def price_rows(region: Region, channel: str, at: datetime) -> QuerySet[Price]:
     """Return the price in force of each package on offer, by number of coins."""
     return (

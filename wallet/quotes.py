@@ -276,6 +276,11 @@ def open_till(*, country: str, at: datetime) -> Till:
         raise NotSoldHere(
             f"Coins are not sold in {name} yet. Coins you already have can still be given."
         )
+    return till_of(region=region, at=at)
+
+
+def till_of(*, region: Region, at: datetime) -> Till:
+    """Read what is sold in a region and on which terms. Raises BuyingPaused."""
     card = queries.card_in_force(at)
     if card is None:
         raise BuyingPaused("Coins are not sold yet: no rates have been published. Come back later.")

@@ -1,5 +1,0 @@
-"""The API of people."""
-
-from django.urls import URLPattern, URLResolver
-
-urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,10 @@
+"""The API of earnings."""
+
+from django.urls import path
+
+from payouts import api
+
+urlpatterns = [
+    path("creators/<str:creator>/earnings", api.Earnings.as_view()),
+    path("creators/<str:creator>/earnings/gifts", api.EarnedGifts.as_view()),
+]
