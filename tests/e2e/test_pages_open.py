@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from accounts.models import User
 from tests import factories
-from tests.e2e.conftest import Site, Visitor
+from tests.e2e.conftest import Visitor, WholeSite
 
 pytestmark = pytest.mark.browser
 
@@ -47,16 +47,18 @@ def test_public_pages_open(visit: Visit, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_pages_of_a_creator_open(visit: Visit, site: Site, width: int) -> None:
+def test_the_pages_of_a_creator_open(visit: Visit, whole_site: WholeSite, width: int) -> None:
     page = visit(width=width)
-    sign_in(page, factories.make_creator("bob"), site.url)
+    sign_in(page, factories.make_creator("bob"), whole_site.url)
 
     for path in FANS + CREATORS:
         look_at(page, path)
 
 
-def test_control_what_the_policy_stops_is_a_complaint(chromium: Browser, site: Site) -> None:
-    visitor = Visitor(chromium.new_context(base_url=site.url).new_page())
+def test_control_what_the_policy_stops_is_a_complaint(
+    chromium: Browser, whole_site: WholeSite
+) -> None:
+    visitor = Visitor(chromium.new_context(base_url=whole_site.url).new_page())
     visitor.page.on("console", visitor.hear)
     visitor.page.goto("/help/")
 
