@@ -1,7 +1,7 @@
 """The demo's audience: invented fans who buy coins and send gifts, so that the site is alive.
 
 Promises: it goes through the same doors as everybody: coins are bought from the payment company and
-paid on its page's stand-in, gifts go through ``gifts.services``; it sends one to four gifts a second
+paid there, gifts go through ``gifts.services``; it sends one to four gifts a second
 in all; it runs nowhere but in a demo, and ends within a second when told.
 """
 
@@ -102,7 +102,9 @@ def look(crowd: Sequence[User], *, at: datetime) -> Scene:
     offers = queries.versions_in_force(at=at)
     return Scene(
         crowd=[user.pk for user in crowd],
-        rooms=list(Room.objects.filter(state=Room.State.LIVE, gifts_on=True).select_related("creator")),
+        rooms=list(
+            Room.objects.filter(state=Room.State.LIVE, gifts_on=True).select_related("creator")
+        ),
         videos=list(Video.objects.filter(is_public=True, gifts_on=True)),
         offers=[
             offer
@@ -134,7 +136,7 @@ def buy(*, user: User, coins: int) -> None:
 
 
 def _welcome_one(crowd: Sequence[User]) -> bool:
-    """Buy coins for one who has none to begin with, the demo's fan first; whether anybody had to."""
+    """Buy coins for one who has bought none, the demo's fan first; whether anybody had to."""
     fan = User.objects.filter(handle=demo.FAN.handle).first()
     if fan is not None and not fan.purchases.exists():
         buy(user=fan, coins=FAN_COINS)
@@ -147,9 +149,9 @@ def _welcome_one(crowd: Sequence[User]) -> bool:
 
 
 def _intent(scene: Scene) -> gifts.Intent:
-    room, video = _room(scene.rooms), None
-    if scene.videos and chance.random() < VIDEO_SHARE:
-        room, video = None, chance.choice(scene.videos)
+    is_for_video = bool(scene.videos) and chance.random() < VIDEO_SHARE
+    video = chance.choice(scene.videos) if is_for_video else None
+    room = None if is_for_video else _room(scene.rooms)
     offers = [offer for offer in scene.offers if video is None or offer.on_videos]
     weights = [offer.price_coins**-SHOW_OFF for offer in offers]
     (offer,) = chance.choices(offers, weights)

@@ -164,7 +164,9 @@ def read_manifest(file: Path) -> Manifest:
             )
         manifest = Manifest(**given)
     except (OSError, tarfile.TarError, KeyError, ValueError, TypeError) as error:
-        raise NotABackup(f"{file} cannot be read as a backup: {error}. Nothing was changed.") from error
+        raise NotABackup(
+            f"{file} cannot be read as a backup: {error}. Nothing was changed."
+        ) from error
     unknown = set(manifest.migrations) - _known_migrations()
     if unknown:
         raise NewerBackup(
@@ -209,7 +211,7 @@ def rebase(*, target: Place) -> None:
                 "be posted until `manage.py restore --rebase` has run."
             ) from error
         for path in sorted((settings.BASE_DIR / "wallet/sql").glob(GRANTS)):
-            connection.execute(sql.SQL(path.read_text()))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(path.read_text()))
         connection.execute("VACUUM (ANALYZE)")
 
 
@@ -222,7 +224,10 @@ def counts(target: Place) -> dict[str, int]:
 def _facts(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())
     applied = connection.execute("SELECT app, name FROM public.django_migrations ORDER BY id")
-    seal = "SELECT encode(seal, 'hex') FROM ledger.period WHERE seal IS NOT NULL ORDER BY id DESC LIMIT 1"
+    seal = (
+        "SELECT encode(seal, 'hex') FROM ledger.period"
+        " WHERE seal IS NOT NULL ORDER BY id DESC LIMIT 1"
+    )
     return {
         "format": FORMAT,
         "carat": project["project"]["version"],
@@ -252,7 +257,7 @@ def _database_bytes(connection: psycopg.Connection[Any]) -> int:
 
 
 def _value(connection: psycopg.Connection[Any], query: str) -> Any:
-    row = connection.execute(query).fetchone()  # type: ignore[call-overload]
+    row = connection.execute(query).fetchone()
     return row[0] if row else None
 
 
@@ -264,8 +269,8 @@ def _check_empty(connection: psycopg.Connection[Any], target: Place) -> None:
     )
     if found:
         raise DatabaseNotEmpty(
-            f'The database "{target.name}" is not empty, and a backup is restored into an empty one '
-            "only. Nothing was changed. Make a new database and name it in DATABASE_URL and "
+            f'The database "{target.name}" is not empty, and a backup is restored into an empty '
+            "one only. Nothing was changed. Make a new database and name it in DATABASE_URL and "
             "DATABASE_OWNER_URL; with the embedded servers, name a new directory in CARAT_DATA_DIR."
         )
 
@@ -317,7 +322,9 @@ def _unpack(file: Path, manifest: Manifest, folder: Path) -> Path:
         tar.extract(DUMP, folder, filter="data")
     dump = folder / DUMP
     if _digest(dump) != (manifest.dump_sha256, manifest.dump_bytes):
-        raise NotABackup(f"{file} is damaged: its dump is not what its manifest says. Nothing was changed.")
+        raise NotABackup(
+            f"{file} is damaged: its dump is not what its manifest says. Nothing was changed."
+        )
     return dump
 
 

@@ -132,9 +132,9 @@ STAFF: Final = (
 )
 # Who the simulated audience is: nobody signs in as them.
 CROWD_NAMES: Final = (
-    "Ada", "Bea", "Cleo", "Dara", "Eli", "Fern", "Gus", "Hana", "Ivo", "June", "Kit", "Lena", "Milo",
-    "Nell", "Oona", "Pax", "Quill", "Rosa", "Sol", "Tess", "Uma", "Vic", "Willa", "Xan", "Yara",
-    "Zeke", "Arlo", "Bryn", "Cass", "Dov",
+    "Ada", "Bea", "Cleo", "Dara", "Eli", "Fern", "Gus", "Hana", "Ivo", "June",
+    "Kit", "Lena", "Milo", "Nell", "Oona", "Pax", "Quill", "Rosa", "Sol", "Tess",
+    "Uma", "Vic", "Willa", "Xan", "Yara", "Zeke", "Arlo", "Bryn", "Cass", "Dov",
 )  # fmt: skip
 CROWD_COUNTRIES: Final = ("US", "GB", "DE", "FR", "BR", "MX", "IE", "JP")
 CROWD: Final = tuple(
@@ -169,7 +169,10 @@ def read_secrets(data: Path) -> Secrets:
 
 
 def keep_secrets(data: Path) -> Secrets:
-    """Return the demo's secrets, making those that are missing. Raises NotADemo before the first."""
+    """Return the demo's secrets, making those that are missing.
+
+    Raises NotADemo where there are none and the site has people.
+    """
     if is_demo(data):
         kept = read_secrets(data)
     elif _has_people():
@@ -181,7 +184,9 @@ def keep_secrets(data: Path) -> Secrets:
         kept = Secrets(people={}, service={}, keys={})
     people = [(FAN, "fan"), (CREATORS[0].person, "creator"), *((one, one.role) for one in STAFF)]
     whole = Secrets(
-        people={one.handle: kept.people.get(one.handle) or _login(one, what) for one, what in people},
+        people={
+            one.handle: kept.people.get(one.handle) or _login(one, what) for one, what in people
+        },
         service={"id": SERVICE_ID, "secret": secrets.token_urlsafe(32)} | kept.service,
         keys={
             "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(16)}",
@@ -198,7 +203,7 @@ def keep_secrets(data: Path) -> Secrets:
 def code(login: Login, *, at: datetime) -> str:
     """Return the six digits that the person's second factor shows now."""
     counter = int(at.timestamp()) // 30  # RFC 6238, section 4: steps of 30 seconds
-    return totp.format_hotp_value(totp.hotp_value(login.totp_secret, counter))
+    return str(totp.format_hotp_value(totp.hotp_value(login.totp_secret, counter)))
 
 
 def populate(kept: Secrets, *, at: datetime) -> None:
@@ -229,7 +234,7 @@ def gather_crowd(*, at: datetime) -> Iterator[User]:
 
 
 def _has_people() -> bool:
-    return User._meta.db_table in connection.introspection.table_names() and User.objects.exists()
+    return "accounts_user" in connection.introspection.table_names() and User.objects.exists()
 
 
 def _login(person: Person, what: str) -> Login:

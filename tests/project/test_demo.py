@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from config import embedded, processes, running, supervisor
+from config import audience, embedded, processes, running, supervisor
 from config.processes import Program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +100,12 @@ def demo_on(data: Path, *, port: int | None = None) -> Iterator[Demo]:
 
 def left_of(programs: dict[str, int]) -> list[int]:
     """Members of the programs' groups that still live."""
-    return [pid for leader in programs.values() for pid in processes._members(leader) if processes._born(pid)]
+    return [
+        pid
+        for leader in programs.values()
+        for pid in processes._members(leader)
+        if processes._born(pid)
+    ]
 
 
 def sign_in(browser: httpx.Client, *, email: str, password: str) -> httpx.Response:
@@ -112,7 +118,10 @@ def sign_in(browser: httpx.Client, *, email: str, password: str) -> httpx.Respon
 
 def gifts_in(database: embedded.Servers) -> int:
     said = embedded.run_tool(
-        "psql", "-Atc", "SELECT count(*) FROM gifts_sending", database.database_url("carat", "carat")
+        "psql",
+        "-Atc",
+        "SELECT count(*) FROM gifts_sending",
+        database.database_url("carat", "carat"),
     )
     return int(said)
 
@@ -128,7 +137,9 @@ def test_the_demo_comes_up_lives_ends_and_goes_on_where_it_was(tmp_path: Path) -
         with demo.http() as browser:
             home = browser.get("/")
             assert (home.status_code, home.text.count('href="/live/') > 0) == (200, True)
-            signed_in = sign_in(browser, **{k: kept["people"]["riley"][k] for k in ("email", "password")})
+            signed_in = sign_in(
+                browser, **{k: kept["people"]["riley"][k] for k in ("email", "password")}
+            )
             assert signed_in.status_code == 200
             assert browser.get("/me/").status_code == 200
         with demo.http() as stranger:
@@ -172,7 +183,10 @@ def test_the_demo_comes_up_lives_ends_and_goes_on_where_it_was(tmp_path: Path) -
 
 def answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/livez", timeout=5, trust_env=False).status_code == 200
+        return (
+            httpx.get(f"http://127.0.0.1:{port}/livez", timeout=5, trust_env=False).status_code
+            == 200
+        )
     except httpx.HTTPError:
         return False
 
@@ -197,12 +211,7 @@ def test_a_program_that_ends_is_started_again_ever_later(tmp_path: Path) -> None
             if len(said) >= 2:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        here._is_watching = True
-        original, supervisor.UPKEEP_S = supervisor.UPKEEP_S, 0.1
-        try:
-            here.watch(upkeep=is_seen)
-        finally:
-            supervisor.UPKEEP_S = original
+        here.watch(upkeep=is_seen, upkeep_s=0.1)
 
     assert "brief ended with 3; it starts again in 0.5 s." in said[0]
     assert "brief ended with 3; it starts again in 1 s." in said[1]
@@ -210,11 +219,16 @@ def test_a_program_that_ends_is_started_again_ever_later(tmp_path: Path) -> None
 
 def test_programs_end_in_their_order_and_a_stubborn_one_is_killed(tmp_path: Path) -> None:
     said: list[str] = []
-    stubborn = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('deaf', flush=True); time.sleep(600)"
+    )
     with supervised(tmp_path / "data", said) as here:
         here.start(sleeper("last", stops=2))
         here.start(sleeper("deaf", stops=1, code=stubborn))
-        eventually(lambda: "deaf\n" in here.log_of("deaf").read_text().split("starts\n")[1], within_s=20)
+        eventually(
+            lambda: "deaf\n" in here.log_of("deaf").read_text().split("starts\n")[1], within_s=20
+        )
         record = json.loads((tmp_path / "data/supervisor.json").read_text())["programs"]
 
     assert said == ["deaf did not end by itself and was killed."]
@@ -222,14 +236,18 @@ def test_programs_end_in_their_order_and_a_stubborn_one_is_killed(tmp_path: Path
 
 
 def test_one_supervisor_for_a_data_directory(tmp_path: Path) -> None:
-    with supervised(tmp_path / "data", []):
-        with pytest.raises(supervisor.RunsAlready, match="Carat runs already on"):
-            supervisor._take_lock(tmp_path / "data")
+    with (
+        supervised(tmp_path / "data", []),
+        pytest.raises(supervisor.RunsAlready, match="Carat runs already on"),
+    ):
+        supervisor._take_lock(tmp_path / "data")
     os.close(supervisor._take_lock(tmp_path / "data"))
 
 
 def test_a_stranger_with_an_old_number_is_left_alone(tmp_path: Path) -> None:
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
+    )
     try:
         known: dict[str, Any] = {"pid": stranger.pid, "born": "another boot 1", "mark": "abc"}
         (tmp_path / "supervisor.json").write_text(json.dumps({"programs": {"web": known}}))
@@ -248,14 +266,12 @@ def test_a_port_that_is_taken_is_refused_with_the_way_out() -> None:
         taken.listen()
         port = taken.getsockname()[1]
 
-        with pytest.raises(running.PortTaken, match=rf"Port {port} is in use\. .* --port {port + 10}"):
+        with pytest.raises(
+            running.PortTaken, match=rf"Port {port} is in use\. .* --port {port + 10}"
+        ):
             running.check_port(port)
 
 
 def test_the_audience_stays_out_of_a_real_site(tmp_path: Path) -> None:
-    import threading
-
-    from config import audience
-
     with pytest.raises(audience.NoDemo, match="in the demo only"):
         audience.run(stop=threading.Event())

@@ -29,7 +29,9 @@ class Command(BaseCommand):
                 manifest = backups.back_up(
                     source=backups.place(),
                     target=file,
-                    progress=lambda size: status.update(f"Writing the backup: {filesizeformat(size)}"),
+                    progress=lambda size: status.update(
+                        f"Writing the backup: {filesizeformat(size)}"
+                    ),
                 )
         except (embedded.EmbeddedError, OSError) as error:
             raise CommandError(str(error)) from error

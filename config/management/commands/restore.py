@@ -80,5 +80,7 @@ class Command(BaseCommand):
         for finding in findings:
             self.stderr.write(f"{finding.check}: {finding.subject}")
         if findings:
-            raise CommandError(f"The audit found {len(findings)} differences. Do not open the site.")
+            raise CommandError(
+                f"The audit found {len(findings)} differences. Do not open the site."
+            )
         self.stdout.write("The audit found no difference.")
