@@ -1,7 +1,7 @@
 """The demo's audience: invented fans who buy coins and send gifts, so that the site is alive.
 
-Promises: it goes through the same doors as everybody: coins are bought from the payment company
-and paid at its stand-in, gifts go through ``gifts.services``; it sends one to four gifts a second
+Promises: it goes through the same doors as everybody: coins are bought from the payment company and
+paid there, gifts go through ``gifts.services``; it sends one to four gifts a second
 in all; it runs nowhere but in a demo, and ends within a second when told.
 """
 
@@ -136,7 +136,7 @@ def buy(*, user: User, coins: int) -> None:
 
 
 def _welcome_one(crowd: Sequence[User]) -> bool:
-    """Buy coins for one who has none to begin with, the demo's fan first. Was there anybody?"""
+    """Buy coins for one who has bought none, the demo's fan first; whether anybody had to."""
     fan = User.objects.filter(handle=demo.FAN.handle).first()
     if fan is not None and not fan.purchases.exists():
         buy(user=fan, coins=FAN_COINS)
@@ -149,9 +149,9 @@ def _welcome_one(crowd: Sequence[User]) -> bool:
 
 
 def _intent(scene: Scene) -> gifts.Intent:
-    on_video = bool(scene.videos) and chance.random() < VIDEO_SHARE
-    video = chance.choice(scene.videos) if on_video else None
-    room = None if on_video else _room(scene.rooms)
+    is_for_video = bool(scene.videos) and chance.random() < VIDEO_SHARE
+    video = chance.choice(scene.videos) if is_for_video else None
+    room = None if is_for_video else _room(scene.rooms)
     offers = [offer for offer in scene.offers if video is None or offer.on_videos]
     weights = [offer.price_coins**-SHOW_OFF for offer in offers]
     (offer,) = chance.choices(offers, weights)

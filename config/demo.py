@@ -132,9 +132,9 @@ STAFF: Final = (
 )
 # Who the simulated audience is: nobody signs in as them.
 CROWD_NAMES: Final = (
-    "Ada", "Bea", "Cleo", "Dara", "Eli", "Fern", "Gus", "Hana", "Ivo", "June", "Kit", "Lena",
-    "Milo", "Nell", "Oona", "Pax", "Quill", "Rosa", "Sol", "Tess", "Uma", "Vic", "Willa", "Xan",
-    "Yara", "Zeke", "Arlo", "Bryn", "Cass", "Dov",
+    "Ada", "Bea", "Cleo", "Dara", "Eli", "Fern", "Gus", "Hana", "Ivo", "June",
+    "Kit", "Lena", "Milo", "Nell", "Oona", "Pax", "Quill", "Rosa", "Sol", "Tess",
+    "Uma", "Vic", "Willa", "Xan", "Yara", "Zeke", "Arlo", "Bryn", "Cass", "Dov",
 )  # fmt: skip
 CROWD_COUNTRIES: Final = ("US", "GB", "DE", "FR", "BR", "MX", "IE", "JP")
 CROWD: Final = tuple(
@@ -169,7 +169,10 @@ def read_secrets(data: Path) -> Secrets:
 
 
 def keep_secrets(data: Path) -> Secrets:
-    """Return the demo's secrets, making those that are missing. Raises NotADemo at first."""
+    """Return the demo's secrets, making those that are missing.
+
+    Raises NotADemo where there are none and the site has people.
+    """
     if is_demo(data):
         kept = read_secrets(data)
     elif _has_people():
@@ -231,8 +234,7 @@ def gather_crowd(*, at: datetime) -> Iterator[User]:
 
 
 def _has_people() -> bool:
-    there = connection.introspection.table_names()
-    return User._meta.db_table in there and User.objects.exists()  # noqa: SLF001 - Django's own name for it
+    return "accounts_user" in connection.introspection.table_names() and User.objects.exists()
 
 
 def _login(person: Person, what: str) -> Login:

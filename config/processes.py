@@ -119,7 +119,7 @@ def _born(pid: int) -> str:
 
 
 def _born_by_ps(pid: int) -> str:
-    said = subprocess.run(  # noqa: S603 - a fixed program and a number
+    said = subprocess.run(  # noqa: S603 - our own words, and no shell reads them
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)],
         env={"LC_ALL": "C"},
         text=True,

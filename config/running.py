@@ -76,11 +76,7 @@ def check_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            why = (
-                "is in use"
-                if error.errno == errno.EADDRINUSE
-                else f"cannot be used: {error.strerror}"
-            )
+            why = "is in use" if error.errno == errno.EADDRINUSE else str(error.strerror).lower()
             raise PortTaken(
                 f"Port {port} {why}. Choose another one, like this: --port {port + 10}"
             ) from error

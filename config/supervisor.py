@@ -108,16 +108,16 @@ class Supervisor:
             if child.program.name == name
         )
 
-    def watch(self, *, upkeep: Callable[[], None]) -> None:
+    def watch(self, *, upkeep: Callable[[], None], upkeep_s: float = UPKEEP_S) -> None:
         """Start again what ends, and do the upkeep now and then, until told to end."""
         self._is_watching = True
-        next_upkeep = time.monotonic() + UPKEEP_S
+        next_upkeep = time.monotonic() + upkeep_s
         while not self._told.wait(TICK_S):
             for child in self._children:
                 self._look(child)
             if time.monotonic() >= next_upkeep:
                 upkeep()
-                next_upkeep = time.monotonic() + UPKEEP_S
+                next_upkeep = time.monotonic() + upkeep_s
 
     def end_all(self) -> None:
         """End every program in its order. Told a second time, we wait for nobody."""
@@ -263,8 +263,8 @@ def _take_lock(data: Path) -> int:
         record = _read_record(data)
         who = (record.get("supervisor") or {}).get("pid", "unknown")
         raise RunsAlready(
-            f"Carat runs already on {data} (process {who}), at"
-            f" {record.get('address', 'its address')}. "
-            "Stop it with Ctrl-C or `manage.py stop`, or name another directory in CARAT_DATA_DIR."
+            f"Carat runs already on {data} (process {who}), at "
+            f"{record.get('address', 'its address')}. Stop it with Ctrl-C or `manage.py stop`, or "
+            "name another directory in CARAT_DATA_DIR."
         ) from None
     return descriptor

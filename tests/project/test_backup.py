@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FANS = (7_000_001, 7_000_002)
 CREATORS = (7_000_011, 7_000_012)
 
+XMAX = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+
 # What must be the same before and after: everything but the numbers of transactions.
 STATE = {
     "balances": "SELECT account_id, debits, credits, version FROM ledger.balance ORDER BY 1",
@@ -34,8 +36,7 @@ STATE = {
     "folded": "SELECT account_id, debits, credits FROM ledger.folded ORDER BY 1",
     "lots": "SELECT id, account_id, remaining FROM ledger.lot ORDER BY 1",
     "seals": "SELECT id, encode(seal, 'hex'), transfers, sums FROM ledger.period ORDER BY 1",
-    "buckets": "SELECT period_id, account_id, amount, released, done FROM ledger.bucket"
-    " ORDER BY 1, 2",
+    "buckets": "SELECT period_id, account_id, amount, released FROM ledger.bucket ORDER BY 1, 2",
     "outcomes": "SELECT id, is_refused, result FROM ledger.operation ORDER BY 1",
     "tail": "SELECT count(*), sum(amount) FROM ledger.transfer, ledger.fold_state"
     " WHERE xid >= horizon",
@@ -70,6 +71,12 @@ def state_of(database: psycopg.Connection[Any]) -> dict[str, list[Any]]:
 def without_database(grants: list[Any]) -> list[tuple[str, str, str, str]]:
     """The app role is called after its database."""
     return sorted((what, name, who.rpartition("_")[2], may) for what, name, who, may in grants)
+
+
+def number(database: psycopg.Connection[Any], query: str) -> int:
+    row = database.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def gift(fan: int, creator: int, coins: int, operation_id: UUID | None = None) -> ledger.Outcome:
@@ -167,9 +174,7 @@ def test_a_backup_restored_elsewhere_is_the_same_books_and_goes_on(
     # The old cluster is far ahead of the new one, as clusters in use are.
     with source.connect() as old:
         before, grants = state_of(old), old.execute(GRANTS).fetchall()
-        (horizon,) = old.execute(
-            "SELECT horizon::text::bigint FROM ledger.fold_state"
-        ).fetchone() or (0,)
+        horizon = number(old, "SELECT horizon::text::bigint FROM ledger.fold_state")
 
     manifest = backups.back_up(source=source, target=file)
     restored = manage(elsewhere.data, "restore", str(file))
@@ -182,10 +187,7 @@ def test_a_backup_restored_elsewhere_is_the_same_books_and_goes_on(
     with target.connect() as new:
         assert state_of(new) == before
         assert without_database(new.execute(GRANTS).fetchall()) == without_database(grants)
-        (xid,) = new.execute(
-            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-        ).fetchone() or (0,)
-        assert xid != horizon
+        assert number(new, XMAX) != horizon
     with site_on(elsewhere, "carat"):
         replay = gift(FANS[1], CREATORS[1], 9_999, books)
         assert (replay.replayed, replay.refusal, replay.result) == (

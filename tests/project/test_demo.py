@@ -202,9 +202,7 @@ def sleeper(name: str, *, stops: int = 0, code: str = "import time; time.sleep(6
     return Program(name=name, argv=(sys.executable, "-c", code), stops=stops, stop_within_s=2)
 
 
-def test_a_program_that_ends_is_started_again_ever_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_that_ends_is_started_again_ever_later(tmp_path: Path) -> None:
     said: list[str] = []
     with supervised(tmp_path / "data", said) as here:
         here.start(sleeper("brief", code="raise SystemExit(3)"))
@@ -213,9 +211,7 @@ def test_a_program_that_ends_is_started_again_ever_later(
             if len(said) >= 2:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        here._is_watching = True
-        monkeypatch.setattr(supervisor, "UPKEEP_S", 0.1)
-        here.watch(upkeep=is_seen)
+        here.watch(upkeep=is_seen, upkeep_s=0.1)
 
     assert "brief ended with 3; it starts again in 0.5 s." in said[0]
     assert "brief ended with 3; it starts again in 1 s." in said[1]
@@ -224,7 +220,7 @@ def test_a_program_that_ends_is_started_again_ever_later(
 def test_programs_end_in_their_order_and_a_stubborn_one_is_killed(tmp_path: Path) -> None:
     said: list[str] = []
     stubborn = (
-        "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "print('deaf', flush=True); time.sleep(600)"
     )
     with supervised(tmp_path / "data", said) as here:
