@@ -266,6 +266,7 @@ def _seal(*, at: datetime) -> Clock:
 
 def _settlement(*, at: datetime) -> Clock:
     run = SettlementRun.objects.order_by("-started_at").first()
+    words: tuple[str, datetime | None, str, str]
     if run is None:
         words = ("None yet", None, "", "")
     elif run.state == SettlementRun.State.DONE:
@@ -335,7 +336,7 @@ def _gifts(begins_at: datetime) -> Gifts:
             diamonds_milli=Sum("amount", filter=Q(code=diamonds), default=0),
         )
     )
-    by_hour = {row["hour"]: row for row in rows}
+    by_hour: dict[datetime, Mapping[str, Any]] = {row["hour"]: row for row in rows}
     most = max((row["coins"] for row in by_hour.values()), default=0)
     hours = [
         _hour(begins_at + timedelta(hours=number), by_hour, most=most, number=number)
@@ -350,7 +351,7 @@ def _gifts(begins_at: datetime) -> Gifts:
 
 
 def _hour(
-    begins_at: datetime, rows: Mapping[datetime, Mapping[str, int]], *, most: int, number: int
+    begins_at: datetime, rows: Mapping[datetime, Mapping[str, Any]], *, most: int, number: int
 ) -> Hour:
     row = rows.get(begins_at, {"gifts": 0, "coins": 0, "diamonds_milli": 0})
     height = Decimal(100 * row["coins"]) / (most or 1)
