@@ -14,8 +14,8 @@ from allauth.idp.oidc.adapter import get_adapter
 from allauth.idp.oidc.contrib.rest_framework.authentication import TokenAuthentication
 from allauth.idp.oidc.models import Token
 from django.db import connection
-from django.test import RequestFactory
 from django.test import Client as Browser
+from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
