@@ -18,7 +18,7 @@ from django.test import Client as Browser
 from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.test import APIClient
 
@@ -168,7 +168,7 @@ def theirs(header: str) -> str | None:
     with context.request_context(request):
         try:
             found = TokenAuthentication().authenticate(request)
-        except Exception:  # a token for another resource: refused, in whatever way
+        except PermissionDenied:  # a token for another resource
             return None
         return found and found[1].client_id
 
