@@ -7,6 +7,7 @@ the services that use the API.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from allauth.account import admin as _account  # noqa: F401 - registers what is replaced below
@@ -190,7 +191,7 @@ class DeskLogAdmin(ReadOnlyAdmin):
 class EditsAdmin(ReadOnlyAdmin):
     """The history of one table: each row as it became, beside how it was before."""
 
-    list_display = ("pgh_created_at", "what", "changes", "editor", "why")
+    list_display = ("moment", "what", "changes", "editor", "why")
     list_filter = ("pgh_label",)
     search_fields: ClassVar = ("=pgh_obj_id",)
     ordering = ("-pgh_id",)
@@ -219,6 +220,11 @@ class EditsAdmin(ReadOnlyAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.get_fields(request, obj)
+
+    @admin.display(description="When", ordering="pgh_id")
+    def moment(self, edit: Any) -> datetime:
+        at: datetime = edit.pgh_created_at
+        return at
 
     @admin.display(description="Row")
     def what(self, edit: Any) -> str:

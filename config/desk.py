@@ -111,6 +111,7 @@ class Hour:
     """One hour of gifts, and its bar in per cent of the chart."""
 
     begins_at: datetime
+    name: str  # its beginning, in UTC whatever the viewer's time zone
     gifts: int
     coins: int
     diamonds_milli: int
@@ -356,8 +357,10 @@ def _hour(
     row = rows.get(begins_at, {"gifts": 0, "coins": 0, "diamonds_milli": 0})
     height = Decimal(100 * row["coins"]) / (most or 1)
     step = Decimal(100) / HOURS
+    name = f"{begins_at:%H:%M}"
     return Hour(
         begins_at,
+        name,
         row["gifts"],
         row["coins"],
         row["diamonds_milli"],
@@ -365,7 +368,7 @@ def _hour(
         width=f"{step * Decimal('0.8'):.2f}",
         top=f"{100 - height:.2f}",
         height=f"{height:.2f}",
-        label=f"{begins_at:%H:%M}: {row['coins']:,} coins",
+        label=f"{name}: {row['coins']:,} coins",
     )
 
 
