@@ -170,6 +170,7 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
 
 @transaction.atomic(durable=True)
 def close(*, purchase_id: UUID, to: State, why: str, at: datetime) -> Purchase:
+    """End a purchase that was not paid. Locks it; money that comes later still counts."""
     purchase = locked(purchase_id)
     _record_closed(purchase, to=to, why=why, at=at)
     return purchase
@@ -192,6 +193,7 @@ def _report_difference(*, purchase_id: UUID, why: str, at: datetime) -> None:
 
 
 def locked(purchase_id: UUID) -> Purchase:
+    """Lock the purchase and read it again. The caller opens the transaction."""
     return (
         Purchase.objects.select_for_update(no_key=True, of=("self",))
         .select_related("method")
@@ -200,8 +202,10 @@ def locked(purchase_id: UUID) -> Purchase:
 
 
 def provider_of(purchase: Purchase) -> Provider:
+    """Load the adapter of the company that the purchase is paid through."""
     return providers.load(purchase.method.provider)
 
 
 def page_of(purchase: Purchase) -> str:
+    """Give the address of the buyer's page of the purchase."""
     return reverse("wallet:return_page", args=[purchase.pk])

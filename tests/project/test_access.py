@@ -44,6 +44,7 @@ CONFIRMED = ">login >sure >sure >sure >sure >sure >sure"  # after signing in ane
 
 TABLE: Final = {
     # The site
+    "GET api_schema": PUBLIC,
     "GET livez": PUBLIC,
     "GET readyz": PUBLIC,
     "GET home": PUBLIC,
@@ -61,6 +62,7 @@ TABLE: Final = {
     "GET accounts:consent_new": ">login 404 404 404 404 404 404",  # of no service
     "POST accounts:consent_new": CONFIRMED,
     "POST accounts:consent_revoke": ">login >accounts:consents 404 404 404 404 404",
+    "POST accounts:session_end": ">login 404 404 404 404 404 404",  # of nobody
     "GET accounts:become_creator": SIGNED_IN,
     "GET accounts:accept_terms": SIGNED_IN,
     "GET accounts:follow": ">login" + 6 * " >accounts:creator",
@@ -278,9 +280,21 @@ def is_admin(route: Route) -> bool:
     return route.name.startswith("admin:") and route.name not in {"admin:login", "admin:logout"}
 
 
+def is_api(route: Route) -> bool:
+    return route.path.startswith("api/v1/") and route.name != "api_schema"
+
+
+def test_the_api_answers_tokens_alone_and_no_session(world: World) -> None:
+    for route in filter(is_api, ROUTES):
+        for method in ("GET", "POST"):
+            answers = {world.ask(who, method, route.address(world.facts)) for who in VISITORS}
+
+            assert answers <= {"401", "405"}, f"{method} {route.path}: {answers}"
+
+
 def test_every_address_is_in_the_table_and_every_row_has_an_address() -> None:
     listed = {row.split()[1] for row in TABLE}
-    there = {route.name for route in ROUTES if not is_admin(route)}
+    there = {route.name for route in ROUTES if not is_admin(route) and not is_api(route)}
 
     assert there - listed == set(), "say in TABLE who may open these"
     assert listed - there == set()
