@@ -41,7 +41,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class UserAdminForm(django_forms.ModelForm):  # type: ignore[type-arg]
+class UserAdminForm(forms.ReasonedForm):
     """What staff may correct about a person."""
 
     language = django_forms.ChoiceField(choices=settings.LANGUAGES)
@@ -93,6 +93,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ("Where and when", {"fields": ("country", "birth_date", "language", "time_zone")}),
         ("Standing", {"fields": ("standing", "standing_until", "latest_reason", "terms_due_at")}),
         ("Roles", {"fields": ("is_creator", "is_staff", "is_superuser", "groups")}),
+        ("This change", {"fields": ("why",)}),
     )
     always_read_only = (
         "email",
@@ -131,8 +132,8 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return f"{change.why} ({change.by or 'by itself'}, {change.at:%Y-%m-%d})" if change else "-"
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
-        with pghistory.context(user=request.user.pk, url=request.path):
-            super().save_model(request, obj, form, change)
+        pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
+        super().save_model(request, obj, form, change)
 
     def decide_standing(
         self, request: HttpRequest, queryset: QuerySet[User], *, to: Standing, words: str

@@ -1,4 +1,4 @@
-"""What people fill in about themselves."""
+"""What people fill in about themselves, and staff about them."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -245,3 +245,13 @@ class TermsForm(forms.Form):
     version = forms.CharField(max_length=20)
     text = forms.CharField(widget=forms.Textarea(attrs={"rows": 24}))
     effective_at = forms.DateTimeField()
+
+
+class ReasonedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A change by staff of a row whose history is kept: it says why."""
+
+    why = forms.CharField(
+        label="Reason",
+        max_length=200,
+        help_text="Kept with the change and your name, for whoever asks later.",
+    )

@@ -41,16 +41,35 @@ BOOKS: Final = _view(
 PURCHASES: Final = _view("wallet", "purchase", "providerevent")
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
-EDITS: Final = frozenset({"admin.view_logentry", "accounts.view_useredit"})
+# How people sign in, without their secrets: to find an account, and why it cannot be opened.
+SIGN_IN: Final = _view("account", "emailaddress") | _view("mfa", "authenticator")
+OPERATION: Final = _view("accounts", "outboxevent")
+# Who changed what and why, row by row.
+EDITS: Final = (
+    _view("admin", "logentry")
+    | _view("accounts", "useredit", "creatorprofileevent")
+    | _view(
+        "wallet", "regionevent", "coinpackageevent", "priceevent", "paymentmethodevent",
+        "methodfeeevent", "fxrateevent",
+    )
+    | _view("gifts", "giftversionevent")
+)  # fmt: skip
 
 ROLES: Final = {
-    # Answers people: sees what concerns them, corrects profiles, proposes adjustments.
+    # Answers people: sees what concerns them, corrects profiles, looks up lost payments, proposes
+    # adjustments.
     "support": PEOPLE
+    | SIGN_IN
     | PURCHASES
     | CATALOGUE
     | _view("payouts", "settlementline", "payout")
     | _view("wallet", "operation", "transfer", "lot")
-    | {"accounts.change_user", "wallet.view_adjustment", "wallet.add_adjustment"},
+    | {
+        "accounts.change_user",
+        "wallet.look_up_purchase",
+        "wallet.view_adjustment",
+        "wallet.add_adjustment",
+    },
     # Moves money by two people: adjustments, settlements, payouts, refunds to come.
     "finance": PEOPLE
     | PRICES
@@ -58,15 +77,17 @@ ROLES: Final = {
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
+    | OPERATION
     | {
+        "wallet.look_up_purchase",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
-        "wallet.change_purchase",
         "payouts.change_payout",
         "payouts.change_settlementrun",
     },
     # Judges people and payments.
     "risk": PEOPLE
+    | SIGN_IN
     | BOOKS
     | PURCHASES
     | CATALOGUE
@@ -86,8 +107,10 @@ ROLES: Final = {
         "fxrate",
         "ratecard",
     ),
-    # Sets which gifts there are.
-    "catalogue": CATALOGUE | _edit("gifts", "gift", "giftversion"),
+    # Sets which gifts there are, and closes the places they are sent in.
+    "catalogue": CATALOGUE
+    | _edit("gifts", "gift", "giftversion")
+    | {"gifts.change_room", "gifts.change_video"},
     # Sees everything, changes nothing.
     "auditor": PEOPLE
     | PRICES
@@ -95,8 +118,12 @@ ROLES: Final = {
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
+    | SIGN_IN
+    | OPERATION
     | EDITS
-    | _view("accounts", "outboxevent"),
+    | _view("auth", "group")
+    | _view("usersessions", "usersession")
+    | _view("allauth_idp_oidc", "client", "token"),
 }
 
 

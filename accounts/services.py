@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Final
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
@@ -45,6 +46,14 @@ class OwnStanding(Exception):
 
 class StaffStanding(Exception):
     """Staff would be judged by somebody who may not."""
+
+
+class OwnSecondFactor(Exception):
+    pass
+
+
+class NotAnAdministrator(Exception):
+    pass
 
 
 class UnknownTerms(Exception):
@@ -241,6 +250,33 @@ def _move_standing(
     return locked
 
 
+@transaction.atomic(durable=True)
+def reset_second_factor(*, user_id: int, by_id: int) -> None:
+    """Take away all second factors of a person who lost theirs, sign them out, and tell them.
+
+    Raises OwnSecondFactor, NotAnAdministrator.
+    """
+    if by_id == user_id:
+        raise OwnSecondFactor("Change your own second factor in your account's settings.")
+    if not User.objects.filter(pk=by_id, is_superuser=True, is_active=True).exists():
+        raise NotAnAdministrator("Only an administrator resets a second factor.")
+    factors = Authenticator.objects.filter(user_id=user_id)
+    newest = factors.order_by("-pk").values_list("pk", flat=True).first()
+    if newest is None:
+        return
+    factors.delete()
+    end_sessions(user_id=user_id)
+    notify(
+        user_id=user_id,
+        kind=NoticeKind.ACCOUNT,
+        subject_key=f"second-factor-reset:{newest}",
+        title="Our staff reset your second factor",
+        body="Sign in with your password and set up a new one. If you did not ask for this, "
+        "tell us at once.",
+        path="/accounts/2fa/",
+    )
+
+
 def end_sessions(*, user_id: int) -> None:
     """Sign the person out on every device. Runs in the caller's transaction."""
     theirs = UserSession.objects.filter(user_id=user_id)
@@ -293,6 +329,31 @@ def notify_many(
         ],
         ignore_conflicts=True,
     )
+
+
+def notify_creators(
+    *, kind: str, subject_key: str, title: str, body: str = "", path: str = ""
+) -> int:
+    """Tell every creator the same, in one statement however many they are. Says how many.
+
+    For what concerns their money alone: a kind of which everybody is told on the site and by email.
+    """
+    assert connection.in_atomic_block, "a notice commits with its cause"
+    assert NoticeKind(kind).is_kept, "another kind asks where each person wants to hear of it"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO accounts_notice
+                (user_id, kind, subject_key, title, body, path, on_site, email_due)
+            SELECT id, %s, %s, %s, %s, %s, true, true
+              FROM accounts_user
+             WHERE is_creator AND is_active
+             ORDER BY id
+            ON CONFLICT DO NOTHING
+            """,
+            [kind, subject_key, title[:120], body[:500], path],
+        )
+        return int(cursor.rowcount)
 
 
 # The doors of other apps find these here; they live with their nouns.

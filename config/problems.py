@@ -71,6 +71,8 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     services.FixedOnceSet: Answer(409, "fixed_once_set"),
     services.OwnStanding: Answer(403, "own_standing"),
     services.StaffStanding: Answer(403, "staff_standing"),
+    services.OwnSecondFactor: Answer(403, "own_second_factor"),
+    services.NotAnAdministrator: Answer(403, "not_an_administrator"),
     services.UnknownTerms: Answer(404, "unknown_terms"),
     services.TermsInThePast: Answer(409, "terms_in_the_past"),
     creators.SelfFollow: Answer(409, "self_follow"),

@@ -146,6 +146,7 @@ MIDDLEWARE = [
     "config.middleware.PrivatePagesMiddleware",
     "config.middleware.ViewerMiddleware",
     "config.middleware.StaffSecondFactorMiddleware",
+    "config.middleware.StaffEditsMiddleware",
 ]
 TEMPLATES = [
     {

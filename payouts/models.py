@@ -129,15 +129,15 @@ class Payout(models.Model):
     """
 
     class State(models.TextChoices):
-        REQUESTED = "requested", "Waiting for two members of staff"
-        CHECKED = "checked", "Waiting for a second member of staff"
+        REQUESTED = "requested", "Waiting for two approvals"
+        CHECKED = "checked", "Waiting for one more approval"
         RESERVED = "reserved", "About to be sent"
         SENDING = "sending", "Being sent"
-        UNKNOWN = "unknown", "Being looked up at the bank"
+        UNKNOWN = "unknown", "Being looked up"
         SUBMITTED = "submitted", "On its way"
         PAID = "paid", "Paid"
-        FAILED = "failed", "Failed, money back in your balance"
-        RETURNED = "returned", "Returned by the bank, money back in your balance"
+        FAILED = "failed", "Failed"
+        RETURNED = "returned", "Returned by the bank"
         CANCELLED = "cancelled", "Cancelled"
 
     STATE_FIELD: ClassVar[str] = "state"

@@ -6,19 +6,19 @@ from django.utils import timezone
 from payouts import settlements, submissions
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def start_settlement() -> None:
     """Open the settlement run of the period that has ended."""
     settlements.start_due(at=timezone.now())
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def continue_settlements() -> None:
     """Bring the open settlement run further, and open one whose start was lost."""
     settlements.sweep_settlements(at=timezone.now())
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task
 def sweep_payouts() -> None:
     """Send, look up and book every payout that is due."""
     submissions.sweep_payouts(at=timezone.now())

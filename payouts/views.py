@@ -156,7 +156,7 @@ def cancel_payout(request: SignedIn, payout_id: UUID) -> HttpResponse:
 
 
 @login_required
-@reauthentication_required  # type: ignore[untyped-decorator]
+@reauthentication_required
 def destination(request: SignedIn) -> HttpResponse:
     """Set where the creator is paid. Asks for the password again."""
     current = queries.destination_in_use(creator_id=request.user.pk)

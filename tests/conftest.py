@@ -19,6 +19,8 @@ from accounts.models import User
 from config import database, embedded, seed
 from tests import factories
 
+pytest_plugins = ["tests.browser", "tests.ci"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long proofs in full")

@@ -1,5 +1,6 @@
 """Services as tests know them: a client with scopes, a token from the token endpoint, requests."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ def ask_token(client_id: str, scopes: tuple[str, ...] = ALL, secret: str = SECRE
 def token(client_id: str = "tipbot", scopes: tuple[str, ...] = ALL) -> str:
     answer = ask_token(client_id, scopes)
     assert answer.status_code == 200, answer.content
-    value: str = answer.json()["access_token"]
+    value: str = json.loads(answer.content)["access_token"]
     return value
 
 

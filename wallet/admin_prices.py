@@ -3,10 +3,12 @@
 from decimal import Decimal
 from typing import Any
 
+import pghistory
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from accounts.forms import ReasonedForm
 from wallet import admin_deeds, admin_forms, cards, prices, queries, rates, risk
 from wallet.models import (
     CoinPackage,
@@ -22,10 +24,19 @@ from wallet.models import (
 
 
 class WarnsBelowFloor(admin_deeds.ModelAdmin):
-    """Rows whose change moves the margin: it is said where coins then sell below the floor."""
+    """Rows whose change moves the margin: it is said where coins then sell below the floor.
+
+    Who changed what, and why, is kept by the tables' own history.
+    """
+
+    form = ReasonedForm
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
+        super().save_model(request, obj, form, change)
 
     def response_add(
         self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any

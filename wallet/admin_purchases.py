@@ -139,7 +139,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
                 )
 
     def has_look_up_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("wallet.change_purchase")
+        return request.user.has_perm("wallet.look_up_purchase")
 
 
 @admin.register(ProviderEvent)

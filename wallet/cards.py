@@ -2,7 +2,7 @@
 
 Promises: a card is checked against the margin floor in every open region before it is announced;
 the database has the last word on notice, and its refusal is put into words here. Diamonds already
-earned keep the card they were earned under.
+earned keep the card they were earned under. Every creator is told in the same transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,11 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
-from wallet import ledger, pricebook, risk
+from accounts import services as people
+from accounts.models import NoticeKind
+from wallet import events, ledger, pricebook, risk
 from wallet.models import HoldClass, RateCard, Region
 
 
@@ -45,6 +48,8 @@ def announce_rate_card(
 ) -> RateCard:
     """Announce a card that takes effect at ``effective_at``; afterwards nobody can change it.
 
+    Creators get a notice each, and ``rate_card.announced`` is published, with the card or not.
+
     Raises risk.MarginBelowFloor, NoticeTooShort, CardNameTaken, CardDateTaken, HoldsIncomplete,
     and queries.FxMissing or FxStale where the floor cannot be judged.
     """
@@ -74,9 +79,26 @@ def announce_rate_card(
                 effective_at=effective_at,
                 announced_by_id=announced_by_id,
             )
+            events.rate_card_announced(card)
+            _tell_creators(card)
     except IntegrityError as error:
         raise _in_words(error, card=card, at=at) from error
     return RateCard.objects.get(pk=card.pk)
+
+
+def _tell_creators(card: RateCard) -> None:
+    per_coin = Decimal(card.diamonds_per_coin_milli) / 1000
+    diamonds = "1 diamond" if per_coin == 1 else f"{per_coin:g} diamonds"
+    people.notify_creators(
+        kind=NoticeKind.RATES,
+        subject_key=f"rate-card:{card.pk}",
+        title=f"New rates from {card.effective_at:%d %B %Y, %H:%M UTC}",
+        body=f"From then on a coin earns you {diamonds}, and each diamond earned from "
+        f"then on is worth US${card.diamond_usd.normalize():f}. Holds run from "
+        f"{min(card.hold_days.values())} to {max(card.hold_days.values())} days. "
+        "Diamonds you earned before keep their value.",
+        path=reverse("wallet:rates"),
+    )
 
 
 def check_margin(*, card: RateCard, at: datetime) -> None:

@@ -3,10 +3,11 @@
 from typing import Final
 
 from accounts import events
-from wallet.models import ProviderEvent, Purchase
+from wallet.models import ProviderEvent, Purchase, RateCard
 
 PURCHASE_CREDITED: Final = "purchase.credited"
 PROVIDER_NOTIFIED: Final = "provider.notified"
+RATE_CARD_ANNOUNCED: Final = "rate_card.announced"
 
 
 def purchase_credited(purchase: Purchase) -> None:
@@ -27,3 +28,20 @@ def purchase_credited(purchase: Purchase) -> None:
 def provider_notified(event: ProviderEvent) -> None:
     """Say that a provider's notice waits to be acted on. The relay rings ``handle_events``."""
     events.publish(name=PROVIDER_NOTIFIED, subject=str(event.pk), payload={"event": event.pk})
+
+
+def rate_card_announced(card: RateCard) -> None:
+    """Say that from a date on a coin earns creators something else."""
+    events.publish(
+        name=RATE_CARD_ANNOUNCED,
+        subject=str(card.pk),
+        payload={
+            "card": card.pk,
+            "name": card.name,
+            "diamonds_per_coin_milli": card.diamonds_per_coin_milli,
+            "diamond_usd": str(card.diamond_usd),
+            "hold_days": card.hold_days,
+            "notice_days": card.notice_days,
+            "effective_at": card.effective_at.isoformat(),
+        },
+    )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+
 from wallet import ledger
 from wallet.models import Period
 from wallet.money import currency_of
@@ -62,6 +64,16 @@ def following(*, after: int = 0, limit: int = 1000) -> list[Seal]:
     rows = list(Period.objects.exclude(seal=None).filter(pk__gt=after).order_by("id")[:limit])
     first = Period.objects.filter(pk__lte=after).order_by("-id")[:1] if rows else []
     return _chained([*reversed(rows), *first], len(rows))[::-1]
+
+
+def folded_at() -> datetime:
+    """When the ledger was last folded: balances of creators are summed up to about then."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT folded_at FROM ledger.fold_state")
+        row = cursor.fetchone()
+    assert row is not None, "the ledger's schema has the row"
+    at: datetime = row[0]
+    return at
 
 
 def _chained(rows: Sequence[Period], limit: int) -> list[Seal]:

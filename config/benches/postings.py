@@ -57,6 +57,14 @@ def batch(name: str, seconds: int) -> float:
     return BATCH * _script(BATCHED, name, seconds, creator="")
 
 
+def server_version() -> int:
+    """The major version of the server."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        (number,) = cursor.fetchone()
+    return int(number) // 10_000
+
+
 def _script(text: str, name: str, seconds: int, *, creator: str) -> float:
     script = text.format(
         first_payer=scratch.FIRST_PAYER,
@@ -67,7 +75,7 @@ def _script(text: str, name: str, seconds: int, *, creator: str) -> float:
         creator=creator,
         batch=BATCH,
         # Clients make ids whose time comes first; before PostgreSQL 18 it has only random ones.
-        new_id="uuidv7()" if connection.pg_version >= 180000 else "gen_random_uuid()",
+        new_id="uuidv7()" if server_version() >= 18 else "gen_random_uuid()",
     )
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "script.sql"

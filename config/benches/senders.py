@@ -37,7 +37,7 @@ def rate(name: str, seconds: int, *, creators: int) -> float:
         for _ in range(PROCESSES)
     ]
     printed = [process.communicate()[0] for process in running]
-    return sum(json.loads(line)["per_second"] for line in printed)
+    return sum(float(json.loads(line)["per_second"]) for line in printed)
 
 
 def open_rooms(count: int) -> list[UUID]:

@@ -9,7 +9,7 @@ filters are for places where markup cannot go (titles, aria labels, emails).
 import functools
 import re
 import zlib
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -133,6 +133,12 @@ def ago(at: datetime | None) -> SafeString | str:
     else:
         words = dates.format_timedelta(apart, add_direction=True, locale=_locale())
     return _time(at, words, _long(at))
+
+
+@register.filter
+def span(length: timedelta | None) -> str:
+    """Write how long something may take, in its largest unit."""
+    return "" if length is None else dates.format_timedelta(length, locale=_locale())
 
 
 @register.simple_tag

@@ -17,6 +17,13 @@ TIMEOUT: Final = httpx.Timeout(10, connect=5)  # seconds
 OK_STATUSES: Final = frozenset({200, 201})
 # Refused before anything was done: wrong key, not allowed, too many requests.
 WITHOUT_EFFECT: Final = frozenset({401, 403, 429})
+# No byte was sent: no connection, no such scheme, or a header (the key) that HTTP does not allow.
+WITHOUT_CONNECTION: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
 DECLINED: Final = frozenset({400, 422})
 ACCOUNT_FIELDS: Final = frozenset({"account", "name"})
 
@@ -35,7 +42,7 @@ class Bank:
         try:
             with _client() as client:
                 answer = client.post("transfers", json=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
+        except WITHOUT_CONNECTION as error:
             raise base.Unavailable("The bank could not be reached.") from error
         except httpx.TransportError as error:
             raise base.Unknown("The bank's answer did not arrive.") from error

@@ -70,6 +70,10 @@ def test_nobody_but_pricing_changes_prices_and_nobody_but_finance_payouts() -> N
             "payouts.change_payout",
             "wallet.change_adjustment",
             "accounts.set_standing",
+            "wallet.look_up_purchase",
+            "wallet.add_fxrate",
+            "gifts.add_giftversion",
+            "gifts.change_room",
         )
     }
 
@@ -79,6 +83,10 @@ def test_nobody_but_pricing_changes_prices_and_nobody_but_finance_payouts() -> N
         "payouts.change_payout": {"finance"},
         "wallet.change_adjustment": {"finance"},
         "accounts.set_standing": {"risk"},
+        "wallet.look_up_purchase": {"support", "finance"},
+        "wallet.add_fxrate": {"pricing"},
+        "gifts.add_giftversion": {"catalogue"},
+        "gifts.change_room": {"risk", "catalogue"},
     }
 
 

@@ -1,10 +1,8 @@
 """The room's script in a real browser: one gift per intention, whatever the network does."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 from django.db import connections, transaction
+from playwright.sync_api import Browser
 
 from accounts.models import User
 from gifts.models import Room, Sending
@@ -21,8 +20,6 @@ from tests.factories import give_coins, make_creator, make_user
 from tests.gifts.world import coins, make_room, send
 
 pytestmark = pytest.mark.browser
-
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture
@@ -39,17 +36,9 @@ def address(committed: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def browser(address: str) -> Iterator[Any]:
-    """Chromium, begun after the database is there: its loop runs in this thread from then on."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None or not Path(found).exists():
-        pytest.skip("no browser: apt-get install chromium-headless-shell")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+def browser(chromium: Browser, address: str) -> Browser:
+    """Chromium, with the site to visit."""
+    return chromium
 
 
 def aside[T](deed: Callable[[], T]) -> T:

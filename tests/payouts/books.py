@@ -18,7 +18,7 @@ ACCOUNT = "DE02120300000000202051"  # an IBAN with right check digits
 
 def give_diamonds(creator: User, milli: int, *, card_id: int | None = None) -> None:
     """Available diamonds, through the ledger, by the word of two people."""
-    card = card_id or RateCard.objects.order_by("pk").first().pk
+    card = card_id or RateCard.objects.earliest("pk").pk
     ledger.adjust_diamonds(
         operation_id=ledger.new_operation_id(),
         owner_id=creator.pk,
@@ -56,7 +56,7 @@ def set_account(creator: User, *, currency: str = "EUR", account: str = ACCOUNT)
 
 @dataclass(frozen=True)
 class Books:
-    """One creator's diamonds (thousandths) and cash (minor units), and what the bank account shows."""
+    """One creator's diamonds (thousandths) and cash (minor units), and all that the bank paid."""
 
     available: int = 0
     payable: int = 0
@@ -74,10 +74,10 @@ def books(creator: User, *, currency: str = "EUR") -> Books:
         return sum(row.sign * (row.credits - row.debits) for row in rows)
 
     bank = Account.objects.get(owner_id=0, code=Account.Code.BANK, unit=unit)
-    debits, credits = ledger.turnover(bank.pk)
+    debited, credited = ledger.turnover(bank.pk)
     return Books(
         available=held(Account.Code.DIAMOND_AVAILABLE, ledger.DIA),
         payable=held(Account.Code.CASH_PAYABLE, unit),
         in_payout=held(Account.Code.CASH_IN_PAYOUT, unit),
-        paid=credits - debits,
+        paid=credited - debited,
     )

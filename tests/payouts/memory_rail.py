@@ -11,8 +11,8 @@ from payouts.rails import base
 class MemoryRail:
     """Keeps every transfer it ever made in ``book``: two under one reference are a double payment.
 
-    ``forgets`` drops its idempotency keys, as a bank that prunes them does. ``before`` and ``after``
-    run around taking an instruction and may raise what a broken line would.
+    ``forget`` drops its idempotency keys, as a bank that prunes them does. ``before`` and ``after``
+    run around taking an instruction, and may raise what a broken line would.
     """
 
     book: list[base.Transfer] = field(default_factory=list)
@@ -28,7 +28,7 @@ class MemoryRail:
         self.before()
         if self.declines is not None:
             raise self.declines
-        transfer = self.keys.get(instruction.reference) or self._take(instruction)
+        transfer = self.take(instruction)
         self.after()
         return transfer
 
@@ -48,6 +48,16 @@ class MemoryRail:
 
     def forget(self) -> None:
         self.keys.clear()
+
+    def move_row(self, rail_ref: str, to: base.State, reason: str = "") -> None:
+        self.book = [
+            replace(row, state=to, reason=reason) if row.rail_ref == rail_ref else row
+            for row in self.book
+        ]
+
+    def take(self, instruction: base.Instruction) -> base.Transfer:
+        """Take an instruction once per reference, for as long as its key is remembered."""
+        return self.keys.get(instruction.reference) or self._take(instruction)
 
     def _take(self, instruction: base.Instruction) -> base.Transfer:
         transfer = base.Transfer(

@@ -1,32 +1,37 @@
 """The back office through its door: deeds only, by who may, and forged posts move nothing."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Permission
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from payouts import settlements
 from payouts.models import Destination, Payout, SettlementLine, SettlementRun
 from tests import factories
 from tests.payouts.books import ACCOUNT, Books, books, give_diamonds, set_account
+from tests.payouts.memory_rail import MemoryRail
 from tests.payouts.test_payouts import pay_out
 
 MODELS = (Payout, SettlementRun, SettlementLine, Destination)
 
 
 @pytest.fixture
-def as_olga(client, olga):
+def as_olga(client: Client, olga: User) -> Client:
     client.force_login(olga)
     return client
 
 
-def act(client, model, action: str, *rows, **fields):
+def act(client: Client, model: Any, action: str, *rows: Any, **fields: Any) -> Any:
     path = reverse(f"admin:payouts_{model.__name__.lower()}_changelist")
     sent = {"action": action, "_selected_action": [row.pk for row in rows]} | fields
     return client.post(path, sent, follow=True)
 
 
-def staff_with(handle: str, *codenames: str):
+def staff_with(handle: str, *codenames: str) -> User:
     user = factories.make_staff(handle)
     type(user).objects.filter(pk=user.pk).update(is_superuser=False)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
@@ -34,7 +39,7 @@ def staff_with(handle: str, *codenames: str):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_lists_and_rows_are_shown(as_olga, bob, model):
+def test_lists_and_rows_are_shown(as_olga: Client, bob: User, model: Any) -> None:
     pay_out(bob)
     row = model.objects.get()
     name = model.__name__.lower()
@@ -45,7 +50,7 @@ def test_lists_and_rows_are_shown(as_olga, bob, model):
     assert (listed.status_code, shown.status_code) == (200, 200)
 
 
-def test_account_numbers_are_masked_for_staff_too(as_olga, bob):
+def test_account_numbers_are_masked_for_staff_too(as_olga: Client, bob: User) -> None:
     pay_out(bob)
     row = Destination.objects.get()
 
@@ -61,7 +66,9 @@ def test_account_numbers_are_masked_for_staff_too(as_olga, bob):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_forged_post_adds_changes_and_deletes_nothing(as_olga, bob, model):
+def test_a_forged_post_adds_changes_and_deletes_nothing(
+    as_olga: Client, bob: User, model: Any
+) -> None:
     pay_out(bob)
     row = model.objects.get()
     name = model.__name__.lower()
@@ -82,7 +89,7 @@ def test_a_forged_post_adds_changes_and_deletes_nothing(as_olga, bob, model):
     assert books(bob) == Books(in_payout=1800)
 
 
-def test_two_members_of_staff_let_a_large_payout_go(client, bob, olga):
+def test_two_members_of_staff_let_a_large_payout_go(client: Client, bob: User, olga: User) -> None:
     oscar = staff_with("oscar", "view_payout", "change_payout")
     payout = pay_out(bob, 200_000_000)
 
@@ -105,7 +112,9 @@ def test_two_members_of_staff_let_a_large_payout_go(client, bob, olga):
 
 
 @pytest.mark.parametrize("action", ["approve", "cancel", "look_up"])
-def test_staff_who_may_only_look_can_do_no_deed(client, bob, rail, action):
+def test_staff_who_may_only_look_can_do_no_deed(
+    client: Client, bob: User, rail: MemoryRail, action: str
+) -> None:
     client.force_login(staff_with("vera", "view_payout"))
     payout = pay_out(bob, 200_000_000)
 
@@ -117,7 +126,9 @@ def test_staff_who_may_only_look_can_do_no_deed(client, bob, rail, action):
     assert rail.calls == []
 
 
-def test_a_payout_is_cancelled_with_a_reason_that_the_creator_reads(as_olga, bob):
+def test_a_payout_is_cancelled_with_a_reason_that_the_creator_reads(
+    as_olga: Client, bob: User
+) -> None:
     payout = pay_out(bob)
 
     asked = act(as_olga, Payout, "cancel", payout, decide="1", reason="")
@@ -131,7 +142,9 @@ def test_a_payout_is_cancelled_with_a_reason_that_the_creator_reads(as_olga, bob
     assert bob.notices.get(kind="payout").body.startswith("You asked us to.")
 
 
-def test_a_payout_is_sent_and_looked_up_at_once(as_olga, bob, rail):
+def test_a_payout_is_sent_and_looked_up_at_once(
+    as_olga: Client, bob: User, rail: MemoryRail
+) -> None:
     payout = pay_out(bob)
 
     for _ in range(2):
@@ -142,7 +155,7 @@ def test_a_payout_is_sent_and_looked_up_at_once(as_olga, bob, rail):
     assert rail.calls == ["submit", "lookup"]
 
 
-def test_a_run_goes_on_by_hand_and_says_how_far(as_olga, bob):
+def test_a_run_goes_on_by_hand_and_says_how_far(as_olga: Client, bob: User) -> None:
     set_account(bob)
     give_diamonds(bob, 4_000_000)
     now = timezone.now()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def unmet(facts: risk.Facts) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_creator_with_everything_in_order_is_eligible():
+def test_a_creator_with_everything_in_order_is_eligible() -> None:
     lines = risk.checklist(facts=GOOD, at=AT)
 
     assert [line.key for line in lines] == ["profile", "age", "email", "standing", "destination"]
@@ -48,7 +49,7 @@ def test_a_creator_with_everything_in_order_is_eligible():
         ({"destination_blocked_why": "The account is closed."}, "destination", "bad"),
     ],
 )
-def test_each_fact_alone_stands_in_the_way(change, key, state):
+def test_each_fact_alone_stands_in_the_way(change: dict[str, Any], key: str, state: str) -> None:
     facts = replace(GOOD, **change)
 
     assert unmet(facts) == [(key, state)]
@@ -65,13 +66,15 @@ def test_each_fact_alone_stands_in_the_way(change, key, state):
         ("KR", date(2008, 11, 22), False),
     ],
 )
-def test_the_age_is_that_of_the_creators_country_to_the_day(country, birth_date, is_met):
+def test_the_age_is_that_of_the_creators_country_to_the_day(
+    country: str, birth_date: date, is_met: bool
+) -> None:
     facts = replace(GOOD, country=country, birth_date=birth_date)
 
     assert (unmet(facts) == []) is is_met
 
 
-def test_a_standing_with_an_end_says_when():
+def test_a_standing_with_an_end_says_when() -> None:
     facts = replace(GOOD, standing="restricted", standing_until=datetime(2026, 12, 1, tzinfo=UTC))
 
     line = next(line for line in risk.checklist(facts=facts, at=AT) if line.key == "standing")

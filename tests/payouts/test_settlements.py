@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import LazySettings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import Notice, OutboxEvent, Standing, StateChange
+from accounts.models import Notice, OutboxEvent, Standing, StateChange, User
 from payouts import settlements
 from payouts.models import Payout, SettlementLine, SettlementRun
 from tests import factories
@@ -36,8 +37,8 @@ def run_all(key: str = "2026-W47") -> settlements.Progress:
     ],
 )
 def test_diamonds_become_cash_of_the_creators_currency_rounded_down_once(
-    bob, currency, amount_minor, remainder
-):
+    bob: User, currency: str, amount_minor: int, remainder: str
+) -> None:
     set_account(bob, currency=currency)
     give_diamonds(bob, 2_469_135)
 
@@ -59,7 +60,7 @@ def test_diamonds_become_cash_of_the_creators_currency_rounded_down_once(
     assert ledger.audit() == []
 
 
-def test_two_cards_are_settled_each_at_its_own_value(bob):
+def test_two_cards_are_settled_each_at_its_own_value(bob: User) -> None:
     set_account(bob, currency="USD")
     better = new_card("v2", diamond_usd="0.0075")
     give_diamonds(bob, 1_000_000)
@@ -75,7 +76,7 @@ def test_two_cards_are_settled_each_at_its_own_value(bob):
     assert books(bob, currency="USD") == Books(in_payout=1250)
 
 
-def test_a_run_started_and_continued_twice_settles_once(bob):
+def test_a_run_started_and_continued_twice_settles_once(bob: User) -> None:
     set_account(bob)
     give_diamonds(bob, 4_000_000)
 
@@ -90,7 +91,7 @@ def test_a_run_started_and_continued_twice_settles_once(bob):
     assert books(bob) == Books(in_payout=1800)
 
 
-def test_a_second_run_waits_for_the_first_to_end(bob):
+def test_a_second_run_waits_for_the_first_to_end(bob: User) -> None:
     start("2026-W46")
 
     with pytest.raises(settlements.AnotherRunning):
@@ -99,7 +100,7 @@ def test_a_second_run_waits_for_the_first_to_end(bob):
     assert SettlementRun.objects.count() == 1
 
 
-def test_the_database_keeps_one_run_running_even_without_the_service(db):
+def test_the_database_keeps_one_run_running_even_without_the_service(db: None) -> None:
     start("2026-W46")
 
     with pytest.raises(IntegrityError, match="settlement_one_running"), transaction.atomic():
@@ -108,7 +109,7 @@ def test_the_database_keeps_one_run_running_even_without_the_service(db):
         )
 
 
-def test_a_run_stops_after_its_share_and_goes_on_at_the_next_call(db):
+def test_a_run_stops_after_its_share_and_goes_on_at_the_next_call(db: None) -> None:
     creators = [factories.make_creator(f"creator{number}") for number in range(3)]
     for creator in creators:
         set_account(creator)
@@ -124,7 +125,7 @@ def test_a_run_stops_after_its_share_and_goes_on_at_the_next_call(db):
     assert SettlementLine.objects.count() == 3
 
 
-def test_a_creator_who_does_not_meet_the_gate_keeps_their_diamonds(bob):
+def test_a_creator_who_does_not_meet_the_gate_keeps_their_diamonds(bob: User) -> None:
     give_diamonds(bob, 4_000_000)
 
     progress = run_all()
@@ -135,7 +136,7 @@ def test_a_creator_who_does_not_meet_the_gate_keeps_their_diamonds(bob):
     assert books(bob) == Books(available=4_000_000)
 
 
-def test_a_restricted_creator_keeps_their_diamonds_until_the_next_run(bob):
+def test_a_restricted_creator_keeps_their_diamonds_until_the_next_run(bob: User) -> None:
     set_account(bob)
     give_diamonds(bob, 4_000_000)
     type(bob).objects.filter(pk=bob.pk).update(standing=Standing.RESTRICTED)
@@ -147,7 +148,7 @@ def test_a_restricted_creator_keeps_their_diamonds_until_the_next_run(bob):
     assert books(bob) == Books(in_payout=1800)
 
 
-def test_too_few_diamonds_for_one_cent_wait(bob):
+def test_too_few_diamonds_for_one_cent_wait(bob: User) -> None:
     set_account(bob, currency="USD")
     give_diamonds(bob, 1_999)
 
@@ -159,7 +160,7 @@ def test_too_few_diamonds_for_one_cent_wait(bob):
     assert ledger.audit() == []
 
 
-def test_cash_under_the_minimum_waits_and_joins_the_next_payout(bob):
+def test_cash_under_the_minimum_waits_and_joins_the_next_payout(bob: User) -> None:
     set_account(bob, currency="USD")
     give_diamonds(bob, 1_999_000)
     run_all("2026-W46")
@@ -174,7 +175,7 @@ def test_cash_under_the_minimum_waits_and_joins_the_next_payout(bob):
     assert books(bob, currency="USD") == Books(in_payout=1000)
 
 
-def test_a_stale_rate_stops_the_run_which_says_so_and_goes_on_with_a_fresh_one(bob):
+def test_a_stale_rate_stops_the_run_which_says_so_and_goes_on_with_a_fresh_one(bob: User) -> None:
     carol = factories.make_creator("carol")
     set_account(bob, currency="EUR")
     set_account(carol, currency="USD")
@@ -202,7 +203,7 @@ def test_a_stale_rate_stops_the_run_which_says_so_and_goes_on_with_a_fresh_one(b
     assert books(bob) == Books(in_payout=1600)
 
 
-def test_the_creator_is_told_and_the_end_of_the_run_is_published_once(bob):
+def test_the_creator_is_told_and_the_end_of_the_run_is_published_once(bob: User) -> None:
     set_account(bob)
     give_diamonds(bob, 4_000_000)
 
@@ -219,7 +220,7 @@ def test_the_creator_is_told_and_the_end_of_the_run_is_published_once(bob):
     assert (change.before, change.after) == ("running", "done")
 
 
-def test_the_weekly_period_begins_on_monday_midnight_utc(settings):
+def test_the_weekly_period_begins_on_monday_midnight_utc(settings: LazySettings) -> None:
     settings.SETTLEMENT_INTERVAL_S = 0
 
     sunday = settlements.period_at(at=datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
@@ -230,7 +231,7 @@ def test_the_weekly_period_begins_on_monday_midnight_utc(settings):
     assert sunday.ends_at == monday.cutoff_at
 
 
-def test_the_week_of_new_year_belongs_to_one_year(settings):
+def test_the_week_of_new_year_belongs_to_one_year(settings: LazySettings) -> None:
     settings.SETTLEMENT_INTERVAL_S = 0
 
     keys = {
@@ -241,7 +242,7 @@ def test_the_week_of_new_year_belongs_to_one_year(settings):
     assert keys == {"2026-W53"}
 
 
-def test_the_demos_interval_numbers_its_periods(settings):
+def test_the_demos_interval_numbers_its_periods(settings: LazySettings) -> None:
     settings.SETTLEMENT_INTERVAL_S = 180
 
     first = settlements.period_at(at=datetime(2026, 11, 22, 10, 2, 59, tzinfo=UTC))
@@ -252,7 +253,7 @@ def test_the_demos_interval_numbers_its_periods(settings):
     assert first.key != second.key
 
 
-def test_a_sweep_opens_the_run_whose_message_was_lost(bob):
+def test_a_sweep_opens_the_run_whose_message_was_lost(bob: User) -> None:
     set_account(bob)
     give_diamonds(bob, 4_000_000)
 

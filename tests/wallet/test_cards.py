@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.models import User
+from accounts import services as people
+from accounts.models import Notice, NoticePreference, OutboxEvent, User
 from tests import factories
 from wallet import books, cards, ledger, queries, risk
 from wallet.models import FxRate, HoldClass, PaymentMethod, RateCard, Region
@@ -178,3 +179,72 @@ def test_a_date_is_told_in_utc() -> None:
     assert f"{datetime(2027, 1, 2, 3, 4, tzinfo=UTC):%d %B %Y at %H:%M UTC}" == (
         "02 January 2027 at 03:04 UTC"
     )
+
+
+def test_every_creator_is_told_of_a_new_card_once_on_the_site_and_by_email(
+    alice: User, bob: User, olga: User
+) -> None:
+    carol = factories.make_creator("carol")
+    factories.make_creator("dan", is_active=False)
+    NoticePreference.objects.create(user=carol, kind="rates", on_site=False, by_email=False)
+
+    card = announce(olga, effective_at=datetime(2099, 1, 1, tzinfo=UTC))
+
+    told = Notice.objects.order_by("user_id")
+    assert [(row.user, row.on_site, row.email_due) for row in told] == [
+        (bob, True, True),
+        (carol, True, True),
+    ]
+    assert {(row.kind, row.subject_key, row.path) for row in told} == {
+        ("rates", f"rate-card:{card.pk}", "/rates/")
+    }
+    assert told[0].title == "New rates from 01 January 2099, 00:00 UTC"
+    assert told[0].body == (
+        "From then on a coin earns you 1 diamond, and each diamond earned from then on is worth "
+        "US$0.0055. Holds run from 3 to 45 days. Diamonds you earned before keep their value."
+    )
+
+
+def test_telling_creators_takes_one_statement_and_again_tells_nobody_twice(
+    bob: User, django_assert_num_queries: Any
+) -> None:
+    for number in range(5):
+        factories.make_creator(f"creator{number}")
+    facts = {"kind": "rates", "subject_key": "rate-card:7", "title": "New rates"}
+
+    with django_assert_num_queries(1):
+        assert people.notify_creators(**facts) == 6
+
+    assert people.notify_creators(**facts) == 0
+    assert Notice.objects.count() == 6
+
+
+def test_a_kind_that_people_choose_is_not_sent_to_all_creators(bob: User) -> None:
+    with pytest.raises(AssertionError, match="asks where each person"):
+        people.notify_creators(kind="gift", subject_key="x", title="T")
+
+    assert Notice.objects.count() == 0
+
+
+def test_the_announcement_is_published_with_the_card_and_not_without_it(
+    bob: User, olga: User
+) -> None:
+    with pytest.raises(cards.NoticeTooShort):
+        announce(olga, effective_at=timezone.now() - timedelta(minutes=1))
+    assert not OutboxEvent.objects.filter(name="rate_card.announced").exists()
+    assert not Notice.objects.exists()
+
+    card = announce(olga)
+
+    event = OutboxEvent.objects.get(name="rate_card.announced")
+    assert event.subject == str(card.pk)
+    assert event.payload == {
+        "card": card.pk,
+        "name": "v2",
+        "diamonds_per_coin_milli": 1000,
+        "diamond_usd": "0.005500",
+        "hold_days": {str(hold): days for hold, days in HOLDS.items()},
+        "notice_days": 30,
+        "effective_at": card.effective_at.isoformat(),
+    }
+    assert Notice.objects.count() == 1

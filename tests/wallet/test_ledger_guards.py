@@ -4,6 +4,7 @@ everything that would break a promise.
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -196,14 +197,14 @@ def test_buying_books_price_tax_and_fee(db: None) -> None:
 
 def test_one_purchase_cannot_be_credited_under_two_operations(db: None) -> None:
     purchase = ledger.new_operation_id()
-    facts = {
+    facts: dict[str, Any] = {
         "buyer_id": 1,
         "purchase_id": purchase,
         "coins": 70,
         "hold_class": 5,
         "currency": "EUR",
     }
-    money = {"gross_minor": 840, "tax_minor": 134, "fee_minor": 38, "memo": {}}
+    money: dict[str, Any] = {"gross_minor": 840, "tax_minor": 134, "fee_minor": 38, "memo": {}}
     ledger.buy(operation_id=ledger.new_operation_id(), **facts, **money)
 
     with pytest.raises(IntegrityError, match="lot_purchase_id_key"), transaction.atomic():
@@ -215,7 +216,12 @@ def test_one_purchase_cannot_be_credited_under_two_operations(db: None) -> None:
 def test_post_and_void_of_one_payout_exclude_each_other(db: None) -> None:
     with_cash(1, minor=500)
     payout, resolve = ledger.new_operation_id(), ledger.new_operation_id()
-    step = {"creator_id": 1, "currency": "USD", "amount_minor": 300, "payout_id": payout}
+    step: dict[str, Any] = {
+        "creator_id": 1,
+        "currency": "USD",
+        "amount_minor": 300,
+        "payout_id": payout,
+    }
     assert ledger.reserve_payout(operation_id=ledger.new_operation_id(), **step).done
     assert ledger.post_payout(operation_id=resolve, **step).done
 

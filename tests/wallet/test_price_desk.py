@@ -143,7 +143,7 @@ def test_a_fee_that_breaks_the_floor_is_told_at_once(desk: Client) -> None:
         "name": "Card", "hold_class": "5", "regions": ["US", "DE"], "is_offered": "on",
         "fees-TOTAL_FORMS": "1", "fees-INITIAL_FORMS": "1", "fees-0-id": str(fee.pk),
         "fees-0-method": "card", "fees-0-currency": "USD", "fees-0-fee_bps": "5000",
-        "fees-0-fee_minor": "0",
+        "fees-0-fee_minor": "0", "why": "The bank raised it.",
     }  # fmt: skip
 
     answer = desk.post(method, form, follow=True)

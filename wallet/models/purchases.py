@@ -91,6 +91,7 @@ class Purchase(models.Model):
                 name="purchase_open",
             ),
         ]
+        permissions: ClassVar = [("look_up_purchase", "Can look up purchases at their provider")]
 
     def __str__(self) -> str:
         return f"{self.coins:,} coins for {self.money}"

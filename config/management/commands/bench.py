@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -66,7 +67,7 @@ class Command(BaseCommand):
             )
             scratch.fill(lambda people: progress.advance(filling, people))
             senders.open_rooms(scratch.CREATORS)
-            parts = {
+            parts: dict[str, Callable[[], float]] = {
                 "tpcb": lambda: postings.tpcb(seconds),
                 "ledger_spread": lambda: postings.spread(name, seconds),
                 "ledger_hot": lambda: postings.hot(name, seconds),

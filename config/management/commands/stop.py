@@ -1,9 +1,9 @@
-"""Stop Carat's own database and Valkey, whoever uses them."""
+"""Stop the site that runs here, then Carat's own database and Valkey, whoever uses them."""
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from config import embedded
+from config import embedded, supervisor
 from config.management.commands import status
 
 
@@ -16,6 +16,8 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: object, **_options: object) -> None:
         """Stop them and say which ones ran."""
+        if supervisor.end_other(settings.CARAT_DATA_DIR):
+            self.stdout.write("Stopped the site.")
         if not settings.EMBEDDED:
             self.stdout.write(
                 f"Carat uses servers of your own ({status.outside_database()} and "

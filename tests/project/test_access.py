@@ -1,0 +1,320 @@
+"""Who may open what: every address of the site, asked for by each kind of visitor.
+
+The table is complete: an address that is not in it fails the test, and so does a row without an
+address. A row says how each visitor is answered, in the order of VISITORS: a status, `>name` for a
+redirect there, `-` where it is not asked. Objects in addresses are alice's (a purchase, an
+operation, a consent) and bob's (a room, a video, a payout).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from allauth.idp.oidc.models import Client as Service
+from django.core.cache import cache
+from django.db import transaction
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from django.utils import timezone
+
+from accounts.models import Consent, Scope, User
+from gifts.models import Room, Video
+from payouts.models import Destination, Payout
+from tests import factories
+from wallet import ledger
+from wallet.models import PaymentMethod, Purchase
+
+# Fans, creators, staff without and with a second factor.
+VISITORS: Final = ("nobody", "alice", "mallory", "bob", "carol", "stan", "olga")
+
+PUBLIC = "200 200 200 200 200 200 200"
+ABSENT = "404 404 404 404 404 404 404"
+POSTED = "405 405 405 405 405 405 405"
+VISITOR = "200 >home >home >home >home >home >home"
+SIGNED_IN = ">login 200 200 200 200 200 200"
+ALICE = ">login 200 404 404 404 404 404"
+BOB = ">login 404 404 200 404 404 404"
+CREATORS = ">login 403 403 200 200 403 403"
+CONFIRMED = ">login >sure >sure >sure >sure >sure >sure"  # after signing in anew
+
+TABLE: Final = {
+    # The site
+    "GET livez": PUBLIC,
+    "GET readyz": PUBLIC,
+    "GET home": PUBLIC,
+    "GET discover": PUBLIC,
+    "GET help": PUBLIC,
+    "GET demo_mail": ABSENT,  # outside the demo
+    # People
+    "GET accounts:terms": PUBLIC,
+    "GET accounts:creator": PUBLIC,
+    "GET accounts:profile": SIGNED_IN,
+    "GET accounts:menu": SIGNED_IN,
+    "GET accounts:notifications": SIGNED_IN,
+    "GET accounts:preferences": SIGNED_IN,
+    "GET accounts:consents": SIGNED_IN,
+    "GET accounts:consent_new": ">login 404 404 404 404 404 404",  # of no service
+    "POST accounts:consent_new": CONFIRMED,
+    "POST accounts:consent_revoke": ">login >accounts:consents 404 404 404 404 404",
+    "GET accounts:become_creator": SIGNED_IN,
+    "GET accounts:accept_terms": SIGNED_IN,
+    "GET accounts:follow": ">login" + 6 * " >accounts:creator",
+    "POST accounts:follow": ">login" + 6 * " >accounts:creator",
+    # Coins
+    "GET wallet:balance": SIGNED_IN,
+    "GET wallet:packages": SIGNED_IN,
+    "GET wallet:checkout": ">login 400 400 400 400 400 400",  # of nothing
+    "GET wallet:return_page": ALICE,
+    "POST wallet:cancel_purchase": ">login >wallet:return_page 404 404 404 404 404",
+    "GET wallet:stripe_hook": POSTED,
+    "POST wallet:stripe_hook": "400 400 400 400 400 400 400",  # without a signature
+    "GET wallet:history": SIGNED_IN,
+    "GET wallet:history_csv": SIGNED_IN,
+    "GET wallet:operation": ALICE,
+    "GET wallet:rates": PUBLIC,
+    "GET wallet:seals": PUBLIC,
+    "GET wallet:seals_json": PUBLIC,
+    # Gifts
+    "GET gifts:room": PUBLIC,
+    "GET gifts:room_feed": PUBLIC,
+    "POST gifts:send": ">login 422 422 422 422 422 422",  # of nothing
+    "GET gifts:video": PUBLIC,
+    "POST gifts:video_send": ">login 422 422 422 422 422 422",
+    "GET gifts:go_live": CREATORS,
+    "GET gifts:end_live": ">login 403 403 200 404 403 403",
+    "POST gifts:end_live": ">login 403 403 >gifts:room 404 403 403",
+    "POST gifts:switch_gifts": ">login 403 403 >gifts:room 404 403 403",
+    "GET gifts:post_video": CREATORS,
+    "POST gifts:hide_video": ">login 403 403 >gifts:post_video 404 403 403",
+    # Studio: everybody may look at their own, which is empty for those who are no creators.
+    "GET payouts:studio": SIGNED_IN,
+    "GET payouts:earnings": SIGNED_IN,
+    "GET payouts:settlements": SIGNED_IN,
+    "GET payouts:payouts": SIGNED_IN,
+    "GET payouts:request_payout": SIGNED_IN,
+    "GET payouts:payout": BOB,
+    "POST payouts:cancel_payout": ">login 404 404 - 404 404 404",
+    "GET payouts:destination": CONFIRMED,
+    # Signing in
+    "GET account_login": VISITOR,
+    "GET account_signup": VISITOR,
+    "GET account_logout": ">home 200 200 200 200 200 200",
+    "GET account_inactive": PUBLIC,
+    "GET account_reauthenticate": SIGNED_IN,
+    "GET account_email": SIGNED_IN,
+    "GET account_email_verification_sent": ">login" + 6 * " >account_email",
+    "GET account_change_password": SIGNED_IN,
+    "GET account_set_password": ">login" + 6 * " >account_change_password",
+    "GET account_reset_password": PUBLIC,
+    "GET account_reset_password_done": PUBLIC,
+    "GET account_reset_password_from_key": PUBLIC,  # the page says that the link is used up
+    "GET account_reset_password_from_key_done": PUBLIC,
+    "GET account_confirm_login_code": ">login" + 6 * " >home",
+    "GET mfa_index": SIGNED_IN,
+    "GET mfa_authenticate": ">login" + 6 * " >home",
+    "GET mfa_reauthenticate": ">login >sure >sure >sure >sure >sure 200",
+    "GET mfa_activate_totp": CONFIRMED,
+    "GET mfa_deactivate_totp": ">login 404 404 404 404 404 >sure",
+    "GET mfa_view_recovery_codes": ">login 404 404 404 404 404 404",  # nobody has any
+    "GET mfa_generate_recovery_codes": CONFIRMED,
+    "GET mfa_download_recovery_codes": ">login 404 404 404 404 404 404",
+    "GET mfa_list_webauthn": SIGNED_IN,
+    "GET mfa_add_webauthn": CONFIRMED,
+    "GET mfa_reauthenticate_webauthn": CONFIRMED,
+    "GET mfa_remove_webauthn": CONFIRMED,
+    "GET mfa_edit_webauthn": CONFIRMED,
+    "GET mfa_login_webauthn": ">login" + 6 * " >home",
+    "GET usersessions_list": SIGNED_IN,
+    # Tokens for services
+    "GET idp:oidc:configuration": PUBLIC,
+    "GET idp:oidc:jwks": PUBLIC,
+    "GET idp:oidc:authorization": SIGNED_IN,
+    "GET idp:oidc:device_authorization": SIGNED_IN,
+    "GET idp:oidc:logout": ">home 200 200 200 200 200 200",
+    "POST idp:oidc:token": "400 400 400 400 400 400 400",  # without a client
+    "POST idp:oidc:revoke": "400 400 400 400 400 400 400",
+    "POST idp:oidc:device_code": "400 400 400 400 400 400 400",
+    "GET idp:oidc:userinfo": "401 401 401 401 401 401 401",
+    # The admin's own doors; the rest of it is one rule, below.
+    "GET admin:login": ">login 403 403 403 403 >mfa_index >admin:index",
+    "POST admin:logout": 5 * ">admin:index " + ">mfa_index 200",
+}
+SHORT: Final = {"account_login": "login", "account_reauthenticate": "sure"}
+# Addresses that are written as regular expressions.
+ADDRESSES: Final = {
+    "account_reset_password_from_key": "/accounts/password/reset/key/1-abc/",
+    "admin:app_list": "/admin/accounts/",
+    "admin:": "/admin/no/such/page/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    name: str
+    path: str
+
+    def address(self, facts: dict[str, Any]) -> str:
+        """Fill in the objects; what there is none of has the number 1."""
+        known = ADDRESSES.get(self.name)
+        if known and "(?P" in self.path:
+            return known
+        return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda m: str(facts.get(m[1], 1)), self.path)
+
+
+def routes(
+    patterns: list[URLPattern | URLResolver], path: str = "", space: str = ""
+) -> Iterator[Route]:
+    """Yield every address of the site."""
+    for pattern in patterns:
+        here = f"{path}{pattern.pattern}"
+        if isinstance(pattern, URLResolver):
+            inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
+            yield from routes(pattern.url_patterns, here, inner)
+        else:
+            yield Route(f"{space}{pattern.name or ''}", here)
+
+
+ROUTES: Final = list(routes(get_resolver().url_patterns))
+
+
+@dataclass(slots=True)
+class World:
+    facts: dict[str, Any]
+    visitors: dict[str, Client]
+
+    def ask(self, who: str, method: str, address: str) -> str:
+        """Ask, undo what the answer did, and return the answer as the table writes it."""
+        before = transaction.savepoint_create()
+        response = getattr(self.visitors[who], method.lower())(address)
+        transaction.savepoint_rollback(before)
+        return verdict(response)
+
+
+def verdict(response: HttpResponseBase) -> str:
+    if response.status_code in {301, 302, 303}:
+        name = resolve(urlsplit(response["Location"]).path).view_name
+        return f">{SHORT.get(name, name)}"
+    return str(response.status_code)
+
+
+@pytest.fixture
+def world(alice: User, bob: User, mallory: User, olga: User) -> World:
+    cache.clear()  # of rate limits
+    people = {
+        "alice": alice,
+        "mallory": mallory,
+        "bob": bob,
+        "carol": factories.make_creator("carol"),
+        "stan": factories.make_user("stan", is_staff=True, is_superuser=True),
+        "olga": olga,
+    }
+    visitors = {name: Client(raise_request_exception=False) for name in VISITORS}
+    for name, user in people.items():
+        visitors[name].force_login(user)
+    return World({**alices_objects(alice, bob), **bobs_objects(bob)}, visitors)
+
+
+def alices_objects(alice: User, bob: User) -> dict[str, Any]:
+    factories.give_coins(alice, 100)
+    gift = ledger.Gift(ledger.new_operation_id(), alice.pk, bob.pk, 5, alice.pk, "room:1", {})
+    ledger.gift(gift).check()
+    purchase = Purchase.objects.create(
+        id=ledger.new_operation_id(),
+        buyer=alice,
+        region_id="DE",
+        method=PaymentMethod.objects.get(pk="card"),
+        coins=350,
+        gross_minor=420,
+        tax_minor=67,
+        tax_bps=1900,
+        currency="EUR",
+    )
+    service = Service(id="tipbot", name="Tip Bot", grant_types="client_credentials")
+    service.save()
+    consent = Consent.objects.create(
+        fan=alice,
+        client=service,
+        scope=Scope.GIFTS_SEND,
+        daily_cap_coins=100,
+        until=timezone.now() + timedelta(days=1),
+    )
+    return {
+        "operation_id": gift.operation_id,
+        "purchase_id": purchase.pk,
+        "consent_id": consent.pk,
+        "object_id": alice.pk,
+    }
+
+
+def bobs_objects(bob: User) -> dict[str, Any]:
+    room = Room.objects.create(id=ledger.new_operation_id(), creator=bob, title="Nocturnes")
+    video = Video.objects.create(id=ledger.new_operation_id(), creator=bob, title="Practice")
+    destination = Destination.objects.create(
+        id=ledger.new_operation_id(),
+        creator=bob,
+        holder_name="Bob",
+        account="DE02120300000000202051",
+        currency="EUR",
+    )
+    payout = Payout.objects.create(
+        id=ledger.new_operation_id(),
+        creator=bob,
+        destination=destination,
+        amount_minor=1000,
+        currency="EUR",
+        reserve_op=ledger.new_operation_id(),
+        resolve_op=ledger.new_operation_id(),
+        return_op=ledger.new_operation_id(),
+    )
+    return {"handle": "bob", "room_id": room.pk, "video_id": video.pk, "payout_id": payout.pk}
+
+
+def is_admin(route: Route) -> bool:
+    return route.name.startswith("admin:") and route.name not in {"admin:login", "admin:logout"}
+
+
+def test_every_address_is_in_the_table_and_every_row_has_an_address() -> None:
+    listed = {row.split()[1] for row in TABLE}
+    there = {route.name for route in ROUTES if not is_admin(route)}
+
+    assert there - listed == set(), "say in TABLE who may open these"
+    assert listed - there == set()
+
+
+def test_every_visitor_is_answered_as_the_table_says(world: World) -> None:
+    by_name = {route.name: route for route in ROUTES}
+    wrong = []
+    for row, expected in TABLE.items():
+        method, name = row.split()
+        address = by_name[name].address(world.facts)
+        for who, answer in zip(VISITORS, expected.split(), strict=True):
+            if answer != "-" and (got := world.ask(who, method, address)) != answer:
+                wrong.append(f"{row}: {who} gets {got}, not {answer}")
+
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_the_admin_opens_for_staff_with_a_second_factor_alone(world: World) -> None:
+    wrong = []
+    for route in filter(is_admin, ROUTES):
+        address = route.address(world.facts)
+        answers = {who: world.ask(who, "GET", address) for who in VISITORS}
+        turned_away = {answers[who] for who in VISITORS[:5]} == {">admin:login"}
+        if not turned_away or answers["stan"] != ">mfa_index":
+            wrong.append(f"{address}: {answers}")
+        if answers["olga"] in {">admin:login", ">mfa_index", "500"}:
+            wrong.append(f"{address}: olga gets {answers['olga']}")
+
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_control_an_address_nobody_listed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.ROUTES", [*ROUTES, Route("wallet:secret", "secret/")])
+
+    with pytest.raises(AssertionError, match="wallet:secret"):
+        test_every_address_is_in_the_table_and_every_row_has_an_address()

@@ -1,0 +1,79 @@
+"""The real Celery app, in a process that kills itself with SIGKILL at the step it is told.
+
+For tests alone: ``celery -A tests.proof.killing_worker worker``. The step is named by the file that
+``KILL_FILE`` points to, as ``module.function:before`` or ``:after``; the file is removed first, so
+a step kills once. Waits between looks are short here.
+"""
+
+import functools
+import os
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from accounts import services as people  # noqa: E402 - Django first
+from accounts import states  # noqa: E402
+from config.celery import app  # noqa: E402
+from payouts import bookings, services, settlements, submissions  # noqa: E402
+from payouts.rails.bank import Bank  # noqa: E402
+from wallet import ledger  # noqa: E402
+
+__all__ = ["POINTS", "app"]
+
+KILL_FILE: Final = Path(os.environ["KILL_FILE"]) if "KILL_FILE" in os.environ else None
+STEPS: Final[tuple[tuple[Any, str], ...]] = (
+    (settlements, "start_settlement"),
+    (settlements, "_settle_next"),
+    (settlements, "_settle_card"),
+    (ledger, "settle"),
+    (people, "notify"),
+    (services, "reserve"),
+    (ledger, "reserve_payout"),
+    (submissions, "_lease"),
+    (Bank, "submit"),
+    (submissions, "_record"),
+    (states, "move"),
+    (Bank, "lookup"),
+    (bookings, "follow"),
+    (ledger, "post_payout"),
+)
+
+
+def name_of(owner: Any, step: str) -> str:
+    return f"{owner.__name__.rpartition('.')[2]}.{step}"
+
+
+POINTS: Final = [
+    f"{name_of(owner, step)}:{side}" for owner, step in STEPS for side in ("before", "after")
+]
+
+
+def _killable(name: str, step: Callable[..., Any], kill_file: Path) -> Callable[..., Any]:
+    def die_if_told(side: str) -> None:
+        if kill_file.exists() and kill_file.read_text() == f"{name}:{side}":
+            kill_file.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    @functools.wraps(step)
+    def stepped(*arguments: Any, **named: Any) -> Any:
+        die_if_told("before")
+        answer = step(*arguments, **named)
+        die_if_told("after")
+        return answer
+
+    return stepped
+
+
+if KILL_FILE is not None:
+    for _owner, _step in STEPS:
+        setattr(_owner, _step, _killable(name_of(_owner, _step), getattr(_owner, _step), KILL_FILE))
+    submissions.LEASE = timedelta(seconds=1)  # type: ignore[misc]
+    submissions.RESEND_AFTER = timedelta(seconds=1)  # type: ignore[misc]
+    bookings.LOOK_SOONEST = timedelta(seconds=0.2)  # type: ignore[misc]
