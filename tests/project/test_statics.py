@@ -20,7 +20,7 @@ def test_a_file_is_answered_with_what_it_is(client: Client) -> None:
 
 def test_a_file_the_browser_has_is_not_sent_again(client: Client) -> None:
     first = client.get(PATH)
-    first.close()
+    assert first.getvalue()
 
     answer = client.get(PATH, headers={"If-Modified-Since": first["Last-Modified"]})
 
