@@ -329,7 +329,8 @@ def test_what_is_required_is_named(tipbot: APIClient, rich: User) -> None:
 def test_a_gift_of_a_service_costs_seven_statements(
     tipbot: APIClient, rich: User, room: Room, django_assert_num_queries: Any
 ) -> None:
-    send(tipbot, body(rich, room))
+    given = body(rich, room)
+    send(tipbot, given)
 
     with django_assert_num_queries(7):  # token, facts, begin, gift, consent, record, commit
-        send(tipbot, body(rich, room))
+        send(tipbot, given)

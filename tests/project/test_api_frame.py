@@ -43,7 +43,8 @@ def _own_counts(settings: Any) -> Iterator[None]:
 
 def doors() -> list[tuple[str, str, Any]]:
     """Every method of every address under /api/v1/: method, path, door; the schema aside."""
-    return [found for pattern in api_urls.urlpatterns for found in _doors(pattern, "/api/v1/")]
+    routes: list[Any] = api_urls.urlpatterns
+    return [found for route in routes for found in _doors(route, "/api/v1/")]
 
 
 def _doors(pattern: URLPattern | URLResolver, before: str) -> Iterator[tuple[str, str, Any]]:
@@ -391,6 +392,7 @@ def refusals() -> Iterator[type[Exception]]:
             if module.ispkg:
                 continue
             loaded = importlib.import_module(module.name)
+            found: Any
             for _, found in inspect.getmembers(loaded, inspect.isclass):
                 is_own = issubclass(found, Exception) and found.__module__ == module.name
                 if is_own and not found.__subclasses__() and not hasattr(found, "default_code"):
