@@ -17,6 +17,6 @@ def end_standings() -> None:
 
 
 @shared_task
-def tell_followers(creator_id: int, title: str, path: str) -> None:
+def tell_followers(*, creator_id: int, title: str, path: str) -> None:
     """Rung by the relay when a creator goes live. A lost message costs this notice and no more."""
     creators.tell_followers(creator_id=creator_id, title=title, path=path, at=timezone.now())

@@ -30,7 +30,9 @@ def tell_followers(event: OutboxEvent) -> None:
     """Ring for the followers of whoever went live."""
     room_id, creator_id = event.payload["room_id"], event.payload["creator_id"]
     path = reverse("gifts:room", args=[room_id])
-    people_tasks.tell_followers.delay(creator_id, event.payload["title"], path)
+    people_tasks.tell_followers.delay(
+        creator_id=creator_id, title=event.payload["title"], path=path
+    )
 
 
 # Who hears what, by the event's name.

@@ -19,7 +19,7 @@ def sweep_purchases() -> int:
 
 
 @shared_task
-def settle_purchase(purchase_id: str) -> str:
+def settle_purchase(*, purchase_id: str) -> str:
     return payments.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
 
 

@@ -266,12 +266,12 @@ def test_a_room_that_starts_rings_for_the_followers(
     room = rooms.start_room(
         room_id=ledger.new_operation_id(), creator_id=bob.pk, title="Piano", at=AT
     )
-    rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(people_tasks.tell_followers, "delay", lambda *facts: rung.append(facts))
+    rung: list[dict[str, Any]] = []
+    monkeypatch.setattr(people_tasks.tell_followers, "delay", lambda **facts: rung.append(facts))
 
     relay.relay(at=AT)
     [facts] = rung
-    people_tasks.tell_followers.apply(facts).get()
+    people_tasks.tell_followers.apply(kwargs=facts).get()
 
     notice = Notice.objects.get()
     assert (notice.user, notice.title) == (alice, "Bob is live")
