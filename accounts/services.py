@@ -353,7 +353,7 @@ def notify_creators(
             """,
             [kind, subject_key, title[:120], body[:500], path],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 # The doors of other apps find these here; they live with their nouns.

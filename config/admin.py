@@ -7,6 +7,7 @@ the services that use the API.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from allauth.account import admin as _account  # noqa: F401 - registers what is replaced below
@@ -25,7 +26,8 @@ from django.db import models
 from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, JSONObject
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from pghistory import core
 
@@ -44,7 +46,7 @@ OWN_FIELDS: Final = ("pgh_id", "pgh_created_at", "pgh_label", "pgh_obj", "pgh_co
 _plain_index = admin.site.index
 
 
-def index(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+def index(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
     """Show what needs this member of staff above Django's list of tables."""
     shown = desk.desk_of(request.user, at=timezone.now())
     return _plain_index(request, {"desk": shown, **(extra_context or {})})
@@ -189,7 +191,7 @@ class DeskLogAdmin(ReadOnlyAdmin):
 class EditsAdmin(ReadOnlyAdmin):
     """The history of one table: each row as it became, beside how it was before."""
 
-    list_display = ("pgh_created_at", "what", "changes", "editor", "why")
+    list_display = ("moment", "what", "changes", "editor", "why")
     list_filter = ("pgh_label",)
     search_fields: ClassVar = ("=pgh_obj_id",)
     ordering = ("-pgh_id",)
@@ -198,7 +200,7 @@ class EditsAdmin(ReadOnlyAdmin):
         rows = self.model._default_manager.all()  # noqa: SLF001
         context = "pgh_context__metadata"
         before = rows.filter(pgh_obj_id=OuterRef("pgh_obj_id"), pgh_id__lt=OuterRef("pgh_id"))
-        return rows.annotate(
+        edits: QuerySet[Any] = rows.annotate(
             before=Subquery(before.order_by("-pgh_id").values(row=_as_json(self.model))[:1]),
             after=_as_json(self.model),
             editor_id=Cast(
@@ -211,12 +213,18 @@ class EditsAdmin(ReadOnlyAdmin):
                 User.objects.filter(pk=OuterRef("editor_id")).values("handle")[:1]
             )
         )
+        return edits
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*self.list_display, *_tracked(self.model)]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.get_fields(request, obj)
+
+    @admin.display(description="When", ordering="pgh_id")
+    def moment(self, edit: Any) -> datetime:
+        at: datetime = edit.pgh_created_at
+        return at
 
     @admin.display(description="Row")
     def what(self, edit: Any) -> str:

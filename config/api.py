@@ -117,7 +117,7 @@ class HasScope(BasePermission):
         if not isinstance(caller, Caller):
             return False
         method = "GET" if request.method == "HEAD" else str(request.method)
-        if not hasattr(view, method.lower()):
+        if method == "OPTIONS" or not hasattr(view, method.lower()):
             return True
         scopes: Mapping[str, str] = getattr(view, "scopes", {})
         scope = scopes.get(method)

@@ -111,6 +111,7 @@ class Hour:
     """One hour of gifts, and its bar in per cent of the chart."""
 
     begins_at: datetime
+    name: str  # its beginning, in UTC whatever the viewer's time zone
     gifts: int
     coins: int
     diamonds_milli: int
@@ -266,6 +267,7 @@ def _seal(*, at: datetime) -> Clock:
 
 def _settlement(*, at: datetime) -> Clock:
     run = SettlementRun.objects.order_by("-started_at").first()
+    words: tuple[str, datetime | None, str, str]
     if run is None:
         words = ("None yet", None, "", "")
     elif run.state == SettlementRun.State.DONE:
@@ -335,7 +337,7 @@ def _gifts(begins_at: datetime) -> Gifts:
             diamonds_milli=Sum("amount", filter=Q(code=diamonds), default=0),
         )
     )
-    by_hour = {row["hour"]: row for row in rows}
+    by_hour: dict[datetime, Mapping[str, Any]] = {row["hour"]: row for row in rows}
     most = max((row["coins"] for row in by_hour.values()), default=0)
     hours = [
         _hour(begins_at + timedelta(hours=number), by_hour, most=most, number=number)
@@ -350,13 +352,15 @@ def _gifts(begins_at: datetime) -> Gifts:
 
 
 def _hour(
-    begins_at: datetime, rows: Mapping[datetime, Mapping[str, int]], *, most: int, number: int
+    begins_at: datetime, rows: Mapping[datetime, Mapping[str, Any]], *, most: int, number: int
 ) -> Hour:
     row = rows.get(begins_at, {"gifts": 0, "coins": 0, "diamonds_milli": 0})
     height = Decimal(100 * row["coins"]) / (most or 1)
     step = Decimal(100) / HOURS
+    name = f"{begins_at:%H:%M}"
     return Hour(
         begins_at,
+        name,
         row["gifts"],
         row["coins"],
         row["diamonds_milli"],
@@ -364,7 +368,7 @@ def _hour(
         width=f"{step * Decimal('0.8'):.2f}",
         top=f"{100 - height:.2f}",
         height=f"{height:.2f}",
-        label=f"{begins_at:%H:%M}: {row['coins']:,} coins",
+        label=f"{name}: {row['coins']:,} coins",
     )
 
 

@@ -40,6 +40,9 @@ class ServiceTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
     target_class = "config.api.ServiceAuthentication"
     name = "service"
 
+    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]]:
+        return {self.name: [auto_schema.view.scopes[auto_schema.method]]}
+
     def get_security_definition(self, _auto_schema: Any) -> dict[str, Any]:
         return {
             "type": "oauth2",

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.idp.oidc.models import Client
-from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -28,7 +27,7 @@ def make_service(client_id: str = "tipbot", scopes: tuple[str, ...] = ALL) -> Cl
     return client
 
 
-def ask_token(client_id: str, scopes: tuple[str, ...] = ALL, secret: str = SECRET) -> HttpResponse:
+def ask_token(client_id: str, scopes: tuple[str, ...] = ALL, secret: str = SECRET) -> Any:
     return APIClient().post(
         TOKEN_PATH,
         {

@@ -166,24 +166,61 @@ def test_twelve_at_once_spend_the_cap_exactly(committed: str) -> None:
     assert used() == [100]
 
 
-def test_control_without_the_lock_more_than_the_cap_is_spent(
+def test_control_without_the_comparison_more_than_the_cap_is_spent(
+    committed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = factories.make_user("alice")
+    make_service()
+    give(alice)
+    unguarded = consents.USE_SQL.replace(
+        "WHERE used.coins + excluded.coins <= (SELECT daily_cap_coins FROM consent)", ""
+    )
+    monkeypatch.setattr(consents, "USE_SQL", unguarded)
+
+    assert spend_at_once(alice, threads=12, coins=20) == 12
+
+
+def spend_while_revoked(fan: User, consent: Consent) -> bool:
+    """Somebody spends while a revocation is under way; says whether they were let through."""
+    let_through = []
+
+    def spend() -> None:
+        try:
+            with transaction.atomic():
+                use(fan, 1)
+            let_through.append(1)
+        except consents.ConsentMissing:
+            pass
+        finally:
+            connection.close()
+
+    spender = threading.Thread(target=spend)
+    with transaction.atomic():
+        Consent.objects.select_for_update().get(pk=consent.pk)
+        Consent.objects.filter(pk=consent.pk).update(revoked_at=AT)
+        spender.start()
+        spender.join(timeout=0.5)
+    spender.join(timeout=10)
+    return bool(let_through)
+
+
+def test_a_revocation_under_way_is_waited_for(committed: str) -> None:
+    alice = factories.make_user("alice")
+    make_service()
+
+    assert not spend_while_revoked(alice, give(alice))
+    assert used() == []
+
+
+def test_control_without_the_lock_a_spending_slips_past_a_revocation(
     committed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = factories.make_user("alice")
     make_service()
     consent = give(alice)
-    ConsentUse.objects.create(consent=consent, day=AT.date(), coins=90)
-    looked = threading.Barrier(3)
+    # Today's count is there already, so that no foreign key makes it wait.
+    ConsentUse.objects.create(consent=consent, day=AT.date(), coins=0)
+    unlocked = consents.USE_SQL.replace("FOR NO KEY UPDATE", "")
+    monkeypatch.setattr(consents, "USE_SQL", unlocked)
 
-    class LookingAtOnce:
-        """Everybody reads the count before anybody writes it."""
-
-        def get_or_create(self, **key: Any) -> Any:
-            found = ConsentUse._base_manager.get_or_create(**key)
-            looked.wait(timeout=10)
-            return found
-
-    monkeypatch.setattr(consents, "_locked", lambda *key: consents._in_force(*key).first())
-    monkeypatch.setattr(ConsentUse, "objects", LookingAtOnce())
-
-    assert spend_at_once(alice, threads=3, coins=10) == 3
+    assert spend_while_revoked(alice, consent)

@@ -168,7 +168,9 @@ def test_a_key_is_required(tipbot: APIClient, rich: User, room: Room) -> None:
     assert world.coins(rich) == 1_000
 
 
-@pytest.mark.parametrize("key", ["x", str(uuid4()), str(UUID(int=7 << 76)), "é"])
+@pytest.mark.parametrize(
+    "key", ["x", "825d3524-40b2-4191-8d73-50838d1b8d7a", str(UUID(int=7 << 76)), "é"]
+)
 def test_a_key_is_a_uuid7(tipbot: APIClient, rich: User, room: Room, key: str) -> None:
     answer = send(tipbot, body(rich, room), key)
 

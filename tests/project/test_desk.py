@@ -116,7 +116,7 @@ def test_the_page_shows_what_waits_above_the_list_of_tables(
 
     page = client.get("/admin/").content.decode()
 
-    assert page.index("Payouts for two people") < page.index('class="app-accounts')
+    assert page.index("Payouts for two people") < page.index("All tables")
     assert "due within 1 day" in page
     assert " style=" not in page
 

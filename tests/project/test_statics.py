@@ -31,6 +31,7 @@ def test_a_part_of_a_file_can_be_asked_for(client: Client) -> None:
 
     assert answer.status_code == 206
     assert len(answer.getvalue()) == 10
+    answer.close()
 
 
 def test_a_file_that_is_not_there_is_not_found(client: Client) -> None:
