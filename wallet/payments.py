@@ -170,7 +170,7 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
 
 @transaction.atomic(durable=True)
 def close(*, purchase_id: UUID, to: State, why: str, at: datetime) -> Purchase:
-    """End a purchase that was not paid. Locks it; money that comes later still counts."""
+    """End a purchase without money: failed, expired or cancelled, as ``to`` says."""
     purchase = locked(purchase_id)
     _record_closed(purchase, to=to, why=why, at=at)
     return purchase
@@ -193,7 +193,7 @@ def _report_difference(*, purchase_id: UUID, why: str, at: datetime) -> None:
 
 
 def locked(purchase_id: UUID) -> Purchase:
-    """Lock the purchase and read it again. The caller opens the transaction."""
+    """Return the purchase as it is now, locked until the caller's transaction ends."""
     return (
         Purchase.objects.select_for_update(no_key=True, of=("self",))
         .select_related("method")
@@ -202,10 +202,10 @@ def locked(purchase_id: UUID) -> Purchase:
 
 
 def provider_of(purchase: Purchase) -> Provider:
-    """Load the adapter of the company that the purchase is paid through."""
+    """Return the adapter of the purchase's payment method."""
     return providers.load(purchase.method.provider)
 
 
 def page_of(purchase: Purchase) -> str:
-    """Give the address of the buyer's page of the purchase."""
+    """Return the path of the page that tells the buyer how it stands."""
     return reverse("wallet:return_page", args=[purchase.pk])

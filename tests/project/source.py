@@ -5,6 +5,7 @@ list of them.
 """
 
 import ast
+import functools
 import re
 import tomllib
 from collections.abc import Iterator
@@ -37,9 +38,15 @@ class Module:
     @property
     def tree(self) -> ast.Module:
         """Return it parsed."""
-        return ast.parse(self.code)
+        return _parsed(self.code)
 
 
+@functools.cache
+def _parsed(code: str) -> ast.Module:
+    return ast.parse(code)
+
+
+@functools.cache
 def modules(*packages: str) -> list[Module]:
     """Return the product's modules, without migrations."""
     return [

@@ -39,6 +39,8 @@ LEDGER_READERS = {
     "wallet/proofs.py",
     "wallet/seals.py",
 }
+# A backup begins the ledger's transaction ids anew, and benches drive it on a scratch database.
+LEDGER_TOOLS = ("config/backups.py", "config/benches/")
 LEDGER_READS = re.compile(r'\bledger"?\."?(\w+)"?\s*\(')
 LEDGER_READ_FUNCTIONS = {"turnover"}
 LEDGER_NAME = re.compile(r'\bledger"?\."?[a-z_]+')
@@ -81,9 +83,9 @@ def domain_without_doors(module: Module) -> Iterator[str]:
 
 def adapters_behind_deeds(module: Module) -> Iterator[str]:
     """The outside is called by deeds, by reads that ask what may be charged, and by webhooks."""
-    above = DEEDS | ADAPTER_DOORS | source.layer_of("quotes")
-    if module.path == "config/audience.py":  # the demo's fans meet the outside's refusals
+    if module.app not in source.APPS:
         return
+    above = DEEDS | ADAPTER_DOORS | source.layer_of("quotes")
     for line, name in source.imports(module.tree):
         package = ".".join(name.split(".")[:2])
         is_inside = module.path.startswith(package.replace(".", "/"))
@@ -109,8 +111,7 @@ def no_signals(module: Module) -> Iterator[str]:
 
 def ledger_by_name(module: Module) -> Iterator[str]:
     """Value moves through wallet/ledger.py alone; what else reads the schema is listed here."""
-    # Backups rebase it as its owner, benches measure its functions bare: tools beside the site.
-    if module.path.startswith(("wallet/ledger.py", "config/backups.py", "config/benches/")):
+    if module.path == "wallet/ledger.py" or module.path.startswith(LEDGER_TOOLS):
         return
     for line, text in source.texts(module.tree):
         if not (LEDGER_NAME.search(text) and SQL.search(text)):
