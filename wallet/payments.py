@@ -92,6 +92,7 @@ def _record_payment(*, purchase_id: UUID, payment: Payment, at: datetime) -> Pur
 def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
     states.move(purchase, to=State.PAID, why=f"Paid: {payment.payment_ref}", at=at)
     purchase.payment_ref = payment.payment_ref
+    purchase.customer_ref = payment.customer_ref or purchase.customer_ref
     purchase.hold_class = charges.hold_class(
         method_class=purchase.method.hold_class, is_authenticated=payment.is_authenticated
     )

@@ -171,6 +171,13 @@ def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
     )
 
 
+def customer_ref(*, user_id: int, provider: str) -> str:
+    """The buyer as a provider knows them since their last payment there; empty when it does not."""
+    known = Purchase.objects.filter(buyer_id=user_id, method__provider=provider)
+    latest = known.exclude(customer_ref="").order_by("-created_at", "-pk").first()
+    return latest.customer_ref if latest else ""
+
+
 def open_purchases_of(*, user_id: int) -> QuerySet[Purchase]:
     """Return what the person has begun to buy and not yet got, newest first."""
     return Purchase.objects.filter(buyer_id=user_id, state__in=OPEN).order_by("-created_at", "id")

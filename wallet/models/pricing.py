@@ -179,6 +179,11 @@ class PaymentMethod(models.Model):
     code = models.SlugField(max_length=20, primary_key=True)
     name = models.CharField(max_length=40)
     provider = models.CharField(max_length=100, help_text="Dotted path of the adapter")
+    rail = models.CharField(
+        max_length=20,
+        default="card",
+        help_text="The provider's name for what is paid with: card, paypal, ideal, pix, ...",
+    )
     hold_class = models.PositiveSmallIntegerField(choices=HoldClass)
     regions = models.ManyToManyField(Region, related_name="methods", blank=True)
     is_offered = models.BooleanField(default=True)
