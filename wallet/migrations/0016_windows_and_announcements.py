@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallet', '0004_name_the_look_up'),
+        ('wallet', '0010_know_more_objects'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
