@@ -38,6 +38,11 @@ beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "tell of prices": {
+        "task": "wallet.tasks.tell_of_prices",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
     "settle": {
         "task": "payouts.tasks.start_settlement",
         "schedule": float(settings.SETTLEMENT_INTERVAL_S)

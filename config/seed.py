@@ -53,6 +53,16 @@ REGIONS: Final = (
     ("KW", "Kuwait", "KWD", 0, "VAT", True, (35, 10)),
 )  # fmt: skip
 
+# code: days to give unused coins back, whether by our goodwill alone, working days until the
+# refund, the youngest buyer. EEA and UK: Directive 2011/83/EU, articles 9 and 13, and the Consumer
+# Contracts Regulations 2013; Brazil: Código de Defesa do Consumidor, article 49; South Korea:
+# E-Commerce Act, articles 17 and 18, and Youth Protection Act, article 2. Elsewhere: goodwill.
+WINDOWS: Final = {
+    "BR": (7, False, 7, 18), "GB": (14, False, 7, 18), "DE": (14, False, 7, 18),
+    "FR": (14, False, 7, 18), "IE": (14, False, 7, 18), "KR": (7, False, 3, 19),
+}  # fmt: skip
+GOODWILL: Final = (14, True, 7, 18)
+
 # Explicit prices that differ from the exact ratio by rounding: (region, coins): minor units.
 LISTED: Final = {
     ("VN", 30): 9_800, ("VN", 350): 113_900, ("VN", 700): 227_700, ("VN", 1400): 455_300,
@@ -159,6 +169,7 @@ def _today() -> datetime:
 def _regions() -> None:
     packages = {coins: CoinPackage.objects.get_or_create(coins=coins)[0] for coins in PACKAGES}
     for code, name, currency, tax_bps, tax_name, included, (minor, per_coins) in REGIONS:
+        withdrawal_days, is_goodwill, refund_days, age_min = WINDOWS.get(code, GOODWILL)
         region, created = Region.objects.get_or_create(
             code=code,
             defaults={
@@ -167,6 +178,10 @@ def _regions() -> None:
                 "tax_bps": tax_bps,
                 "tax_name": tax_name,
                 "tax_is_included": included,
+                "withdrawal_days": withdrawal_days,
+                "is_goodwill": is_goodwill,
+                "refund_days": refund_days,
+                "age_min": age_min,
             },
         )
         if not created:

@@ -79,6 +79,7 @@ CURRENCIES = (
 )  # fmt: skip
 DEFAULT_CURRENCY = "USD"
 RATE_CARD_NOTICE_DAYS = env.int("RATE_CARD_NOTICE_DAYS", 30)  # before a worse card may begin
+PRICE_NOTICE_DAYS = env.int("PRICE_NOTICE_DAYS", 30)  # before a higher price of coins may begin
 MARGIN_FLOOR_BPS = env.int("MARGIN_FLOOR_BPS", 1000)  # least part of a price that Carat keeps
 FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
 DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt

@@ -3,11 +3,12 @@
 from typing import Final
 
 from accounts import events
-from wallet.models import ProviderEvent, Purchase, RateCard
+from wallet.models import PriceAnnouncement, ProviderEvent, Purchase, RateCard
 
 PURCHASE_CREDITED: Final = "purchase.credited"
 PROVIDER_NOTIFIED: Final = "provider.notified"
 RATE_CARD_ANNOUNCED: Final = "rate_card.announced"
+PRICES_ANNOUNCED: Final = "prices.announced"
 
 
 def purchase_credited(purchase: Purchase) -> None:
@@ -43,5 +44,18 @@ def rate_card_announced(card: RateCard) -> None:
             "hold_days": card.hold_days,
             "notice_days": card.notice_days,
             "effective_at": card.effective_at.isoformat(),
+        },
+    )
+
+
+def prices_announced(announcement: PriceAnnouncement) -> None:
+    """Say that from a date on coins cost something else in a region."""
+    events.publish(
+        name=PRICES_ANNOUNCED,
+        subject=str(announcement.pk),
+        payload={
+            "announcement": announcement.pk,
+            "region": announcement.region_id,
+            "valid_from": announcement.valid_from.isoformat(),
         },
     )

@@ -20,7 +20,7 @@ from django.db.models import (
 from django.db.models.functions import Greatest, Least
 from djmoney.money import Money
 
-from accounts.models import StateChange
+from accounts.models import StateChange, User
 from wallet import money
 from wallet.models import (
     Account,
@@ -35,6 +35,7 @@ from wallet.models import (
     Purchase,
     RateCard,
     Region,
+    RegionCountry,
 )
 
 BASE_CURRENCY: Final = "USD"  # what rate cards are written in
@@ -66,6 +67,16 @@ def coins(*, user_id: int) -> int:
 def region_for(country: str) -> Region | None:
     """Return the region in which the country buys; None where coins are not sold."""
     return Region.objects.filter(countries__country=country, is_open=True).first()
+
+
+def people_in(*, region_id: str, after_id: int, limit: int) -> list[int]:
+    """Return the next ids of the people who live where the region sells, in their order."""
+    countries = RegionCountry.objects.filter(region=region_id).values("country")
+    return list(
+        User.objects.filter(is_active=True, country__in=countries, pk__gt=after_id)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:limit]
+    )
 
 
 def open_region(code: str) -> Region | None:

@@ -19,6 +19,7 @@ from wallet.models.pricing import (
     MethodFee,
     PaymentMethod,
     Price,
+    PriceAnnouncement,
     Region,
     RegionCountry,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "PaymentMethod",
     "Period",
     "Price",
+    "PriceAnnouncement",
     "ProviderEvent",
     "Purchase",
     "RateCard",
