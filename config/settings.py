@@ -90,6 +90,8 @@ SETTLEMENT_INTERVAL_S = env.int("SETTLEMENT_INTERVAL_SECONDS", 0)
 PAYOUT_MINIMUM_USD_CENTS = env.int("PAYOUT_MINIMUM_USD_CENTS", 1000)
 # from this payout on, a second member of staff agrees
 PAYOUT_SECOND_PERSON_USD_CENTS = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_000)
+# from this refund on, a second member of staff agrees
+REFUND_SECOND_PERSON_USD_CENTS = env.int("REFUND_SECOND_PERSON_USD_CENTS", 20_000)
 # paid but not credited for this long: staff are told
 UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
 GIFT_CONFIRM_COINS = env.int("GIFT_CONFIRM_COINS", 1000)  # from here on, a gift is asked about

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from wallet import events, payments, providers, queries
+from wallet import disputes, events, payments, providers, queries, refunds
 from wallet.models import ProviderEvent, Purchase
 from wallet.providers.base import Declined, NoticeObject, ProviderNotice, Unavailable
 
@@ -64,9 +64,9 @@ def _act_on(event: ProviderEvent, *, at: datetime) -> str:
         case NoticeObject.CHECKOUT:
             return _on_checkout(event, at=at)
         case NoticeObject.REFUND:
-            return _on_refund(event)
+            return _on_refund(event, at=at)
         case NoticeObject.DISPUTE:
-            return _on_dispute(event)
+            return disputes.learn(provider=event.provider, ref=event.object_ref, at=at)
         case NoticeObject.WARNING:
             return _on_warning(event)
         case NoticeObject.NONE:
@@ -83,28 +83,17 @@ def _on_checkout(event: ProviderEvent, *, at: datetime) -> str:
     )
 
 
-def _on_refund(event: ProviderEvent) -> str:
-    refund = providers.load(event.provider).fetch_refund(event.object_ref)
-    return _seen(event, payment_ref=refund.payment_ref, what=f"refund {refund.state}")
-
-
-def _on_dispute(event: ProviderEvent) -> str:
-    dispute = providers.load(event.provider).fetch_dispute(event.object_ref)
-    return _seen(event, payment_ref=dispute.payment_ref, what=f"dispute {dispute.state}")
+def _on_refund(event: ProviderEvent, *, at: datetime) -> str:
+    ours = refunds.mirror(provider=event.provider, ref=event.object_ref, at=at)
+    return ours or disputes.mirror_refund(provider=event.provider, ref=event.object_ref, at=at)
 
 
 def _on_warning(event: ProviderEvent) -> str:
     warning = providers.load(event.provider).fetch_warning(event.object_ref)
-    return _seen(event, payment_ref=warning.payment_ref, what=f"fraud warning, {warning.kind}")
-
-
-def _seen(event: ProviderEvent, *, payment_ref: str, what: str) -> str:
-    """Say what was fetched; nothing follows from it yet."""
-    ours = Purchase.objects.filter(method__provider=event.provider, payment_ref=payment_ref)
-    purchase = ours.first() if payment_ref else None
+    purchase = queries.purchase_paid_by(provider=event.provider, payment_ref=warning.payment_ref)
     if purchase is None:
         return "No purchase of ours"
-    return f"Purchase {purchase.pk}: {what}. Nothing to do yet"
+    return f"Purchase {purchase.pk}: fraud warning, {warning.kind}"
 
 
 def _adopt(event: ProviderEvent) -> Purchase | None:

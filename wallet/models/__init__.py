@@ -24,6 +24,7 @@ from wallet.models.pricing import (
     RegionCountry,
 )
 from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 
 __all__ = [
     "Account",
@@ -32,6 +33,7 @@ __all__ = [
     "Bucket",
     "Channel",
     "CoinPackage",
+    "Dispute",
     "FxRate",
     "HoldClass",
     "Lot",
@@ -44,6 +46,8 @@ __all__ = [
     "ProviderEvent",
     "Purchase",
     "RateCard",
+    "RecoursePolicy",
+    "Refund",
     "Region",
     "RegionCountry",
     "Transfer",

@@ -36,3 +36,8 @@ CREATE TABLE ledger.recognition_state (
     period_id integer NOT NULL DEFAULT 0
 );
 INSERT INTO ledger.recognition_state DEFAULT VALUES;
+
+-- The smallest amount that can be charged or sent back: three-decimal currencies move in tens
+-- (docs.stripe.com/currencies, 2026-11).
+ALTER TABLE ledger.unit ADD COLUMN step smallint NOT NULL DEFAULT 1 CHECK (step > 0);
+UPDATE ledger.unit SET step = 10 WHERE scale = 3 AND id > 2;

@@ -16,18 +16,27 @@ BEGIN
     RETURN v_money;
 END $$;
 
--- What p_coins more of a lot are worth to its payer, net and tax apart, in the lot's currency. Each
--- is floor(whole x coins / amount) of all coins gone back so far, less what was paid before, so that
--- parts add up to the whole exactly and never to more.
+-- The money of so many coins of a lot, rounded down, and the tax in it.
+CREATE OR REPLACE FUNCTION ledger.money_of(p_lot ledger.lot, p_coins bigint, OUT gross bigint, OUT tax bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT g.gross, floor((p_lot).tax_minor::numeric * g.gross / (p_lot).gross_minor)::bigint
+      FROM ledger.unit u
+     CROSS JOIN LATERAL (
+        SELECT (floor((p_lot).gross_minor::numeric * p_coins / (p_lot).amount / u.step) * u.step)::bigint AS gross) AS g
+     WHERE u.id = (p_lot).cash_unit
+$$;
+
+-- What p_coins more of a lot are worth to its payer, net and tax apart, in the lot's currency: the
+-- whole x coins / amount of all coins gone back so far, rounded down to what a payment company can
+-- move, less what was paid before; tax is its share of that, rounded down. So parts never shrink and
+-- add up to the whole exactly.
 CREATE OR REPLACE FUNCTION ledger.refund_value(p_purchase uuid, p_coins bigint, OUT net_minor bigint, OUT tax_minor bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT floor((l.gross_minor - l.tax_minor)::numeric * (r.coins + p_coins) / l.amount)::bigint
-         - floor((l.gross_minor - l.tax_minor)::numeric * r.coins / l.amount)::bigint,
-           floor(l.tax_minor::numeric * (r.coins + p_coins) / l.amount)::bigint
-         - floor(l.tax_minor::numeric * r.coins / l.amount)::bigint
+    SELECT (after.gross - before.gross) - (after.tax - before.tax), after.tax - before.tax
       FROM ledger.lot l
       LEFT JOIN ledger.lot_money m ON m.lot_id = l.id
-     CROSS JOIN LATERAL (SELECT coalesce(m.returned_coins, 0) AS coins) r
+     CROSS JOIN LATERAL ledger.money_of(l, coalesce(m.returned_coins, 0)) AS before
+     CROSS JOIN LATERAL ledger.money_of(l, coalesce(m.returned_coins, 0) + p_coins) AS after
      WHERE l.purchase_id = p_purchase
 $$;
 
