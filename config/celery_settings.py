@@ -48,6 +48,17 @@ beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 120},
     },
+    "reconcile": {
+        "task": "wallet.tasks.reconcile",
+        "schedule": 900.0,
+        "kwargs": {"hours": 3},
+        "options": {"expires": 900},
+    },
+    "reconcile the last days": {
+        "task": "wallet.tasks.reconcile",
+        "schedule": crontab(minute=40, hour=3),
+        "kwargs": {"hours": 80},
+    },
     "recognise revenue": {
         "task": "wallet.tasks.recognise_revenue",
         "schedule": crontab(minute=20, hour=0),

@@ -1,5 +1,6 @@
 """The wallet's doorbells: each looks for its work in the database, so ringing twice is harmless."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
@@ -12,6 +13,7 @@ from wallet import (
     prices,
     purchases,
     recognition,
+    reconciliations,
     refunds,
     services,
 )
@@ -70,3 +72,9 @@ def sweep_disputes() -> int:
 @shared_task
 def recognise_revenue() -> dict[str, int]:
     return recognition.recognise_revenue()
+
+
+@shared_task
+def reconcile(*, hours: int) -> int:
+    runs = reconciliations.reconcile_recent(at=timezone.now(), over=timedelta(hours=hours))
+    return sum(run.compared for run in runs)

@@ -24,6 +24,7 @@ from wallet.models.pricing import (
     RegionCountry,
 )
 from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.reconciliation import Difference, Reconciliation
 from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Bucket",
     "Channel",
     "CoinPackage",
+    "Difference",
     "Dispute",
     "FxRate",
     "HoldClass",
@@ -46,6 +48,7 @@ __all__ = [
     "ProviderEvent",
     "Purchase",
     "RateCard",
+    "Reconciliation",
     "RecoursePolicy",
     "Refund",
     "Region",
