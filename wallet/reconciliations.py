@@ -28,6 +28,7 @@ from wallet.providers.base import (
 )
 
 NOTHING: Final = "nothing"
+NIL: Final = UUID(int=0)
 # What was made at the edge of the span may bear a time on the other side of it.
 EDGE: Final = timedelta(hours=2)
 # What is as young as this may still be on its way; the next run looks at it.
@@ -118,13 +119,14 @@ def _payment(one: Activity, *, provider: str, at: datetime) -> Seen | None:
             purchase = payments.settle_purchase(purchase_id=purchase.pk, at=at)
         except (Declined, payments.PaymentDiffers):
             purchase.refresh_from_db()
-    ours = NOTHING
+    ours, purchase_id = NOTHING, None
     if purchase is not None:
+        purchase_id = purchase.pk
         value = money(purchase.gross_minor, purchase.currency)
         is_this = purchase.payment_ref in ("", one.ref)
         ours = f"{purchase.state} {value}" if is_this else f"paid by {purchase.payment_ref}"
     theirs = f"{Purchase.State.CREDITED} {money(one.amount_minor, one.currency)}"
-    return Seen(Difference.Kind.PAYMENT, one.ref, purchase and purchase.pk, ours, theirs)
+    return Seen(Difference.Kind.PAYMENT, one.ref, purchase_id, ours, theirs)
 
 
 def _refund(one: Activity, *, provider: str, at: datetime) -> Seen | None:
@@ -180,8 +182,9 @@ def _ours(*, provider: str, since: datetime, until: datetime) -> Iterator[Seen]:
         yield Seen(Difference.Kind.REFUND, refund.provider_ref, refund.purchase_id, ours, NOTHING)
 
 
-def _id(text: str) -> UUID | None:
+def _id(text: str) -> UUID:
+    """Our id that a thing of theirs carries; the nil id, which nothing has, if it carries none."""
     try:
         return UUID(text)
     except ValueError:
-        return None
+        return NIL
