@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallet', '0004_name_the_look_up'),
+        ('wallet', '0005_returns'),
     ]
 
     operations = [
