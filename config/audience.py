@@ -124,6 +124,7 @@ def buy(*, user: User, coins: int) -> None:
         user=user,
         coins=coins,
         method_code="card",
+        evidence={"address": str(user.country)},  # they are at home, whatever their test card says
         at=timezone.now(),
     )
     with httpx.Client(base_url=settings.STRIPE_API_URL, timeout=10, trust_env=False) as payer:

@@ -28,6 +28,10 @@ CARAT_DATA_DIR = Path(env.str("CARAT_DATA_DIR", str(BASE_DIR / ".carat")))
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 # reverse proxies in front whose X-Forwarded-* headers are believed
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+# header of the edge in front with the visitor's country, as CF-IPCountry; it must overwrite it
+COUNTRY_HEADER = env.str("COUNTRY_HEADER", "")
+if COUNTRY_HEADER and not TRUSTED_PROXY_COUNT:
+    env.refuse("COUNTRY_HEADER", "Anybody can send it: it needs a TRUSTED_PROXY_COUNT above 0.")
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")  # the least level that is logged
 
 # --- Servers ----------------------------------------------------------------------------------

@@ -43,7 +43,12 @@ from wallet.models import (
 )
 
 BASE_CURRENCY: Final = "USD"  # what rate cards are written in
-OPEN: Final = (Purchase.State.CREATED, Purchase.State.PENDING, Purchase.State.PAID)
+OPEN: Final = (
+    Purchase.State.CREATED,
+    Purchase.State.PENDING,
+    Purchase.State.AUTHORISED,
+    Purchase.State.PAID,
+)
 # When an open purchase is looked up again: soon at first, then ever less often.
 FIRST_LOOK: Final = timedelta(seconds=20)
 PAUSE_MIN: Final = timedelta(seconds=15)
@@ -182,6 +187,20 @@ def customer_ref(*, user_id: int, provider: str) -> str:
     return latest.customer_ref if latest else ""
 
 
+def let_go(*, user_id: int, purchase_id: UUID) -> Purchase | None:
+    """Return the person's own purchase that was let go because another region's price is right."""
+    return (
+        Purchase.objects.select_related("right_region")
+        .filter(
+            pk=purchase_id,
+            buyer_id=user_id,
+            state=Purchase.State.VOIDED,
+            right_region__is_open=True,
+        )
+        .first()
+    )
+
+
 def open_purchases_of(*, user_id: int) -> QuerySet[Purchase]:
     """Return what the person has begun to buy and not yet got, newest first."""
     return Purchase.objects.filter(buyer_id=user_id, state__in=OPEN).order_by("-created_at", "id")
@@ -230,11 +249,15 @@ def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:
 
 
 def uncredited_purchases(*, at: datetime) -> QuerySet[Purchase]:
-    """Return the purchases paid too long ago without coins, of which staff were not told yet."""
+    """Return the purchases paid too long ago without coins, of which staff were not told yet.
+
+    Money that was set aside for so long without being taken or let go is among them.
+    """
     since = at - timedelta(seconds=settings.UNCREDITED_ALERT_S)
-    return Purchase.objects.filter(
-        state=Purchase.State.PAID, paid_at__lte=since, alerted_at=None
-    ).order_by("paid_at", "id")
+    is_late = Q(state=Purchase.State.PAID, paid_at__lte=since) | Q(
+        state=Purchase.State.AUTHORISED, authorised_at__lte=since
+    )
+    return Purchase.objects.filter(is_late, alerted_at=None).order_by("created_at", "id")
 
 
 def events_waiting() -> QuerySet[ProviderEvent]:

@@ -259,23 +259,24 @@ def quote(
     coins: int | None = None,
     package_id: int | None = None,
     method_code: str,
+    region: Region | None = None,
     at: datetime,
 ) -> Quote:
-    """Quote a package or an exact number of coins by one method.
+    """Quote a package or an exact number of coins by one method, where the person lives.
 
     Raises NotSoldHere, AmountNotSold, PackageNotOffered, MethodNotOffered, BuyingPaused,
     accounts.risk.TooYoung.
     """
-    till = till_for(user=user, at=at)
+    till = till_for(user=user, region=region, at=at)
     return till.basket(coins=coins, package_id=package_id).quote(method_code)
 
 
-def till_for(*, user: User, at: datetime) -> Till:
-    """Read what is sold to a person where they live.
+def till_for(*, user: User, region: Region | None = None, at: datetime) -> Till:
+    """Read what is sold to a person where they live, or in another region that is right for them.
 
     Raises NotSoldHere, BuyingPaused, accounts.risk.TooYoung by the region's own age.
     """
-    till = open_till(country=str(user.country), at=at)
+    till = till_of(region=region, at=at) if region else open_till(country=str(user.country), at=at)
     check_age(user=user, region=till.region, at=at)
     return till
 

@@ -15,8 +15,19 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, history, ledger, payments, pricebook, purchases, queries, quotes
-from wallet.models import Purchase
+from wallet import (
+    captures,
+    forms,
+    history,
+    ledger,
+    locations,
+    payments,
+    pricebook,
+    purchases,
+    queries,
+    quotes,
+)
+from wallet.models import Purchase, Region
 
 SPENT_DAYS = 30
 LATEST = 5
@@ -110,6 +121,8 @@ def return_page(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         "poll_s": next((s for limit, s in POLLS_S if age < limit), POLL_S_LAST),
         "balance": queries.coins(user_id=user.pk),
         "again": _again(purchase),
+        "why_let_go": captures.why_let_go(purchase),
+        "right_price": _right_price(purchase, at),
     }
     template = "wallet/purchase.html#purchase" if _is_htmx(request) else "wallet/purchase.html"
     return render(request, template, context)
@@ -141,6 +154,8 @@ def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
             method_code=given["method"],
             shown_minor=given["shown"],
             return_path=given["next"],
+            evidence=locations.seen(request.headers),
+            corrects_id=given["corrects"],
             at=timezone.now(),
         )
     except purchases.PriceChanged as change:
@@ -174,7 +189,9 @@ def _checkout_page(
     }
     try:
         people_risk.check_may_spend(user=user, at=at)
-        till = quotes.till_for(user=user, at=at)
+        corrected = _corrected(user, given["corrects"])
+        region = corrected.right_region if corrected else None
+        till = quotes.till_for(user=user, region=region, at=at)
         basket = till.basket(coins=given["coins"], package_id=given["package"])
     except REFUSALS as error:
         context |= {"refusal": error, "remedy": getattr(error, "remedy", ""), "is_closed": True}
@@ -186,9 +203,30 @@ def _checkout_page(
         "tax_share": Decimal(till.region.tax_bps) / 10_000,
         "chosen": chosen,
         "quote": basket.quote(chosen.code) if chosen else None,
+        "corrected": corrected,
+        "elsewhere": _elsewhere(request, till.region, corrected),
     }
     status = 409 if changed or refusal else 200
     return render(request, "wallet/checkout.html", context, status=status)
+
+
+def _corrected(user: User, purchase_id: UUID | None) -> Purchase | None:
+    """Find what was let go, whose right price is asked for. Raises PurchaseConflict."""
+    if purchase_id is None:
+        return None
+    found = queries.let_go(user_id=user.pk, purchase_id=purchase_id)
+    if found is None:
+        raise purchases.PurchaseConflict
+    return found
+
+
+def _elsewhere(request: HttpRequest, region: Region, corrected: Purchase | None) -> str:
+    """The country that the buyer seems to be in, when its price is another; empty otherwise."""
+    if corrected is not None:
+        return ""
+    seen = locations.seen(request.headers)
+    pieces = locations.pieces_of(seen | {"country": str(_person(request).country)})
+    return locations.differs(pieces=pieces, region=region)
 
 
 def _back_to_packages(request: HttpRequest, form: forms.BuyForm) -> HttpResponse:
@@ -217,6 +255,22 @@ def _exact(till: quotes.Till, form: forms.ExactForm) -> quotes.Basket | None:
     except quotes.AmountNotSold as refusal:
         form.add_error("coins", str(refusal))
         return None
+
+
+def _right_price(purchase: Purchase, at: datetime) -> dict[str, Any] | None:
+    """The same coins at the price of the region that is right, of a purchase that was let go."""
+    region = purchase.right_region
+    if purchase.state != Purchase.State.VOIDED or region is None or not region.is_open:
+        return None
+    try:
+        basket = quotes.till_of(region=region, at=at).exact(purchase.coins)
+    except (quotes.BuyingPaused, quotes.AmountNotSold):
+        return None
+    query = {"coins": purchase.coins, "corrects": purchase.pk}
+    if purchase.return_path:
+        query["next"] = purchase.return_path
+    address = reverse("wallet:checkout", query=query)
+    return {"region": region, "basket": basket, "address": address}
 
 
 def _again(purchase: Purchase) -> str:
