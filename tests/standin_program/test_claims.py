@@ -9,6 +9,7 @@ import stripe
 
 from tests import standin as programs
 from tests.standin_program.conftest import order
+from tests.standin_program.test_objects import may_be_missing, own_fields
 
 type Open = Callable[..., Any]
 
@@ -83,6 +84,48 @@ def test_the_client_buys_refunds_in_part_and_loses_the_dispute_of_the_rest(
         "charge.dispute.funds_withdrawn",
         "charge.dispute.closed",
     ]
+
+
+@pytest.fixture(scope="module")
+def shown(standin: programs.Standin, client: stripe.StripeClient) -> dict[str, dict[str, Any]]:
+    """One object of each kind, as it went over the wire."""
+    saving: dict[str, Any] = {"customer_creation": "always"}
+    session = client.v1.checkout.sessions.create(order(**saving))  # type: ignore[arg-type]
+    standin.pay(session.id)
+    found = client.v1.checkout.sessions.retrieve(session.id)
+    intent = str(found.payment_intent)
+    made = refund(client, intent, amount=100)
+    dispute = standin.dispute(intent)
+    return {
+        "refund": made.to_dict(),
+        "dispute": client.v1.disputes.retrieve(dispute["id"]).to_dict(),
+        "warning": standin.warn(intent),
+        "customer": client.v1.customers.retrieve(str(found.customer)).to_dict(),
+        "withdrawal": dispute["balance_transactions"][0],
+        "evidence": dispute["evidence_details"],
+        "card": dispute["payment_method_details"]["card"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("refund", stripe.Refund),
+        ("dispute", stripe.Dispute),
+        ("warning", stripe.radar.EarlyFraudWarning),
+        ("customer", stripe.Customer),
+        ("withdrawal", stripe.BalanceTransaction),
+        ("evidence", stripe.Dispute.EvidenceDetails),
+        ("card", stripe.Dispute.PaymentMethodDetails.Card),
+    ],
+)
+def test_an_object_has_the_fields_of_the_real_one_and_no_others(
+    shown: dict[str, dict[str, Any]], name: str, kind: type
+) -> None:
+    fields = own_fields(kind)
+
+    assert set(shown[name]) <= set(fields)
+    assert {one for one, type_ in fields.items() if not may_be_missing(type_)} <= set(shown[name])
 
 
 def test_the_balance_is_what_all_movements_come_to(
