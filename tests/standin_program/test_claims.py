@@ -1,6 +1,6 @@
 """The official client after a payment: capture, refund, dispute, warning, and the exact book."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -31,7 +31,8 @@ def buy(standin: programs.Standin, client: stripe.StripeClient) -> Callable[...,
 
 def refund(client: stripe.StripeClient, intent: str, key: str = "", **asked: Any) -> Any:
     options: Any = {"idempotency_key": key} if key else {}
-    return client.v1.refunds.create({"payment_intent": intent, **asked}, options)
+    wished: Any = {"payment_intent": intent, **asked}
+    return client.v1.refunds.create(wished, options)
 
 
 def movements(standin: programs.Standin, intent: str) -> list[tuple[str, int, int]]:
@@ -371,7 +372,7 @@ LATER = {
 
 
 @pytest.fixture
-def held(standin: programs.Standin, client: stripe.StripeClient) -> Iterator[Any]:
+def held(standin: programs.Standin, client: stripe.StripeClient) -> Any:
     """A session whose money is set aside on a German card."""
     session = client.v1.checkout.sessions.create(order(**LATER))  # type: ignore[arg-type]
     standin.pay(session.id, "germany")

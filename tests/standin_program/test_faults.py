@@ -174,7 +174,7 @@ def believed(ear: Merchant) -> list[str]:
     found = []
     for heard in ear.heard:
         try:
-            event = stripe.Webhook.construct_event(  # type: ignore[no-untyped-call]
+            event = stripe.Webhook.construct_event(
                 heard.body, heard.headers["Stripe-Signature"], programs.WEBHOOK_SECRET
             )
         except stripe.SignatureVerificationError:

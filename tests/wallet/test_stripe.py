@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import stripe as client
@@ -139,6 +139,13 @@ def test_a_refund_whose_answer_was_lost_is_the_same_refund_when_asked_again(
     assert refunds_in_book(standin, payment) == [240]
 
 
+class LooksForNothing(Stripe):
+    """The adapter with its guard off: it trusts its key alone."""
+
+    def refunds_of(self, payment_ref: str) -> list[Refund]:
+        return []
+
+
 def test_a_refund_is_not_made_twice_after_its_key_was_forgotten(
     settings: LazySettings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -157,8 +164,7 @@ def test_a_refund_is_not_made_twice_after_its_key_was_forgotten(
         assert {one.ref for one in made} == {made[0].ref}
         assert refunds_in_book(forgetful, payment) == [240]
         # The control: with the key alone, a forgotten one refunds again.
-        adapter.refunds_of = lambda _ref: []  # type: ignore[method-assign]
-        again = adapter.refund(asked)
+        again = LooksForNothing().refund(asked)
         assert again.ref != made[0].ref
         assert refunds_in_book(forgetful, payment) == [240, 240]
 
@@ -389,7 +395,6 @@ def test_activity_is_the_providers_book_by_id(standin: Standin, adapter: Stripe,
         (ActivityKind.REFUND, refund.ref): ("succeeded", 240, 0, str(asked.refund_id)),
         (ActivityKind.DISPUTE, dispute["id"]): ("open", 600, 1500, ""),
     }
-    assert UUID(paid.purchase_id)
     book = standin.whole_book()["payments"]
     assert {row["payment_intent"] for row in book if row["created"] >= since.timestamp()} == {
         ref for kind, ref in found if kind == ActivityKind.PAYMENT
