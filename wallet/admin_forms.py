@@ -9,11 +9,32 @@ from django.conf import settings
 from django.contrib.admin.widgets import AdminSplitDateTime
 from djmoney.money import Money
 
+from accounts.forms import ReasonedForm
 from accounts.models import User
-from wallet import ledger, money
+from wallet import ledger, money, providers
 from wallet.models import Adjustment, Channel, CoinPackage, HoldClass, Price, RateCard, Region
 
 HOLD_DAYS_MAX: Final = 365
+
+
+class PaymentMethodForm(ReasonedForm):
+    """A way to pay: its provider must be there, and offer its rail."""
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if "provider" in given and "rail" in given:
+            self._check_rail(path=given["provider"], rail=given["rail"])
+        return given
+
+    def _check_rail(self, *, path: str, rail: str) -> None:
+        try:
+            rails = providers.load(path).rails()
+        except ImportError:
+            self.add_error("provider", "There is no such adapter. Check the dotted path.")
+            return
+        if rail not in {one.code for one in rails}:
+            codes = ", ".join(one.code for one in rails)
+            self.add_error("rail", f"This provider does not offer it. Use one of: {codes}.")
 
 
 class PriceForm(forms.Form):

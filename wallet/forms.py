@@ -36,6 +36,7 @@ class BuyForm(ExactForm):
 
     package = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     corrects = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    method = forms.SlugField(required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

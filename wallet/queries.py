@@ -180,6 +180,12 @@ def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
     )
 
 
+def preferred_method(*, user_id: int) -> str:
+    """The code of the method the person last paid with; empty before they did."""
+    paid = Purchase.objects.filter(buyer_id=user_id, paid_at__isnull=False)
+    return paid.order_by("-paid_at", "-pk").values_list("method_id", flat=True).first() or ""
+
+
 def customer_ref(*, user_id: int, provider: str) -> str:
     """The buyer as a provider knows them since their last payment there; empty when it does not."""
     known = Purchase.objects.filter(buyer_id=user_id, method__provider=provider)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 from django.conf import settings
 from django_countries import countries
@@ -21,6 +22,8 @@ from accounts.models import User
 from wallet import charges, money, providers, queries, risk, shares
 from wallet.models import Channel, MethodFee, PaymentMethod, Price, RateCard, Region
 from wallet.providers.base import ChargeBounds
+
+CARD: Final = "card"  # the code of the method that is proposed to who has not paid yet
 
 
 class NotSoldHere(Exception):
@@ -173,7 +176,13 @@ class Basket:
             return ""
         if not self.offers:
             return "There is no way to pay in your country yet."
-        return self.offers[0].why_not
+        nearest = next((one for one in self.offers if one.from_coins == self.from_coins), None)
+        return (nearest or self.offers[0]).why_not
+
+    def chosen(self, *, wanted: str) -> Offer | None:
+        """The method to propose: the wanted one where it is offered, else the card, else any."""
+        offered = {offer.code: offer for offer in self.offers if offer.is_offered}
+        return offered.get(wanted) or offered.get(CARD) or next(iter(offered.values()), None)
 
     def quote(self, method_code: str) -> Quote:
         """Quote one of the methods. Raises MethodNotOffered."""
@@ -317,7 +326,11 @@ def till_of(*, region: Region, at: datetime) -> Till:
         region=region,
         prices=sorted(prices, key=lambda price: price.coins),
         rate=queries.rate_for(region, Channel.WEB, at),
-        methods=list(queries.methods_for(region)),
+        methods=[
+            method
+            for method in queries.methods_for(region)
+            if providers.takes(method.provider, rail=method.rail, currency=region.currency)
+        ],
         card=card,
         per_usd=per_usd,
     )

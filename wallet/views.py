@@ -196,8 +196,10 @@ def _checkout_page(
     except REFUSALS as error:
         context |= {"refusal": error, "remedy": getattr(error, "remedy", ""), "is_closed": True}
         return render(request, "wallet/checkout.html", context, status=403)
-    chosen = next((offer for offer in basket.offers if offer.is_offered), None)
+    preferred = queries.preferred_method(user_id=user.pk)
+    chosen = basket.chosen(wanted=given.get("method") or preferred)
     context |= {
+        "preferred": preferred,
         "basket": basket,
         "region": till.region,
         "tax_share": Decimal(till.region.tax_bps) / 10_000,
@@ -206,6 +208,8 @@ def _checkout_page(
         "corrected": corrected,
         "elsewhere": _elsewhere(request, till.region, corrected),
     }
+    if _is_htmx(request) and request.method == "GET":
+        return render(request, "wallet/checkout.html#where", context | {"is_open": True})
     status = 409 if changed or refusal else 200
     return render(request, "wallet/checkout.html", context, status=status)
 
