@@ -97,7 +97,7 @@ def ratios(figures: dict[str, float]) -> dict[str, float]:
 
 
 def machine() -> str:
-    """Say what was measured on. Asks as the owner: on a fresh server the app's role is not there."""
+    """Say what was measured on. Asks as the owner: the app's role may not be there yet."""
     with scratch.server() as session:
         row = session.execute(
             "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings"
