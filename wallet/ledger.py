@@ -88,18 +88,12 @@ class OperationConflict(Exception):
 
 _REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
     "conflict": OperationConflict,
-    "insufficient_diamonds": lambda: InsufficientDiamonds(
-        "The creator does not have that many diamonds available."
-    ),
-    "insufficient_cash": lambda: InsufficientCash(
-        "The creator does not have that much to be paid."
-    ),
+    "insufficient_diamonds": lambda: InsufficientDiamonds("The creator has fewer diamonds."),
+    "insufficient_cash": lambda: InsufficientCash("The creator has less to be paid."),
     "nothing_available": lambda: NothingAvailable("There is nothing to settle."),
     "nothing_due": lambda: NothingDue("Nothing is due for release."),
     "no_rate_card": lambda: NoRateCard("Gifts are closed: no rate card is in force."),
-    "lot_disputed": lambda: LotDisputed(
-        "The bank is looking into this payment, so its coins cannot move until it has decided."
-    ),
+    "lot_disputed": lambda: LotDisputed("The bank is looking into this payment: coins wait."),
     "coins_spent": lambda: CoinsSpent("Some of these coins have been spent meanwhile."),
     "already_resolved": lambda: AlreadyResolved("This refund has come to its end before."),
     "not_disputed": lambda: NotDisputed("This payment is not in dispute."),
