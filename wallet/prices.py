@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from wallet import pricebook, risk
+from wallet import pricebook, providers, risk
 from wallet.models import CoinPackage, FxRate, Price, Region
 from wallet.money import CURRENCY_NUMBERS
 
@@ -44,6 +44,17 @@ class FxUnknown(Exception):
 
 class FxJump(Exception):
     """A rate is far from the one before it, and nobody confirmed that it is meant."""
+
+
+class NoSuchAdapter(Exception):
+    """A payment method names an adapter that is not there."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such adapter. Check the dotted path.")
+
+
+class NoSuchRail(Exception):
+    """A payment method names a rail that its provider does not offer."""
 
 
 def add_price(
@@ -146,3 +157,14 @@ def _check_fx(
             f"{per_usd} {currency} for one dollar is {round(moved * 100)} % away from "
             f"{before.per_usd.normalize():f} before it. Check it, and confirm if it is meant."
         )
+
+
+def check_rail(*, provider: str, rail: str) -> None:
+    """Look whether an adapter is there and offers a rail. Raises NoSuchAdapter, NoSuchRail."""
+    try:
+        rails = providers.load(provider).rails()
+    except ImportError as error:
+        raise NoSuchAdapter from error
+    codes = [one.code for one in rails]
+    if rail not in codes:
+        raise NoSuchRail(f"This provider does not offer it. Use one of: {', '.join(codes)}.")
