@@ -11,7 +11,7 @@ from djmoney.money import Money
 
 from accounts.forms import ReasonedForm
 from accounts.models import User
-from wallet import ledger, money, providers
+from wallet import ledger, money, prices
 from wallet.models import Adjustment, Channel, CoinPackage, HoldClass, Price, RateCard, Region
 
 HOLD_DAYS_MAX: Final = 365
@@ -23,18 +23,13 @@ class PaymentMethodForm(ReasonedForm):
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
         if "provider" in given and "rail" in given:
-            self._check_rail(path=given["provider"], rail=given["rail"])
+            try:
+                prices.check_rail(provider=given["provider"], rail=given["rail"])
+            except prices.NoSuchAdapter as refusal:
+                self.add_error("provider", str(refusal))
+            except prices.NoSuchRail as refusal:
+                self.add_error("rail", str(refusal))
         return given
-
-    def _check_rail(self, *, path: str, rail: str) -> None:
-        try:
-            rails = providers.load(path).rails()
-        except ImportError:
-            self.add_error("provider", "There is no such adapter. Check the dotted path.")
-            return
-        if rail not in {one.code for one in rails}:
-            codes = ", ".join(one.code for one in rails)
-            self.add_error("rail", f"This provider does not offer it. Use one of: {codes}.")
 
 
 class PriceForm(forms.Form):
