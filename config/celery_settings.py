@@ -38,6 +38,10 @@ beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "forget attempts": {
+        "task": "wallet.tasks.forget_attempts",
+        "schedule": crontab(minute=20, hour=3),
+    },
     "settle": {
         "task": "payouts.tasks.start_settlement",
         "schedule": float(settings.SETTLEMENT_INTERVAL_S)

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Terms
+from config import opening_limits
 from gifts.models import Category, Gift, GiftVersion
 from wallet import ledger
 from wallet.models import (
@@ -126,6 +127,7 @@ def seed(
         step("regions, prices and payment methods")
         _regions()
         _card_method()
+        opening_limits.seed(opened_at=OPENED_AT)
         step("exchange rates")
         for currency, per_usd in FX.items():
             FxRate.objects.get_or_create(

@@ -3,7 +3,8 @@
 Promises: nothing is credited but what was fetched and found to be this purchase's payment, in its
 amount and currency; each payment is credited once, whether a webhook, the return page or the sweep
 brings it, in any order and any number of times; money that arrives after a purchase failed, expired
-or was cancelled is credited too. No transaction is open while the provider is asked.
+or was cancelled is credited too, even over a limit. No transaction is open while the provider is
+asked.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from django.urls import reverse
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind
-from wallet import alerts, charges, events, ledger, providers
+from wallet import alerts, charges, events, ledger, own_limits, providers
 from wallet.models import MethodFee, Purchase
 from wallet.providers.base import Payment, PaymentState, Provider
 
@@ -90,6 +91,7 @@ def _record_payment(*, purchase_id: UUID, payment: Payment, at: datetime) -> Pur
 
 
 def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
+    was_closed = purchase.state not in (State.CREATED, State.PENDING)
     states.move(purchase, to=State.PAID, why=f"Paid: {payment.payment_ref}", at=at)
     purchase.payment_ref = payment.payment_ref
     purchase.hold_class = charges.hold_class(
@@ -108,6 +110,9 @@ def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
             purchase.save()
     except IntegrityError as error:
         raise PaymentDiffers(f"The payment {payment.payment_ref} paid another purchase.") from error
+    own_limits.note_payment(
+        purchase, instrument=payment.instrument_fingerprint, was_closed=was_closed, at=at
+    )
 
 
 def _record_closed(purchase: Purchase, *, to: State, why: str, at: datetime) -> None:

@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from accounts import risk as people_risk
 from accounts import states
 from accounts.models import User
-from wallet import alerts, payments, queries, quotes
+from wallet import alerts, own_limits, payments, queries, quotes
 from wallet.models import Purchase
 from wallet.providers.base import Checkout, Declined, Order, Unavailable
 
@@ -86,14 +86,15 @@ def start_purchase(
     shown_minor: int | None = None,
     return_path: str = "",
     evidence: Mapping[str, Any] | None = None,
+    address: str = "",
     at: datetime,
 ) -> Purchase:
     """Record the purchase, then open its page at the provider: ``checkout_url``.
 
     The same id again gives the same purchase and page, so a double click or a retry buys once.
-    ``shown_minor`` is the price the buyer agreed to. Raises what a quote and
-    ``accounts.risk.check_may_spend`` raise, PriceChanged, PurchaseConflict, CheckoutUnavailable
-    (try again with the same id), CheckoutDeclined.
+    ``shown_minor`` is the price the buyer agreed to, ``address`` the network address they are at.
+    Raises what a quote and ``accounts.risk.check_may_spend`` raise, limits.Refused, PriceChanged,
+    PurchaseConflict, CheckoutUnavailable (try again with the same id), CheckoutDeclined.
     """
     purchase = _record_intent(
         purchase_id=purchase_id,
@@ -104,6 +105,7 @@ def start_purchase(
         shown_minor=shown_minor,
         return_path=return_path,
         evidence=dict(evidence or {}),
+        address=address,
         at=at,
     )
     if purchase.state != State.CREATED:
@@ -131,13 +133,24 @@ def _record_intent(
     shown_minor: int | None,
     return_path: str,
     evidence: dict[str, Any],
+    address: str,
     at: datetime,
 ) -> Purchase:
-    first = Purchase.objects.select_related("method", "buyer").filter(pk=purchase_id).first()
+    """Write the purchase under its buyer's lock: what others have begun counts against limits."""
+    known = Purchase.objects.select_related("method", "buyer").filter(pk=purchase_id)
+    first = known.first()
     if first is None:
         people_risk.check_may_spend(user=user, at=at)
+        network = own_limits.lock_buyer(user_id=user.pk, address=address)
+        first = known.first()
+    if first is None:
         quote = quotes.quote(
-            user=user, coins=coins, package_id=package_id, method_code=method_code, at=at
+            user=user,
+            coins=coins,
+            package_id=package_id,
+            method_code=method_code,
+            network=network,
+            at=at,
         )
         if shown_minor is not None and shown_minor != quote.gross_minor:
             raise PriceChanged(quote)
@@ -158,6 +171,7 @@ def _record_intent(
         )
         if is_new:
             first.refresh_from_db(fields=["created_at"])
+            own_limits.note_attempt(first, network=network, at=at)
     _check_same(first, user=user, coins=coins, method_code=method_code, shown_minor=shown_minor)
     return first
 

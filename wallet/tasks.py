@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from wallet import inbox, payments, purchases, services
+from wallet import inbox, own_limits, payments, purchases, services
 
 
 @shared_task
@@ -21,6 +21,11 @@ def sweep_purchases() -> int:
 @shared_task
 def settle_purchase(*, purchase_id: str) -> str:
     return payments.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
+
+
+@shared_task
+def forget_attempts() -> int:
+    return own_limits.forget_attempts(at=timezone.now())
 
 
 @shared_task

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, history, ledger, payments, purchases, queries, quotes
+from wallet import forms, history, ledger, limits, payments, purchases, queries, quotes
 from wallet.models import Purchase
 
 SPENT_DAYS = 30
@@ -30,6 +31,12 @@ REFUSALS = (
     quotes.AmountNotSold,
     quotes.PackageNotOffered,
     quotes.MethodNotOffered,
+    limits.LimitReached,
+    limits.NoLimitSet,
+    limits.TimedOut,
+    limits.TooManyAttempts,
+    limits.TooManyInstruments,
+    limits.TooManyPurchases,
     purchases.PurchaseConflict,
     purchases.CheckoutUnavailable,
     purchases.CheckoutDeclined,
@@ -141,6 +148,7 @@ def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
             method_code=given["method"],
             shown_minor=given["shown"],
             return_path=given["next"],
+            address=get_adapter().get_client_ip(request) or "",
             at=timezone.now(),
         )
     except purchases.PriceChanged as change:
@@ -174,7 +182,7 @@ def _checkout_page(
     }
     try:
         people_risk.check_may_spend(user=user, at=at)
-        till = quotes.open_till(country=str(user.country), at=at)
+        till = quotes.till_for(user=user, at=at)
         basket = till.basket(coins=given["coins"], package_id=given["package"])
     except REFUSALS as error:
         context |= {"refusal": error, "remedy": getattr(error, "remedy", ""), "is_closed": True}
@@ -185,6 +193,7 @@ def _checkout_page(
         "region": till.region,
         "tax_share": Decimal(till.region.tax_bps) / 10_000,
         "chosen": chosen,
+        "over": next((offer.over for offer in basket.offers if offer.over), None),
         "quote": basket.quote(chosen.code) if chosen else None,
     }
     status = 409 if changed or refusal else 200
@@ -201,7 +210,7 @@ def _back_to_packages(request: HttpRequest, form: forms.BuyForm) -> HttpResponse
 def _shelf(user: User, at: datetime) -> dict[str, Any]:
     """What is for sale to the person, or why nothing is."""
     try:
-        till = quotes.open_till(country=str(user.country), at=at)
+        till = quotes.till_for(user=user, at=at)
     except NOT_SOLD as refusal:
         return {"not_sold": refusal}
     return {"till": till, "baskets": till.packages()}

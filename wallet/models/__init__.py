@@ -11,6 +11,16 @@ from wallet.models.books import (
     RateCard,
     Transfer,
 )
+from wallet.models.limits import (
+    BPS,
+    OwnLimit,
+    PaymentKind,
+    PurchaseAttempt,
+    PurchaseLimit,
+    SpendingLimits,
+    Window,
+    kind_of,
+)
 from wallet.models.pricing import (
     Channel,
     CoinPackage,
@@ -25,6 +35,7 @@ from wallet.models.pricing import (
 from wallet.models.purchases import ProviderEvent, Purchase
 
 __all__ = [
+    "BPS",
     "Account",
     "Adjustment",
     "Balance",
@@ -36,13 +47,20 @@ __all__ = [
     "Lot",
     "MethodFee",
     "Operation",
+    "OwnLimit",
+    "PaymentKind",
     "PaymentMethod",
     "Period",
     "Price",
     "ProviderEvent",
     "Purchase",
+    "PurchaseAttempt",
+    "PurchaseLimit",
     "RateCard",
     "Region",
     "RegionCountry",
+    "SpendingLimits",
     "Transfer",
+    "Window",
+    "kind_of",
 ]
