@@ -103,6 +103,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     limits.TooManyPurchases: Answer(409, "too_many_purchases"),
     limits.TooManyAttempts: Answer(409, "too_many_attempts"),
     limits.TooManyInstruments: Answer(409, "too_many_instruments"),
+    own_limits.StillStarting: Answer(409, "still_starting"),
     own_limits.NotALimit: Answer(400, "not_a_limit"),
     own_limits.NotATimeOut: Answer(400, "not_a_time_out"),
     regional_limits.LimitInThePast: Answer(409, "limit_in_the_past"),

@@ -10,9 +10,10 @@ from fractions import Fraction
 from typing import Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.urls import reverse
 from djmoney.money import Money
+from psycopg.errors import LockNotAvailable
 
 from accounts import services as people
 from accounts.models import NoticeKind
@@ -40,6 +41,16 @@ class NotATimeOut(Exception):
     """The break is too short, too long, or would end one that runs earlier."""
 
 
+class StillStarting(Exception):
+    """Another purchase of the person's, or of their network, is being started and takes long."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another purchase of yours is still being started. You have not been charged for this "
+            "one. Send it again in a moment."
+        )
+
+
 def lock(*, user_id: int) -> SpendingLimits:
     """Lock the buyer's row until the caller's transaction ends; there is one for everybody."""
     assert connection.in_atomic_block, "the lock is held to the end of a transaction"
@@ -54,13 +65,18 @@ def lock(*, user_id: int) -> SpendingLimits:
 def lock_buyer(*, user_id: int, address: str) -> str:
     """Lock a buyer, then the network they are on, so that both are counted one purchase at a time.
 
-    Returns the network's hash; nothing where there is no address.
+    Returns the network's hash, nothing where there is no address. Raises StillStarting.
     """
-    lock(user_id=user_id)
     network = facts.network_of(address)
-    if network:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 3))", [network])
+    try:
+        lock(user_id=user_id)
+        if network:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 3))", [network])
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise StillStarting from error
+        raise
     return network
 
 

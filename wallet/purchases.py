@@ -93,8 +93,8 @@ def start_purchase(
 
     The same id again gives the same purchase and page, so a double click or a retry buys once.
     ``shown_minor`` is the price the buyer agreed to, ``address`` the network address they are at.
-    Raises what a quote and ``accounts.risk.check_may_spend`` raise, limits.Refused, PriceChanged,
-    PurchaseConflict, CheckoutUnavailable (try again with the same id), CheckoutDeclined.
+    Raises what a quote and ``accounts.risk.check_may_spend`` raise, PriceChanged, PurchaseConflict,
+    CheckoutDeclined; and CheckoutUnavailable and own_limits.StillStarting: try the same id again.
     """
     purchase = _record_intent(
         purchase_id=purchase_id,

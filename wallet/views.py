@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, history, ledger, limits, payments, purchases, queries, quotes
+from wallet import forms, history, ledger, limits, own_limits, payments, purchases, queries, quotes
 from wallet.models import Purchase
 
 SPENT_DAYS = 30
@@ -153,7 +153,7 @@ def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
         )
     except purchases.PriceChanged as change:
         return _checkout_page(request, form, changed=change)
-    except purchases.CheckoutUnavailable as refusal:
+    except (purchases.CheckoutUnavailable, own_limits.StillStarting) as refusal:
         # The same id again: the provider gives the page that it may have made already.
         return _checkout_page(request, form, refusal=refusal, purchase_id=given["purchase"])
     except REFUSALS as refusal:
