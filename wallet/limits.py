@@ -13,7 +13,7 @@ that Liberapay, an open source platform for donations, has for payments (its cod
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -101,16 +101,15 @@ class Line:
     @property
     def words(self) -> str:
         """The time it is over."""
-        if self.is_first_day:
-            return "in the first 24 hours of a new way to pay"
-        return str(self.window.label)
+        new = "in the first 24 hours of a new way to pay"
+        return new if self.is_first_day else str(self.window.label)
 
     @property
     def tone(self) -> str:
         """How near the end it is, for a bar."""
         if self.used_minor >= self.amount_minor:
             return "bad"
-        return "warn" if 5 * self.used_minor >= 4 * self.amount_minor else ""
+        return "warn" if 5 * self.used_minor >= 4 * self.amount_minor else "gold"
 
 
 class Refused(Exception):
@@ -127,7 +126,7 @@ class Refused(Exception):
 
 
 class LimitReached(Refused):
-    """The amount is over a limit. ``line`` is that limit."""
+    """The amount is over ``line``."""
 
     def __init__(self, line: Line, *, again_at: datetime | None) -> None:
         super().__init__(_over_words(line, again_at=again_at), again_at=again_at)
@@ -334,13 +333,8 @@ def _with_use(line: Line, buyer: facts.Buyer) -> Line:
     if line.is_per_purchase:
         return line
     used = _in_window(line, buyer)
-    return Line(
-        set_by=line.set_by,
-        kind=line.kind,
-        window=line.window,
-        amount_minor=line.amount_minor,
-        currency=line.currency,
-        is_first_day=line.is_first_day,
+    return replace(
+        line,
         used_minor=sum(one.amount_minor for one in used),
         open_minor=sum(one.amount_minor for one in used if one.is_open),
         room_at=used[0].at + line.window.length if used else None,

@@ -19,6 +19,7 @@ from wallet import facts, ledger, limits, own_limits, regional_limits
 from wallet.models import (
     HoldClass,
     OwnLimit,
+    PaymentKind,
     PaymentMethod,
     Purchase,
     PurchaseAttempt,
@@ -410,7 +411,7 @@ def test_a_cap_of_law_may_begin_at_once_and_is_the_same_for_all(
     assert (row.is_hard, row.new_bps, row.verified_bps) == (True, 10_000, 10_000)
     rows = list(facts.rows_in_force(region=row.region, at=timezone.now()))
     amounts = [
-        limits.published(rows=rows, kind=limits.PaymentKind.CARD, tier=tier)[0].amount_minor
+        limits.published(rows=rows, kind=PaymentKind.CARD, tier=tier)[0].amount_minor
         for tier in limits.Tier
     ]
     assert amounts == [90_00, 90_00, 90_00]
@@ -465,7 +466,7 @@ def test_a_method_of_a_kind_without_limits_is_not_offered(fan: Client) -> None:
         code="shop", name="App shop", provider="wallet.providers.stripe.Stripe",
         hold_class=HoldClass.APP_STORE,
     )  # fmt: skip
-    shop.regions.add("DE")
+    shop.regions.add(Region.objects.get(pk="DE"))
     form = fields(fan.get("/coins/checkout/", {"coins": 700}).content.decode())
 
     answer = fan.post("/coins/checkout/", form | {"method": "shop"})
