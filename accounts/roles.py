@@ -32,7 +32,7 @@ PEOPLE: Final = _view(
 )  # fmt: skip
 PRICES: Final = _view(
     "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
-    "fxrate", "ratecard", "purchaselimit",
+    "fxrate", "ratecard", "purchaselimit", "priceannouncement",
 )  # fmt: skip
 # What fans set themselves: looked at, never changed.
 OWN_LIMITS: Final = _view("wallet", "ownlimit", "spendinglimits")

@@ -42,6 +42,36 @@ beat_schedule = {
         "task": "wallet.tasks.forget_attempts",
         "schedule": crontab(minute=20, hour=3),
     },
+    "refunds": {
+        "task": "wallet.tasks.submit_refunds",
+        "schedule": 20.0,
+        "options": {"expires": 40},
+    },
+    "disputes": {
+        "task": "wallet.tasks.sweep_disputes",
+        "schedule": 60.0,
+        "options": {"expires": 120},
+    },
+    "reconcile": {
+        "task": "wallet.tasks.reconcile",
+        "schedule": 900.0,
+        "kwargs": {"hours": 3},
+        "options": {"expires": 900},
+    },
+    "reconcile the last days": {
+        "task": "wallet.tasks.reconcile",
+        "schedule": crontab(minute=40, hour=3),
+        "kwargs": {"hours": 80},
+    },
+    "recognise revenue": {
+        "task": "wallet.tasks.recognise_revenue",
+        "schedule": crontab(minute=20, hour=0),
+    },
+    "tell of prices": {
+        "task": "wallet.tasks.tell_of_prices",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
     "settle": {
         "task": "payouts.tasks.start_settlement",
         "schedule": float(settings.SETTLEMENT_INTERVAL_S)

@@ -21,8 +21,8 @@ from accounts import consents
 from accounts import queries as people
 from accounts.models import Scope
 from wallet import money as units
-from wallet import offers, queries, quotes, rates, seals
-from wallet.models import HoldClass, Region
+from wallet import offers, pricebook, queries, quotes, rates, seals
+from wallet.models import Channel, HoldClass, Region
 
 REGION_CODE: Final = r"^[A-Z0-9_-]{1,8}$"
 PACKAGE_MAX: Final = 2**63 - 1
@@ -74,6 +74,10 @@ class RegionAnswered(base.Answered):
     tax_bps = serializers.IntegerField(help_text="In hundredths of a percent.")
     tax_name = serializers.CharField()
     tax_is_included = serializers.BooleanField(help_text="Whether prices are shown with it.")
+    withdrawal_days = serializers.IntegerField(help_text="So long unused coins can be given back.")
+    is_goodwill = serializers.BooleanField(help_text="The law gives no such right; the site does.")
+    refund_days = serializers.IntegerField(help_text="Working days until the money is on its way.")
+    age_min = serializers.IntegerField(help_text="The youngest buyer, in years.")
 
 
 class MethodAnswered(base.Answered):
@@ -98,9 +102,21 @@ class BasketAnswered(base.Answered):
     methods = MethodAnswered(many=True)
 
 
+class PriceChangeAnswered(base.Answered):
+    """A price that is announced and not in force yet; without a package, the rate by the coin."""
+
+    package = serializers.IntegerField(allow_null=True)
+    channel = serializers.ChoiceField(Channel.values)
+    coins = serializers.IntegerField()
+    before = MoneyAnswered()
+    price = MoneyAnswered()
+    valid_from = serializers.DateTimeField()
+
+
 class PackagesAnswered(base.Answered):
     region = RegionAnswered()
     results = BasketAnswered(many=True)
+    changes = PriceChangeAnswered(many=True)
 
 
 class BalanceAnswered(base.Answered):
@@ -161,9 +177,16 @@ class Packages(base.Door):
     )
     def get(self, _request: Request) -> Response:
         asked = self.asked(PackagesQuery)
-        till = quotes.till_of(region=region_or_404(asked["region"]), at=timezone.now())
-        baskets = [basket_of(basket) for basket in till.packages()]
-        return Response({"region": region(till.region), "results": baskets})
+        now = timezone.now()
+        till = quotes.till_of(region=region_or_404(asked["region"]), at=now)
+        changes = pricebook.changes_to_come(at=now, region=till.region)
+        return Response(
+            {
+                "region": region(till.region),
+                "results": [basket_of(basket) for basket in till.packages()],
+                "changes": [_change(change) for change in changes],
+            }
+        )
 
 
 class FanBalance(base.Door):
@@ -270,6 +293,21 @@ def region(found: Region) -> dict[str, Any]:
         "tax_bps": found.tax_bps,
         "tax_name": found.tax_name,
         "tax_is_included": found.tax_is_included,
+        "withdrawal_days": found.withdrawal_days,
+        "is_goodwill": found.is_goodwill,
+        "refund_days": found.refund_days,
+        "age_min": found.age_min,
+    }
+
+
+def _change(change: pricebook.Change) -> dict[str, Any]:
+    return {
+        "package": change.price.package_id,
+        "channel": change.price.channel,
+        "coins": change.price.coins,
+        "before": amount(change.was),
+        "price": amount(change.price.money),
+        "valid_from": change.price.valid_from,
     }
 
 

@@ -3,14 +3,24 @@
 from typing import Final
 
 from accounts import events
-from wallet.models import ProviderEvent, Purchase, PurchaseLimit, RateCard
+from wallet.models import (
+    Dispute,
+    PriceAnnouncement,
+    ProviderEvent,
+    Purchase,
+    PurchaseLimit,
+    RateCard,
+    Refund,
+)
 
 PURCHASE_CREDITED: Final = "purchase.credited"
 PROVIDER_NOTIFIED: Final = "provider.notified"
+REFUND_APPROVED: Final = "refund.approved"
 RATE_CARD_ANNOUNCED: Final = "rate_card.announced"
 LIMIT_ANNOUNCED: Final = "limit.announced"
 LIMIT_REACHED: Final = "limit.reached"
 LIMIT_PASSED: Final = "limit.passed"
+PRICES_ANNOUNCED: Final = "prices.announced"
 
 
 def purchase_credited(purchase: Purchase) -> None:
@@ -84,4 +94,47 @@ def limit_passed(purchase: Purchase, *, why: str) -> None:
         name=LIMIT_PASSED,
         subject=str(purchase.pk),
         payload={"purchase": str(purchase.pk), "user": purchase.buyer_id, "why": why},
+    )
+
+
+def prices_announced(announcement: PriceAnnouncement) -> None:
+    """Say that from a date on coins cost something else in a region."""
+    events.publish(
+        name=PRICES_ANNOUNCED,
+        subject=str(announcement.pk),
+        payload={
+            "announcement": announcement.pk,
+            "region": announcement.region_id,
+            "valid_from": announcement.valid_from.isoformat(),
+        },
+    )
+
+
+def refund_changed(refund: Refund) -> None:
+    """Say where a refund stands. The relay rings ``submit_refunds`` for an approved one."""
+    events.publish(
+        name=f"refund.{refund.state}",
+        subject=str(refund.pk),
+        payload={
+            "refund": str(refund.pk),
+            "purchase": str(refund.purchase_id),
+            "state": refund.state,
+            "coins": refund.coins,
+            "amount_minor": refund.amount_minor,
+        },
+    )
+
+
+def dispute_changed(dispute: Dispute) -> None:
+    """Say where a dispute stands; one that was lost names what it took from whom."""
+    events.publish(
+        name=f"dispute.{dispute.state}",
+        subject=str(dispute.pk),
+        payload={
+            "dispute": str(dispute.pk),
+            "purchase": str(dispute.purchase_id),
+            "state": dispute.state,
+            "amount_minor": dispute.amount_minor,
+            "outcome": dispute.outcome,
+        },
     )

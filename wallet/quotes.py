@@ -15,6 +15,7 @@ from fractions import Fraction
 from django_countries import countries
 from djmoney.money import Money
 
+from accounts import risk as people_risk
 from accounts.models import User
 from wallet import charges, facts, limits, money, offers, queries, shares
 from wallet.models import Channel, PaymentKind, PaymentMethod, Price, Region, kind_of
@@ -255,10 +256,18 @@ def quote(
     """Quote a package or an exact number of coins by one method.
 
     Raises NotSoldHere, AmountNotSold, PackageNotOffered, MethodNotOffered, BuyingPaused,
-    limits.Refused.
+    limits.Refused, accounts.risk.TooYoung.
     """
     till = till_for(user=user, network=network, at=at)
     return till.basket(coins=coins, package_id=package_id).quote(method_code)
+
+
+def check_age(*, user: User, region: Region, at: datetime) -> None:
+    """Refuse who is younger than buyers in the region must be. Raises accounts.risk.TooYoung."""
+    if user.birth_date is None or people_risk.age(user.birth_date, at) < region.age_min:
+        raise people_risk.TooYoung(
+            f"You must be {region.age_min} or older to buy coins in {region.name}."
+        )
 
 
 def open_till(*, country: str, at: datetime) -> Till:
@@ -278,7 +287,17 @@ def region_of(country: str) -> Region:
 
 
 def till_for(*, user: User, network: str = "", at: datetime) -> Till:
-    """Read what is sold to a person, within their limits. Raises NotSoldHere, BuyingPaused."""
+    """Read what is sold to a person where they live.
+
+    Raises NotSoldHere, BuyingPaused, accounts.risk.TooYoung by the region's own age.
+    """
+    till = till_within(user=user, network=network, at=at)
+    check_age(user=user, region=till.region, at=at)
+    return till
+
+
+def till_within(*, user: User, network: str = "", at: datetime) -> Till:
+    """Read what is sold within a person's limits. Raises NotSoldHere, BuyingPaused."""
     till = open_till(country=str(user.country), at=at)
     return replace(till, buyer=_buyer(user, region=till.region, network=network, at=at))
 

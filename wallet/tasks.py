@@ -1,11 +1,23 @@
 """The wallet's doorbells: each looks for its work in the database, so ringing twice is harmless."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
-from wallet import inbox, own_limits, payments, purchases, services
+from wallet import (
+    disputes,
+    inbox,
+    own_limits,
+    payments,
+    prices,
+    purchases,
+    recognition,
+    reconciliations,
+    refunds,
+    services,
+)
 
 
 @shared_task
@@ -46,3 +58,29 @@ def release() -> int:
 @shared_task
 def seal() -> int:
     return services.seal_periods()
+
+
+@shared_task
+def tell_of_prices() -> int:
+    return prices.tell_of_prices(at=timezone.now())
+
+
+@shared_task
+def submit_refunds() -> int:
+    return refunds.sweep(at=timezone.now())
+
+
+@shared_task
+def sweep_disputes() -> int:
+    return disputes.sweep(at=timezone.now())
+
+
+@shared_task
+def recognise_revenue() -> dict[str, int]:
+    return recognition.recognise_revenue()
+
+
+@shared_task
+def reconcile(*, hours: int) -> int:
+    runs = reconciliations.reconcile_recent(at=timezone.now(), over=timedelta(hours=hours))
+    return sum(run.compared for run in runs)

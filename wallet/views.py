@@ -16,7 +16,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, history, ledger, limits, own_limits, payments, purchases, queries, quotes
+from wallet import (
+    forms,
+    history,
+    ledger,
+    limits,
+    own_limits,
+    payments,
+    pricebook,
+    purchases,
+    queries,
+    quotes,
+)
 from wallet.models import Purchase
 
 SPENT_DAYS = 30
@@ -210,10 +221,14 @@ def _back_to_packages(request: HttpRequest, form: forms.BuyForm) -> HttpResponse
 def _shelf(user: User, at: datetime) -> dict[str, Any]:
     """What is for sale to the person, or why nothing is."""
     try:
-        till = quotes.till_for(user=user, at=at)
+        till = quotes.till_within(user=user, at=at)
     except NOT_SOLD as refusal:
         return {"not_sold": refusal}
-    return {"till": till, "baskets": till.packages()}
+    return {
+        "till": till,
+        "baskets": till.packages(),
+        "changes": pricebook.changes_to_come(at=at, region=till.region),
+    }
 
 
 def _exact(till: quotes.Till, form: forms.ExactForm) -> quotes.Basket | None:

@@ -29,10 +29,13 @@ from wallet.models.pricing import (
     MethodFee,
     PaymentMethod,
     Price,
+    PriceAnnouncement,
     Region,
     RegionCountry,
 )
 from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.reconciliation import Difference, Reconciliation
+from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 
 __all__ = [
     "BPS",
@@ -42,6 +45,8 @@ __all__ = [
     "Bucket",
     "Channel",
     "CoinPackage",
+    "Difference",
+    "Dispute",
     "FxRate",
     "HoldClass",
     "Lot",
@@ -52,11 +57,15 @@ __all__ = [
     "PaymentMethod",
     "Period",
     "Price",
+    "PriceAnnouncement",
     "ProviderEvent",
     "Purchase",
     "PurchaseAttempt",
     "PurchaseLimit",
     "RateCard",
+    "Reconciliation",
+    "RecoursePolicy",
+    "Refund",
     "Region",
     "RegionCountry",
     "SpendingLimits",
