@@ -32,13 +32,15 @@ PEOPLE: Final = _view(
 )  # fmt: skip
 PRICES: Final = _view(
     "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
-    "fxrate", "ratecard", "priceannouncement",
+    "fxrate", "ratecard", "purchaselimit", "priceannouncement",
 )  # fmt: skip
+# What fans set themselves: looked at, never changed.
+OWN_LIMITS: Final = _view("wallet", "ownlimit", "spendinglimits")
 BOOKS: Final = _view(
     "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",
     "adjustment",
 )  # fmt: skip
-PURCHASES: Final = _view("wallet", "purchase", "providerevent")
+PURCHASES: Final = _view("wallet", "purchase", "providerevent") | OWN_LIMITS
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
@@ -106,6 +108,7 @@ ROLES: Final = {
         "methodfee",
         "fxrate",
         "ratecard",
+        "purchaselimit",
     ),
     # Sets which gifts there are, and closes the places they are sent in.
     "catalogue": CATALOGUE

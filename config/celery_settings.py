@@ -38,6 +38,10 @@ beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "forget attempts": {
+        "task": "wallet.tasks.forget_attempts",
+        "schedule": crontab(minute=20, hour=3),
+    },
     "refunds": {
         "task": "wallet.tasks.submit_refunds",
         "schedule": 20.0,

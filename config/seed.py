@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Terms
+from config import opening_limits
 from gifts.models import Category, Gift, GiftVersion
 from wallet import ledger
 from wallet.models import (
@@ -166,6 +167,7 @@ def seed(
         step("regions, prices and payment methods")
         _regions()
         _card_method()
+        opening_limits.seed(opened_at=OPENED_AT)
         _recourse()
         _other_methods(are_offered=every_method)
         step("exchange rates")

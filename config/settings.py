@@ -85,6 +85,16 @@ DEFAULT_CURRENCY = "USD"
 RATE_CARD_NOTICE_DAYS = env.int("RATE_CARD_NOTICE_DAYS", 30)  # before a worse card may begin
 PRICE_NOTICE_DAYS = env.int("PRICE_NOTICE_DAYS", 30)  # before a higher price of coins may begin
 MARGIN_FLOOR_BPS = env.int("MARGIN_FLOOR_BPS", 1000)  # least part of a price that Carat keeps
+LIMIT_NOTICE_DAYS = env.int("LIMIT_NOTICE_DAYS", 30)  # before a lower limit on buying may begin
+PURCHASES_A_DAY_MAX = env.int("PURCHASES_A_DAY_MAX", 5)  # purchases of one person in 24 hours
+# purchases that one person may start in 7 days
+PURCHASE_ATTEMPTS_A_WEEK_MAX = env.int("PURCHASE_ATTEMPTS_A_WEEK_MAX", 15)
+# purchases that may be started from one network in 7 days: many people can share one
+NETWORK_ATTEMPTS_A_WEEK_MAX = env.int("NETWORK_ATTEMPTS_A_WEEK_MAX", 60)
+# cards and accounts that one person may pay with in 7 days
+INSTRUMENTS_A_WEEK_MAX = env.int("INSTRUMENTS_A_WEEK_MAX", 3)
+# a fan who raises an own limit above this many US dollars, or ends it, waits 72 hours, not 24
+OWN_LIMIT_LARGE_USD = env.int("OWN_LIMIT_LARGE_USD", 1000)
 FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
 DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt
 PERIOD_S = env.int("PERIOD_SECONDS", 600)  # length of the ledger's periods

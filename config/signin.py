@@ -153,6 +153,7 @@ class ServiceAdapter(DefaultOIDCAdapter):
     scope_display = {
         "catalogue:read": "Read the gift catalogue",
         "prices:read": "Read prices and rates",
+        "limits:read": "Read limits on buying, and how far a consenting fan has used them",
         "balance:read": "Read a consenting fan's balance",
         "gifts:send": "Send gifts for a consenting fan",
         "rooms:read": "Read rooms and their gifts",

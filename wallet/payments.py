@@ -3,8 +3,8 @@
 Promises: nothing is credited but what was fetched and found to be this purchase's payment, in its
 amount and currency; each payment is credited once, whether a webhook, the return page or the sweep
 brings it, in any order and any number of times; money that arrives after a purchase failed, expired
-or was cancelled is credited too. Money that was only set aside is taken or let go as ``captures``
-decides. No transaction is open while the provider is asked.
+or was cancelled is credited too, even over a limit. Money that was only set aside is taken or let
+go as ``captures`` decides. No transaction is open while the provider is asked.
 """
 
 from datetime import datetime, timedelta
@@ -17,7 +17,17 @@ from django.urls import reverse
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind
-from wallet import alerts, captures, charges, events, ledger, providers, queries, returns
+from wallet import (
+    alerts,
+    captures,
+    charges,
+    events,
+    ledger,
+    own_limits,
+    providers,
+    queries,
+    returns,
+)
 from wallet.models import MethodFee, Purchase
 from wallet.providers.base import Payment, PaymentState, Provider
 
@@ -102,6 +112,7 @@ def _record_payment(*, purchase_id: UUID, payment: Payment, at: datetime) -> Pur
 
 
 def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
+    was_closed = purchase.state not in (State.CREATED, State.PENDING, State.AUTHORISED)
     states.move(purchase, to=State.PAID, why=f"Paid: {payment.payment_ref}", at=at)
     purchase.payment_ref = payment.payment_ref
     purchase.customer_ref = payment.customer_ref or purchase.customer_ref
@@ -117,6 +128,9 @@ def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
     purchase.failure = purchase.checkout_url = ""
     purchase.paid_at = at
     _keep(purchase, payment=payment)
+    own_limits.note_payment(
+        purchase, instrument=payment.instrument_fingerprint, was_closed=was_closed, at=at
+    )
 
 
 def _keep(purchase: Purchase, *, payment: Payment) -> None:

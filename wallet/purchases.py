@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from accounts import risk as people_risk
 from accounts import states
 from accounts.models import User
-from wallet import alerts, captures, locations, payments, queries, quotes
+from wallet import alerts, captures, locations, own_limits, payments, queries, quotes
 from wallet.models import Purchase
 from wallet.providers.base import Checkout, Declined, Order, Unavailable
 
@@ -87,16 +87,17 @@ def start_purchase(
     return_path: str = "",
     evidence: Mapping[str, Any] | None = None,
     corrects_id: UUID | None = None,
+    address: str = "",
     at: datetime,
 ) -> Purchase:
     """Record the purchase, then open its page at the provider: ``checkout_url``.
 
     The same id again gives the same purchase and page, so a double click or a retry buys once.
-    ``shown_minor`` is the price the buyer agreed to. ``evidence`` is what ``locations.seen`` tells.
-    ``corrects_id`` is a purchase that was let go: this one is at the right region's price, where
-    the buyer confirmed that they live. Raises what a quote and
-    ``accounts.risk.check_may_spend`` raise, PriceChanged, PurchaseConflict, CheckoutUnavailable
-    (try again with the same id), CheckoutDeclined.
+    ``shown_minor`` is the price the buyer agreed to. ``evidence`` is what ``locations.seen`` tells,
+    ``address`` the network address they are at. ``corrects_id`` is a purchase that was let go: this
+    one is at the right region's price, where the buyer confirmed that they live. Raises what a
+    quote and ``accounts.risk.check_may_spend`` raise, PriceChanged, PurchaseConflict,
+    CheckoutDeclined; and CheckoutUnavailable and own_limits.StillStarting: try the same id again.
     """
     purchase = _record_intent(
         purchase_id=purchase_id,
@@ -108,6 +109,7 @@ def start_purchase(
         return_path=return_path,
         evidence=dict(evidence or {}),
         corrects_id=corrects_id,
+        address=address,
         at=at,
     )
     if purchase.state != State.CREATED:
@@ -136,11 +138,17 @@ def _record_intent(
     return_path: str,
     evidence: dict[str, Any],
     corrects_id: UUID | None,
+    address: str,
     at: datetime,
 ) -> Purchase:
-    first = Purchase.objects.select_related("method", "buyer").filter(pk=purchase_id).first()
+    """Write the purchase under its buyer's lock: what others have begun counts against limits."""
+    there = Purchase.objects.select_related("method", "buyer").filter(pk=purchase_id)
+    first = there.first()
     if first is None:
         people_risk.check_may_spend(user=user, at=at)
+        network = own_limits.lock_buyer(user_id=user.pk, address=address)
+        first = there.first()
+    if first is None:
         corrected = _corrected(user, corrects_id)
         quote = quotes.quote(
             user=user,
@@ -148,6 +156,7 @@ def _record_intent(
             coins=coins,
             package_id=package_id,
             method_code=method_code,
+            network=network,
             at=at,
         )
         known = _known(user, evidence, corrected)
@@ -177,6 +186,7 @@ def _record_intent(
         )
         if is_new:
             first.refresh_from_db(fields=["created_at"])
+            own_limits.note_attempt(first, network=network, at=at)
     _check_same(first, user=user, coins=coins, method_code=method_code, shown_minor=shown_minor)
     return first
 

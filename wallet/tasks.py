@@ -9,6 +9,7 @@ from django.utils import timezone
 from wallet import (
     disputes,
     inbox,
+    own_limits,
     payments,
     prices,
     purchases,
@@ -32,6 +33,11 @@ def sweep_purchases() -> int:
 @shared_task
 def settle_purchase(*, purchase_id: str) -> str:
     return payments.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
+
+
+@shared_task
+def forget_attempts() -> int:
+    return own_limits.forget_attempts(at=timezone.now())
 
 
 @shared_task

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from wallet import history_pages, rates_pages, views, webhooks
+from wallet import history_pages, limit_pages, rates_pages, views, webhooks
 
 app_name = "wallet"
 
@@ -16,6 +16,11 @@ urlpatterns = [
     path("balance/history/", history_pages.history_page, name="history"),
     path("balance/history.csv", history_pages.history_csv, name="history_csv"),
     path("balance/operations/<uuid:operation_id>/", history_pages.operation, name="operation"),
+    path("balance/limits/", limit_pages.limits_page, name="limits"),
+    path("balance/limits/own/", limit_pages.set_limits, name="set_limits"),
+    path("balance/limits/keep/", limit_pages.keep_limit, name="keep_limit"),
+    path("balance/limits/time-out/", limit_pages.time_out, name="time_out"),
+    path("balance/spending/", limit_pages.spending_page, name="spending"),
     path("rates/", rates_pages.rates_page, name="rates"),
     path("seals/", rates_pages.seals_page, name="seals"),
     path("seals.json", rates_pages.seals_json, name="seals_json"),

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,7 +21,9 @@ from wallet import (
     forms,
     history,
     ledger,
+    limits,
     locations,
+    own_limits,
     payments,
     pricebook,
     purchases,
@@ -41,6 +44,12 @@ REFUSALS = (
     quotes.AmountNotSold,
     quotes.PackageNotOffered,
     quotes.MethodNotOffered,
+    limits.LimitReached,
+    limits.NoLimitSet,
+    limits.TimedOut,
+    limits.TooManyAttempts,
+    limits.TooManyInstruments,
+    limits.TooManyPurchases,
     purchases.PurchaseConflict,
     purchases.CheckoutUnavailable,
     purchases.CheckoutDeclined,
@@ -156,11 +165,12 @@ def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
             return_path=given["next"],
             evidence=locations.seen(request.headers),
             corrects_id=given["corrects"],
+            address=get_adapter().get_client_ip(request) or "",
             at=timezone.now(),
         )
     except purchases.PriceChanged as change:
         return _checkout_page(request, form, changed=change)
-    except purchases.CheckoutUnavailable as refusal:
+    except (purchases.CheckoutUnavailable, own_limits.StillStarting) as refusal:
         # The same id again: the provider gives the page that it may have made already.
         return _checkout_page(request, form, refusal=refusal, purchase_id=given["purchase"])
     except REFUSALS as refusal:
@@ -204,6 +214,7 @@ def _checkout_page(
         "region": till.region,
         "tax_share": Decimal(till.region.tax_bps) / 10_000,
         "chosen": chosen,
+        "over": next((offer.over for offer in basket.offers if offer.over), None),
         "quote": basket.quote(chosen.code) if chosen else None,
         "corrected": corrected,
         "elsewhere": _elsewhere(request, till.region, corrected),
@@ -243,7 +254,7 @@ def _back_to_packages(request: HttpRequest, form: forms.BuyForm) -> HttpResponse
 def _shelf(user: User, at: datetime) -> dict[str, Any]:
     """What is for sale to the person, or why nothing is."""
     try:
-        till = quotes.open_till(country=str(user.country), at=at)
+        till = quotes.till_within(user=user, at=at)
     except NOT_SOLD as refusal:
         return {"not_sold": refusal}
     return {

@@ -1,37 +1,31 @@
 """Every main page opens in a real browser: no complaint, no sideways scrolling, one heading."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
-from django.test import Client
 from playwright.sync_api import Browser, Page
 
-from accounts.models import User
 from tests import factories
 from tests.e2e.conftest import Visitor, WholeSite
+from tests.e2e.test_loop import sign_in
 
 pytestmark = pytest.mark.browser
 
 PUBLIC = ["/", "/discover/", "/help/", "/rates/", "/seals/", "/terms/", "/accounts/signup/"]
-FANS = ["/me/", "/me/menu/", "/balance/", "/coins/", "/balance/history/", "/me/notifications/"]
+FANS = [
+    "/me/", "/me/menu/", "/balance/", "/coins/", "/balance/history/", "/balance/limits/",
+    "/balance/spending/", "/me/notifications/",
+]  # fmt: skip
 CREATORS = ["/studio/", "/studio/gifts/", "/studio/payouts/", "/studio/live/", "/studio/videos/"]
 WIDTHS = [390, 1280]
 
 type Visit = Callable[..., Page]
 
 
-def sign_in(page: Page, user: User, url: str) -> None:
-    """Give the browser a session of this person's."""
-    client = Client()
-    client.force_login(user)
-    cookies = [(name, cookie.value) for name, cookie in client.cookies.items()]
-    page.context.add_cookies(
-        [{"name": name, "value": value, "url": url} for name, value in cookies]
-    )
-
-
 def look_at(page: Page, path: str) -> None:
     page.goto(path)
+    assert urlsplit(page.url).path == path, "the page led elsewhere"
     hidden = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
     assert page.locator("h1").count() == 1, path
@@ -49,7 +43,7 @@ def test_public_pages_open(visit: Visit, width: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_pages_of_a_creator_open(visit: Visit, whole_site: WholeSite, width: int) -> None:
     page = visit(width=width)
-    sign_in(page, factories.make_creator("bob"), whole_site.url)
+    sign_in(page, factories.make_creator("bob"))
 
     for path in FANS + CREATORS:
         look_at(page, path)

@@ -78,6 +78,11 @@ TABLE: Final = {
     "GET wallet:history": SIGNED_IN,
     "GET wallet:history_csv": SIGNED_IN,
     "GET wallet:operation": ALICE,
+    "GET wallet:limits": SIGNED_IN,
+    "POST wallet:set_limits": ">login" + 6 * " >wallet:limits",  # nothing to set
+    "POST wallet:keep_limit": ">login" + 6 * " >wallet:limits",
+    "POST wallet:time_out": ">login 400 400 400 400 400 400",  # of nothing
+    "GET wallet:spending": SIGNED_IN,
     "GET wallet:rates": PUBLIC,
     "GET wallet:seals": PUBLIC,
     "GET wallet:seals_json": PUBLIC,

@@ -11,6 +11,16 @@ from wallet.models.books import (
     RateCard,
     Transfer,
 )
+from wallet.models.limits import (
+    BPS,
+    OwnLimit,
+    PaymentKind,
+    PurchaseAttempt,
+    PurchaseLimit,
+    SpendingLimits,
+    Window,
+    kind_of,
+)
 from wallet.models.pricing import (
     Channel,
     CoinPackage,
@@ -28,6 +38,7 @@ from wallet.models.reconciliation import Difference, Reconciliation
 from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 
 __all__ = [
+    "BPS",
     "Account",
     "Adjustment",
     "Balance",
@@ -41,17 +52,24 @@ __all__ = [
     "Lot",
     "MethodFee",
     "Operation",
+    "OwnLimit",
+    "PaymentKind",
     "PaymentMethod",
     "Period",
     "Price",
     "PriceAnnouncement",
     "ProviderEvent",
     "Purchase",
+    "PurchaseAttempt",
+    "PurchaseLimit",
     "RateCard",
     "Reconciliation",
     "RecoursePolicy",
     "Refund",
     "Region",
     "RegionCountry",
+    "SpendingLimits",
     "Transfer",
+    "Window",
+    "kind_of",
 ]
