@@ -1,14 +1,16 @@
 """What every adapter to a payment company promises.
 
 A provider hosts the page where the buyer pays, tells us that something happened, and answers what
-became of a checkout. What it tells is only a doorbell: coins are credited for what was fetched.
-Amounts are in minor units as ISO 4217 counts them; an adapter converts where its company differs.
+became of a checkout, a refund, a dispute or a warning. What it tells is only a doorbell: value
+moves for what was fetched. Amounts are in minor units as ISO 4217 counts them; an adapter converts
+where its company differs. A ``ref`` is the provider's own name for a thing, the same in every
+answer; ``payment_ref`` names the payment that a refund, dispute or warning is about.
 
 A failure is either *declined* (final: asking again gives the same answer) or *unavailable* (nobody
 knows: ask again with the same key). The adapter decides which; nobody else looks at its errors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -37,9 +39,23 @@ class ChargeBounds:
     step_minor: int = 1
 
 
+class MethodKind(StrEnum):
+    """What the buyer pays with. Bank: an instant transfer from an account, confirmed at once."""
+
+    CARD = "card"
+    WALLET = "wallet"
+    BANK = "bank"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the buyer is to pay for. The same order always asks for the same checkout."""
+    """What the buyer is to pay for. The same order always asks for the same checkout.
+
+    ``method_kind`` is what the page takes, one that the provider ``takes`` in the currency.
+    ``customer_ref`` is the buyer as the provider knows them from an earlier payment, so that the
+    page can offer what they saved; ``remembers_method`` lets them save what they pay with.
+    With ``captures_later`` the money is only set aside, until ``Provider.capture`` or ``void``.
+    """
 
     purchase_id: UUID
     coins: int
@@ -50,6 +66,10 @@ class Order:
     expires_at: datetime
     return_url: str
     cancel_url: str
+    method_kind: MethodKind = MethodKind.CARD
+    customer_ref: str = ""
+    remembers_method: bool = False
+    captures_later: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +82,10 @@ class Checkout:
 
 
 class PaymentState(StrEnum):
+    """Authorised: the money is set aside for us, and neither taken nor let go yet."""
+
     PAID = "paid"
+    AUTHORISED = "authorised"
     PENDING = "pending"
     FAILED = "failed"
     EXPIRED = "expired"
@@ -75,7 +98,8 @@ class Payment:
     ``is_page_open``: it can still be paid. ``problem`` is why the last try did not work, in words
     for the buyer. ``fee_minor`` is in the
     payment's own currency, None while the provider has not said. ``is_ours`` is whether it is of
-    the mode (live or test) of the key we fetch with.
+    the mode (live or test) of the key we fetch with. ``instrument_fingerprint`` is the same for
+    every payment with the same card or account, and tells nothing of its number.
     """
 
     state: PaymentState
@@ -88,20 +112,142 @@ class Payment:
     payment_ref: str = ""
     is_authenticated: bool = False
     card_country: str = ""
+    instrument_fingerprint: str = ""
+    brand: str = ""
+    last4: str = ""
+    customer_ref: str = ""
     fee_minor: int | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOrder:
+    """What is to go back to the buyer. The same ``refund_id`` always asks for the same refund."""
+
+    refund_id: UUID
+    payment_ref: str
+    amount_minor: int
+    currency: str
+    reason: str = ""
+
+
+class RefundState(StrEnum):
+    """Pending: the provider took it, and it may still fail."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """What became of a refund, as the provider says now.
+
+    ``refund_id`` is the one we ordered it under, empty when it was not we who ordered it.
+    ``problem`` is why it failed, for staff. ``payment_ref`` can be empty only for a refund that is
+    not of a payment of ours.
+    """
+
+    ref: str
+    payment_ref: str
+    refund_id: str
+    state: RefundState
+    amount_minor: int
+    currency: str
+    problem: str = ""
+    created_at: datetime
+
+
+class DisputeState(StrEnum):
+    """Warning: an inquiry, no money was taken. Open: it was taken, and both sides are heard."""
+
+    WARNING = "warning"
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A payment that its payer's bank takes back, as the provider says now.
+
+    ``amount_minor`` is what is disputed, which can be less than the payment. ``fee_minor`` is what
+    the provider kept for it so far, in the dispute's currency. ``due_at`` is until when it can be
+    answered, None when it cannot (any more). A closed inquiry is WON: nothing was ever taken.
+    """
+
+    ref: str
+    payment_ref: str
+    state: DisputeState
+    amount_minor: int
+    currency: str
+    reason: str
+    fee_minor: int
+    due_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FraudWarning:
+    """The card's issuer says that a payment may be fraud; a dispute often follows.
+
+    ``is_actionable``: it is neither refunded in full nor disputed yet.
+    """
+
+    ref: str
+    payment_ref: str
+    kind: str
+    is_actionable: bool
+    created_at: datetime
+
+
+class ActivityKind(StrEnum):
+    PAYMENT = "payment"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """One thing of a provider's book, as it stands now, for reconciling by id.
+
+    ``state`` is a PaymentState, RefundState or DisputeState value. ``fee_minor`` is None while the
+    provider has not said. ``order_ref`` is our own id that it carries (the purchase's or the
+    refund's), empty when it carries none. ``at`` is when it was made.
+    """
+
+    kind: ActivityKind
+    ref: str
+    payment_ref: str
+    amount_minor: int
+    fee_minor: int | None
+    currency: str
+    state: str
+    at: datetime
+    order_ref: str = ""
+
+
+class NoticeObject(StrEnum):
+    """What a notice is about."""
+
+    CHECKOUT = "checkout"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    WARNING = "warning"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderNotice:
     """A notice that was proven to be the provider's.
 
-    ``object_ref`` is the checkout it is about, empty when it is about something else.
+    ``object_ref`` is what it is about, empty when ``object_kind`` is NONE: nothing of ours.
     """
 
     event_id: str
     kind: str
     object_ref: str
+    object_kind: NoticeObject = NoticeObject.CHECKOUT
 
 
 class Provider(Protocol):
@@ -109,6 +255,9 @@ class Provider(Protocol):
 
     def charge_bounds(self, *, currency: str) -> ChargeBounds:
         """Say what can be charged in ``currency``."""
+
+    def takes(self, *, kind: MethodKind, currency: str) -> bool:
+        """Say whether that kind of payment can be made in ``currency``."""
 
     def start_checkout(self, order: Order) -> Checkout:
         """Open the page for an order, or give the one it has. Raises Declined, Unavailable."""
@@ -120,6 +269,45 @@ class Provider(Protocol):
         """Close the page, so that it cannot be paid. Does nothing when it is closed already.
 
         Raises Declined (it was paid), Unavailable.
+        """
+
+    def capture(self, payment_ref: str, *, key: str) -> None:
+        """Take the money that was set aside; does nothing when it was taken already.
+
+        Raises Declined (it was let go, or is gone), Unavailable.
+        """
+
+    def void(self, payment_ref: str, *, key: str) -> None:
+        """Let the money go that was set aside; does nothing when it was let go already.
+
+        Raises Declined (it was taken), Unavailable.
+        """
+
+    def refund(self, order: RefundOrder) -> Refund:
+        """Send money back by the way it came. Asked again with the same id: the first answer.
+
+        Raises Declined (no such payment, more than is left of it, or it is disputed), Unavailable.
+        """
+
+    def fetch_refund(self, ref: str) -> Refund:
+        """Ask what became of a refund. Raises Declined, Unavailable."""
+
+    def refunds_of(self, payment_ref: str) -> list[Refund]:
+        """Every refund of a payment, oldest first, ours or not. Raises Declined, Unavailable."""
+
+    def fetch_dispute(self, ref: str) -> Dispute:
+        """Ask how a dispute stands. Raises Declined, Unavailable."""
+
+    def disputes_of(self, payment_ref: str) -> list[Dispute]:
+        """Every dispute of a payment, oldest first. Raises Declined, Unavailable."""
+
+    def fetch_warning(self, ref: str) -> FraudWarning:
+        """Ask about an issuer's warning. Raises Declined, Unavailable."""
+
+    def activity(self, *, since: datetime, until: datetime) -> Iterator[Activity]:
+        """Everything made from ``since`` until before ``until``, in no order; read in pages.
+
+        Raises Declined, Unavailable, at any step.
         """
 
     def verify_event(
