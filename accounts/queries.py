@@ -211,6 +211,13 @@ def is_quiet(*, user_id: int, reason: str, at: datetime) -> bool:
     return Review.objects.filter(subject_id=user_id, reason=reason, quiet_until__gt=at).exists()
 
 
+def instruments_since(*, user_id: int, since: datetime) -> int:
+    """How many payment instruments the person used since then."""
+    return Fingerprint.objects.filter(
+        user_id=user_id, kind=Fingerprint.Kind.INSTRUMENT, seen_at__gt=since
+    ).count()
+
+
 def people_sharing(*, user_id: int) -> list[tuple[User, list[str]]]:
     """Who used the same device, network or instrument as the person: for staff, at most 50."""
     theirs = Fingerprint.objects.filter(user_id=user_id).values("digest")

@@ -37,6 +37,7 @@ from wallet import (
     purchases,
     queries,
     quotes,
+    reviewing,
     risk,
     traces,
 )
@@ -99,6 +100,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     history.BadCursor: Answer(400, "bad_cursor"),
     traces.NotFound: Answer(404, "nothing_to_trace"),
     purchases.PriceChanged: Answer(409, "price_changed"),
+    reviewing.PurchasesPaused: Answer(403, "purchases_paused"),
     purchases.PurchaseConflict: Answer(422, "purchase_conflict"),
     purchases.CheckoutUnavailable: Answer(503, "checkout_unavailable"),
     purchases.CheckoutDeclined: Answer(409, "checkout_declined"),

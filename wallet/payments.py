@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind
-from wallet import alerts, charges, events, ledger, providers
+from wallet import alerts, charges, events, ledger, providers, reviewing
 from wallet.models import MethodFee, Purchase
 from wallet.providers.base import Payment, PaymentState, Provider
 
@@ -108,6 +108,7 @@ def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
             purchase.save()
     except IntegrityError as error:
         raise PaymentDiffers(f"The payment {payment.payment_ref} paid another purchase.") from error
+    reviewing.payment_seen(purchase=purchase, instrument=payment.instrument_fingerprint, at=at)
 
 
 def _record_closed(purchase: Purchase, *, to: State, why: str, at: datetime) -> None:

@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from accounts import risk as people_risk
 from accounts import states
 from accounts.models import User
-from wallet import alerts, payments, queries, quotes
+from wallet import alerts, payments, queries, quotes, reviewing
 from wallet.models import Purchase
 from wallet.providers.base import Checkout, Declined, Order, Unavailable
 
@@ -92,8 +92,8 @@ def start_purchase(
 
     The same id again gives the same purchase and page, so a double click or a retry buys once.
     ``shown_minor`` is the price the buyer agreed to. Raises what a quote and
-    ``accounts.risk.check_may_spend`` raise, PriceChanged, PurchaseConflict, CheckoutUnavailable
-    (try again with the same id), CheckoutDeclined.
+    ``accounts.risk.check_may_spend`` raise, reviewing.PurchasesPaused, PriceChanged,
+    PurchaseConflict, CheckoutUnavailable (try again with the same id), CheckoutDeclined.
     """
     purchase = _record_intent(
         purchase_id=purchase_id,
@@ -106,6 +106,8 @@ def start_purchase(
         evidence=dict(evidence or {}),
         at=at,
     )
+    if isinstance(purchase, reviewing.PurchasesPaused):
+        raise purchase
     if purchase.state != State.CREATED:
         return purchase
     try:
@@ -132,7 +134,8 @@ def _record_intent(
     return_path: str,
     evidence: dict[str, Any],
     at: datetime,
-) -> Purchase:
+) -> Purchase | reviewing.PurchasesPaused:
+    """Write the purchase; or, when rules hold it back, what they said and the case they opened."""
     first = Purchase.objects.select_related("method", "buyer").filter(pk=purchase_id).first()
     if first is None:
         people_risk.check_may_spend(user=user, at=at)
@@ -141,6 +144,15 @@ def _record_intent(
         )
         if shown_minor is not None and shown_minor != quote.gross_minor:
             raise PriceChanged(quote)
+        paused = reviewing.screen_purchase(
+            purchase_id=purchase_id,
+            user_id=user.pk,
+            gross_minor=quote.gross_minor,
+            currency=quote.currency,
+            at=at,
+        )
+        if paused is not None:
+            return paused
         first, is_new = Purchase.objects.select_related("method", "buyer").get_or_create(
             pk=purchase_id,
             defaults={

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,9 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import fingerprints
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, history, ledger, payments, purchases, queries, quotes
+from wallet import forms, history, ledger, payments, purchases, queries, quotes, reviewing
 from wallet.models import Purchase
 
 SPENT_DAYS = 30
@@ -131,11 +134,16 @@ def cancel(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
 
 
 def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
-    given = form.cleaned_data
+    given, user = form.cleaned_data, _person(request)
+    seen = fingerprints.seen(
+        device=request.COOKIES.get(settings.DEVICE_COOKIE_NAME, ""),
+        address=get_adapter().get_client_ip(request),
+    )
+    fingerprints.record(user_id=user.pk, seen=seen, at=timezone.now())
     try:
         purchase = purchases.start_purchase(
             purchase_id=given["purchase"],
-            user=_person(request),
+            user=user,
             coins=given["coins"],
             package_id=given["package"],
             method_code=given["method"],
@@ -174,6 +182,7 @@ def _checkout_page(
     }
     try:
         people_risk.check_may_spend(user=user, at=at)
+        reviewing.check_not_paused(user_id=user.pk, at=at)
         till = quotes.open_till(country=str(user.country), at=at)
         basket = till.basket(coins=given["coins"], package_id=given["package"])
     except REFUSALS as error:
