@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from djmoney.money import Money
 
-from accounts.models import Notice, OutboxEvent, User
+from accounts.models import Notice, OutboxEvent, Review, User
 from payouts.models import Payout, SettlementRun
 from wallet import seals
 from wallet.models import Adjustment, Period, ProviderEvent, Purchase, Transfer
@@ -29,6 +29,7 @@ from wallet.money import money
 
 # How long each may take; past it somebody should look.
 SECOND_PERSON: Final = timedelta(days=1)
+FIRST_LOOK: Final = timedelta(days=4)  # two business days and a weekend
 BANK_ANSWER: Final = timedelta(minutes=30)
 HANDED_ON: Final = timedelta(minutes=5)
 MAILED: Final = timedelta(minutes=15)
@@ -191,6 +192,14 @@ def queues(*, at: datetime) -> list[Queue]:
             "proposed_at",
             SECOND_PERSON,
         ),
+        Queue(
+            "Reviews to look at",
+            Review,
+            {"state__in": (Review.State.OPENED.value, Review.State.APPEALED.value)},
+            "opened_at",
+            FIRST_LOOK,
+        ),
+        Queue("Reviews past their time", Review, {"due_at__lt": at}, "due_at", timedelta(0)),
         Queue(
             "Provider notices not handled",
             ProviderEvent,

@@ -126,6 +126,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.VideoHidden: Answer(409, "video_hidden"),
     gifts.GiftsOff: Answer(409, "gifts_off"),
     gifts.SelfGift: Answer(409, "self_gift"),
+    gifts.BlockedByCreator: Answer(403, "blocked_by_creator"),
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
     gifts.GiftLocked: Answer(403, "gift_locked"),

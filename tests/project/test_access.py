@@ -72,6 +72,10 @@ TABLE: Final = {
     "POST accounts:review": ">login 200 404 404 404 404 404",  # without words
     "GET accounts:blocks": SIGNED_IN,
     "POST accounts:block": ">login" + 6 * " >accounts:blocks",
+    "GET report_person": SIGNED_IN,
+    "POST report_person": SIGNED_IN,  # without a reason
+    "GET report_room": SIGNED_IN,
+    "GET report_video": SIGNED_IN,
     "GET accounts:guardian": PUBLIC,
     "GET accounts:guardian_confirm": ABSENT,  # of a link we did not send
     # Coins
