@@ -192,14 +192,7 @@ def queues(*, at: datetime) -> list[Queue]:
             "proposed_at",
             SECOND_PERSON,
         ),
-        Queue(
-            "Reviews to look at",
-            Review,
-            {"state__in": (Review.State.OPENED.value, Review.State.APPEALED.value)},
-            "opened_at",
-            FIRST_LOOK,
-        ),
-        Queue("Reviews past their time", Review, {"due_at__lt": at}, "due_at", timedelta(0)),
+        *_reviews(at=at),
         Queue(
             "Provider notices not handled",
             ProviderEvent,
@@ -221,6 +214,14 @@ def queues(*, at: datetime) -> list[Queue]:
             "created_at",
             MAILED,
         ),
+    ]
+
+
+def _reviews(*, at: datetime) -> list[Queue]:
+    new = (Review.State.OPENED.value, Review.State.APPEALED.value)
+    return [
+        Queue("Reviews to look at", Review, {"state__in": new}, "opened_at", FIRST_LOOK),
+        Queue("Reviews past their time", Review, {"due_at__lt": at}, "due_at", timedelta(0)),
     ]
 
 
