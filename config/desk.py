@@ -29,7 +29,6 @@ from wallet.money import money
 
 # How long each may take; past it somebody should look.
 SECOND_PERSON: Final = timedelta(days=1)
-FIRST_LOOK: Final = timedelta(days=4)  # two business days and a weekend
 BANK_ANSWER: Final = timedelta(minutes=30)
 HANDED_ON: Final = timedelta(minutes=5)
 MAILED: Final = timedelta(minutes=15)
@@ -218,9 +217,9 @@ def queues(*, at: datetime) -> list[Queue]:
 
 
 def _reviews(*, at: datetime) -> list[Queue]:
-    new = (Review.State.OPENED.value, Review.State.APPEALED.value)
+    waits = {"state__in": ("opened", "appealed")}  # two business days, and a weekend between
     return [
-        Queue("Reviews to look at", Review, {"state__in": new}, "opened_at", FIRST_LOOK),
+        Queue("Reviews to look at", Review, waits, "opened_at", timedelta(days=4)),
         Queue("Reviews past their time", Review, {"due_at__lt": at}, "due_at", timedelta(0)),
     ]
 

@@ -3,17 +3,24 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
-from accounts.models import User
+from accounts import reviewing
+from accounts.models import Review, ReviewReason, User
 from tests import factories
 from tests.e2e.conftest import Visitor, WholeSite
 
 pytestmark = pytest.mark.browser
 
-PUBLIC = ["/", "/discover/", "/help/", "/rates/", "/seals/", "/terms/", "/accounts/signup/"]
+PUBLIC = [
+    "/", "/discover/", "/help/", "/rates/", "/seals/", "/terms/", "/accounts/signup/",
+    "/guardians/",
+]  # fmt: skip
 FANS = ["/me/", "/me/menu/", "/balance/", "/coins/", "/balance/history/", "/me/notifications/"]
+SAFETY = ["/me/reviews/", "/me/blocks/", "/@alice/report/", "/@alice/"]
 CREATORS = ["/studio/", "/studio/gifts/", "/studio/payouts/", "/studio/live/", "/studio/videos/"]
 WIDTHS = [390, 1280]
 
@@ -49,9 +56,20 @@ def test_public_pages_open(visit: Visit, width: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_pages_of_a_creator_open(visit: Visit, whole_site: WholeSite, width: int) -> None:
     page = visit(width=width)
-    sign_in(page, factories.make_creator("bob"), whole_site.url)
+    factories.make_creator("alice")
+    bob = factories.make_creator("bob")
+    sign_in(page, bob, whole_site.url)
+    with transaction.atomic():
+        review = reviewing.open_review(
+            subject_id=bob.pk,
+            reason=ReviewReason.SPEND_ABS,
+            subject_key=f"user:{bob.pk}",
+            grounds=reviewing.Grounds(reasons=["About US$170 in 24 hours."], is_by_rule=True),
+            restricts=Review.Restriction.LARGE_PURCHASES,
+            at=timezone.now(),
+        )
 
-    for path in FANS + CREATORS:
+    for path in [*FANS, *CREATORS, *SAFETY, f"/me/reviews/{review.pk}/"]:
         look_at(page, path)
 
 
