@@ -55,7 +55,9 @@ class GuardianForm(forms.Form):
 
 
 class ReportForm(forms.Form):
-    reason = forms.ChoiceField(choices=Report.Reason, label="What is wrong")
+    reason = forms.ChoiceField(
+        choices=[("", "Choose one"), *Report.Reason.choices], label="What is wrong"
+    )
     words = forms.CharField(
         max_length=1000,
         required=False,

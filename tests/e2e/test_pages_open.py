@@ -1,6 +1,7 @@
 """Every main page opens in a real browser: no complaint, no sideways scrolling, one heading."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import transaction
@@ -41,6 +42,7 @@ def look_at(page: Page, path: str) -> None:
     page.goto(path)
     hidden = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
+    assert urlsplit(page.url).path == path, f"{path} leads to {page.url}"
     assert page.locator("h1").count() == 1, path
     assert page.evaluate(hidden) == 0, f"{path} scrolls sideways"
 
