@@ -22,7 +22,7 @@ Outcome = Review.Outcome
 APPEAL_DAYS: Final = 30  # our own
 # Regulation (EU) 2022/2065 (Digital Services Act), article 20(1): at least six months.
 APPEAL_DAYS_REPORT: Final = 180
-# After somebody looked and found nothing wrong, the same rule does not stop the person again.
+# After somebody looked and held nothing back, the same rule does not stop the person again.
 QUIET_DAYS: Final = 30
 WORDS_MAX: Final = 2000
 STATEMENT_MIN: Final = 20
@@ -139,8 +139,9 @@ def _restrict(
         review.quiet_until = at + timedelta(days=QUIET_DAYS)
     else:
         review.restricts, review.restricted_until = restricts, until
-        review.lifted_at = at if restricts == Restriction.NOTHING else None
-        review.quiet_until = None
+        is_free = restricts == Restriction.NOTHING
+        review.lifted_at = at if is_free else None
+        review.quiet_until = at + timedelta(days=QUIET_DAYS) if is_free else None
 
 
 def _close_first(review: Review, *, by_id: int, outcome: str, statement: str, at: datetime) -> None:

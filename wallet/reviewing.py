@@ -176,9 +176,11 @@ def _case(verdict: rules.Verdict, user_id: int, *, key: str, at: datetime) -> Re
     """The case of a hit: one of a person's spending, or one of a gift. A decision still holds."""
     restricts = RESTRICTS[verdict.rule]
     is_gift = verdict.rule == ReviewReason.NEW_BIG
-    if restricts == Restriction.LARGE_PURCHASES:
-        held = people.restricting_reviews(user_id=user_id, restricts=(restricts,), at=at)
-        decided = held.filter(reason=verdict.rule).exclude(state__in=("opened", "assigned")).last()
+    if not is_gift:
+        held = people.restricting_reviews(
+            user_id=user_id, restricts=list(Restriction), at=at
+        ).filter(reason=verdict.rule)
+        decided = held.exclude(state__in=(Review.State.OPENED, Review.State.ASSIGNED)).last()
         if decided is not None:
             return decided
     return cases.open_review(

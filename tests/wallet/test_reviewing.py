@@ -200,6 +200,52 @@ def test_the_third_card_in_a_week_pauses_what_comes_next_and_its_coins_arrive(
     assert not digests.filter(digest__contains="card").exists()
 
 
+def test_a_spike_that_staff_looked_at_is_not_opened_again(
+    standin: Standin, alice: User, olga: User
+) -> None:
+    joined_long_ago(alice)
+    bought(alice, 10_00, ago=20 * DAY)
+    bought(alice, 190_00, ago=timedelta(hours=2))
+    start(alice, coins=3_500)
+    review = Review.objects.get()
+    reviews.take(review_id=review.pk, by_id=olga.pk, at=now())
+    reviews.decide(
+        review_id=review.pk, by_id=olga.pk, outcome="upheld", statement=NOT_FINE, at=now()
+    )
+
+    assert start(alice, coins=350).state == "pending"
+
+    assert Review.objects.count() == 1
+    assert Verdict.objects.filter(rule="spend_spike", is_hit=True).count() == 2
+
+
+def test_a_payment_that_comes_after_the_decision_joins_the_case_that_holds(
+    standin: Standin, alice: User, olga: User
+) -> None:
+    purchase = start(alice)
+    for number in range(4):
+        bought(alice, 100, state="failed", failure=f"Your card was declined {number}.")
+    with pytest.raises(reviewing.PurchasesPaused):
+        start(alice)
+    review = Review.objects.get()
+    reviews.take(review_id=review.pk, by_id=olga.pk, at=now())
+    reviews.decide(
+        review_id=review.pk,
+        by_id=olga.pk,
+        outcome="upheld",
+        statement=NOT_FINE,
+        restricts="purchases",
+        at=now(),
+    )
+    standin.pay(purchase.checkout_ref)
+
+    settled = payments.settle_purchase(purchase_id=purchase.pk, at=now())
+
+    assert settled.state == "credited"
+    assert Review.objects.count() == 1
+    assert Verdict.objects.filter(is_hit=True).latest("pk").review_id == review.pk
+
+
 def test_a_fraud_warning_opens_one_case_however_often_it_is_told(
     standin: Standin, alice: User
 ) -> None:
