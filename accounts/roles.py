@@ -32,7 +32,7 @@ PEOPLE: Final = _view(
 )  # fmt: skip
 PRICES: Final = _view(
     "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
-    "fxrate", "ratecard",
+    "fxrate", "ratecard", "priceannouncement",
 )  # fmt: skip
 BOOKS: Final = _view(
     "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",

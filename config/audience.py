@@ -24,7 +24,7 @@ from config import demo
 from gifts import queries
 from gifts import services as gifts
 from gifts.models import GiftVersion, Room, Video
-from wallet import ledger, payments, purchases
+from wallet import ledger, payments, purchases, reviewing
 from wallet.providers.base import Declined, Unavailable
 
 PAUSE_S: Final = (0.4, 1.4)  # with one to three gifts at a time: about two a second
@@ -78,6 +78,8 @@ def run(*, stop: threading.Event) -> None:
         except (purchases.CheckoutUnavailable, purchases.CheckoutDeclined) as error:
             log.warning("no coins for the audience", error=type(error).__name__)
             pause_s = REST_S
+        except reviewing.PurchasesPaused as error:
+            log.info("one of the audience waits for a review", review_id=error.review_id)
 
 
 def act(crowd: Sequence[User], *, at: datetime) -> int:

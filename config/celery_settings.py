@@ -38,6 +38,25 @@ beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "refunds": {
+        "task": "wallet.tasks.submit_refunds",
+        "schedule": 20.0,
+        "options": {"expires": 40},
+    },
+    "disputes": {
+        "task": "wallet.tasks.sweep_disputes",
+        "schedule": 60.0,
+        "options": {"expires": 120},
+    },
+    "recognise revenue": {
+        "task": "wallet.tasks.recognise_revenue",
+        "schedule": crontab(minute=20, hour=0),
+    },
+    "tell of prices": {
+        "task": "wallet.tasks.tell_of_prices",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
     "settle": {
         "task": "payouts.tasks.start_settlement",
         "schedule": float(settings.SETTLEMENT_INTERVAL_S)

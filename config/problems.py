@@ -112,6 +112,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     cards.HoldsIncomplete: Answer(400, "holds_incomplete"),
     prices.PriceInThePast: Answer(409, "price_in_the_past"),
     prices.PriceDateTaken: Answer(409, "price_date_taken"),
+    prices.PriceNoticeTooShort: Answer(409, "price_notice_too_short"),
     prices.FxInTheFuture: Answer(409, "fx_in_the_future"),
     prices.FxDateTaken: Answer(409, "fx_date_taken"),
     prices.FxUnknown: Answer(409, "fx_unknown"),

@@ -22,6 +22,10 @@ from django.urls import reverse
 from accounts import tasks as people_tasks
 from accounts.models import OutboxEvent
 from gifts.events import ROOM_STARTED
+from payouts import tasks as payouts_tasks
+from payouts.events import SETTLEMENT_DONE
+from wallet import tasks as wallet_tasks
+from wallet.events import PROVIDER_NOTIFIED, REFUND_APPROVED
 
 type Subscriber = Callable[[OutboxEvent], None]
 
@@ -35,8 +39,28 @@ def tell_followers(event: OutboxEvent) -> None:
     )
 
 
-# Who hears what, by the event's name.
-SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {ROOM_STARTED: (tell_followers,)}
+def act_on_notice(_event: OutboxEvent) -> None:
+    """Ring for what a payment company told."""
+    wallet_tasks.handle_events.delay()
+
+
+def send_refund(_event: OutboxEvent) -> None:
+    """Ring for refunds that were approved."""
+    wallet_tasks.submit_refunds.delay()
+
+
+def pay_out(_event: OutboxEvent) -> None:
+    """Ring for payouts that a settlement made."""
+    payouts_tasks.sweep_payouts.delay()
+
+
+# Who hears what, by the event's name. Each of these is swept for too, should the ringing be lost.
+SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
+    ROOM_STARTED: (tell_followers,),
+    PROVIDER_NOTIFIED: (act_on_notice,),
+    REFUND_APPROVED: (send_refund,),
+    SETTLEMENT_DONE: (pay_out,),
+}
 
 BATCH: Final = 100
 RETRY_S_MAX: Final = 600

@@ -24,6 +24,7 @@ from wallet.models import (
     PaymentMethod,
     Price,
     RateCard,
+    RecoursePolicy,
     Region,
     RegionCountry,
 )
@@ -52,6 +53,25 @@ REGIONS: Final = (
     ("KE", "Kenya", "KES", 1600, "VAT", True, (140, 1)),
     ("KW", "Kuwait", "KWD", 0, "VAT", True, (35, 10)),
 )  # fmt: skip
+
+# What creators bear of a payment that was taken back: ground, its age in days, how much. Card fraud
+# can be disputed for 120 days (docs.stripe.com/disputes, 2026-11); older losses, and money that our
+# own staff sent back at the payment company, reach only diamonds that nobody was promised yet.
+RECOURSE: Final = (
+    ("", 120, RecoursePolicy.Recourse.FULL),
+    ("", 3_650, RecoursePolicy.Recourse.UNRELEASED_ONLY),
+    ("refunded at the payment company", 3_650, RecoursePolicy.Recourse.UNRELEASED_ONLY),
+)
+
+# code: days to give unused coins back, whether by our goodwill alone, working days until the
+# refund, the youngest buyer. EEA and UK: Directive 2011/83/EU, articles 9 and 13, and the Consumer
+# Contracts Regulations 2013; Brazil: Código de Defesa do Consumidor, article 49; South Korea:
+# E-Commerce Act, articles 17 and 18, and Youth Protection Act, article 2. Elsewhere: goodwill.
+WINDOWS: Final = {
+    "BR": (7, False, 7, 18), "GB": (14, False, 7, 18), "DE": (14, False, 7, 18),
+    "FR": (14, False, 7, 18), "IE": (14, False, 7, 18), "KR": (7, False, 3, 19),
+}  # fmt: skip
+GOODWILL: Final = (14, True, 7, 18)
 
 # Explicit prices that differ from the exact ratio by rounding: (region, coins): minor units.
 LISTED: Final = {
@@ -126,6 +146,7 @@ def seed(
         step("regions, prices and payment methods")
         _regions()
         _card_method()
+        _recourse()
         step("exchange rates")
         for currency, per_usd in FX.items():
             FxRate.objects.get_or_create(
@@ -159,6 +180,7 @@ def _today() -> datetime:
 def _regions() -> None:
     packages = {coins: CoinPackage.objects.get_or_create(coins=coins)[0] for coins in PACKAGES}
     for code, name, currency, tax_bps, tax_name, included, (minor, per_coins) in REGIONS:
+        withdrawal_days, is_goodwill, refund_days, age_min = WINDOWS.get(code, GOODWILL)
         region, created = Region.objects.get_or_create(
             code=code,
             defaults={
@@ -167,6 +189,10 @@ def _regions() -> None:
                 "tax_bps": tax_bps,
                 "tax_name": tax_name,
                 "tax_is_included": included,
+                "withdrawal_days": withdrawal_days,
+                "is_goodwill": is_goodwill,
+                "refund_days": refund_days,
+                "age_min": age_min,
             },
         )
         if not created:
@@ -185,6 +211,14 @@ def _regions() -> None:
         for row in rows:
             row.channel, row.currency, row.valid_from = Channel.WEB, currency, OPENED_AT
         Price.objects.bulk_create(rows)
+
+
+def _recourse() -> None:
+    if not RecoursePolicy.objects.exists():
+        RecoursePolicy.objects.bulk_create(
+            RecoursePolicy(ground=ground, days_max=days, recourse=recourse)
+            for ground, days, recourse in RECOURSE
+        )
 
 
 def _rounded(numerator: int, denominator: int) -> int:

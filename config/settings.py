@@ -79,6 +79,7 @@ CURRENCIES = (
 )  # fmt: skip
 DEFAULT_CURRENCY = "USD"
 RATE_CARD_NOTICE_DAYS = env.int("RATE_CARD_NOTICE_DAYS", 30)  # before a worse card may begin
+PRICE_NOTICE_DAYS = env.int("PRICE_NOTICE_DAYS", 30)  # before a higher price of coins may begin
 MARGIN_FLOOR_BPS = env.int("MARGIN_FLOOR_BPS", 1000)  # least part of a price that Carat keeps
 FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
 DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt
@@ -89,6 +90,8 @@ SETTLEMENT_INTERVAL_S = env.int("SETTLEMENT_INTERVAL_SECONDS", 0)
 PAYOUT_MINIMUM_USD_CENTS = env.int("PAYOUT_MINIMUM_USD_CENTS", 1000)
 # from this payout on, a second member of staff agrees
 PAYOUT_SECOND_PERSON_USD_CENTS = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_000)
+# from this refund on, a second member of staff agrees
+REFUND_SECOND_PERSON_USD_CENTS = env.int("REFUND_SECOND_PERSON_USD_CENTS", 20_000)
 # paid but not credited for this long: staff are told
 UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
 GIFT_CONFIRM_COINS = env.int("GIFT_CONFIRM_COINS", 1000)  # from here on, a gift is asked about

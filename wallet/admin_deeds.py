@@ -17,8 +17,9 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 
-from wallet import queries
+from wallet import prices, queries
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -65,11 +66,15 @@ class ReadOnlyInline(TabularInline):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a deed would do: facts in words, and a table to compare with."""
+    """What a deed would do: facts in words, and a table to compare with.
+
+    What is not possible is shown, and cannot be confirmed.
+    """
 
     facts: Sequence[tuple[str, str]]
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+    is_possible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ def run(model_admin: ModelAdmin, request: HttpRequest, deed: Deed) -> HttpRespon
     if request.method == "POST" and deed.form.is_valid():
         try:
             preview = deed.preview()
-            if "confirm" in request.POST:
+            if "confirm" in request.POST and preview.is_possible:
                 messages.success(request, deed.perform())
                 return HttpResponseRedirect(
                     reverse(
@@ -135,3 +140,18 @@ def run(model_admin: ModelAdmin, request: HttpRequest, deed: Deed) -> HttpRespon
         "media": model_admin.media + deed.form.media,
     }
     return TemplateResponse(request, "admin/wallet/deed.html", context)
+
+
+def warn_below_floor(request: HttpRequest) -> None:
+    """Tell who changed something where coins now sell below the margin floor."""
+    try:
+        for shortfall in prices.below_floor(at=timezone.now()):
+            messages.warning(request, f"Below the margin floor now. {shortfall}")
+    except (queries.FxMissing, queries.FxStale) as problem:
+        messages.warning(request, f"The margin floor cannot be judged. {problem}")
+
+
+def staff_id(request: HttpRequest) -> int:
+    """Return whose deed it is."""
+    assert request.user.pk is not None, "the admin is for people who are signed in"
+    return int(request.user.pk)

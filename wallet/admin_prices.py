@@ -1,25 +1,34 @@
-"""The staff's price desk: regions, packages, prices, methods, exchange rates, rate cards."""
+"""The staff's price desk: regions, packages, prices, payment methods. ``admin_rates`` has rates."""
 
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pghistory
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
+from djmoney.money import Money
 
 from accounts.forms import ReasonedForm
-from wallet import admin_deeds, admin_forms, cards, prices, queries, rates, risk
+from wallet import admin_deeds, admin_forms, price_files, price_forms, prices, rates, risk
 from wallet.models import (
     CoinPackage,
-    FxRate,
-    HoldClass,
     MethodFee,
     PaymentMethod,
     Price,
-    RateCard,
+    PriceAnnouncement,
     Region,
     RegionCountry,
+)
+
+PRICE_REFUSALS: Final = (
+    prices.PriceInThePast,
+    prices.PriceDateTaken,
+    prices.PriceNoticeTooShort,
+    risk.MarginBelowFloor,
 )
 
 
@@ -41,20 +50,12 @@ class WarnsBelowFloor(admin_deeds.ModelAdmin):
     def response_add(
         self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        _warn(request)
+        admin_deeds.warn_below_floor(request)
         return super().response_add(request, obj, *args, **kwargs)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        _warn(request)
+        admin_deeds.warn_below_floor(request)
         return super().response_change(request, obj)
-
-
-def _warn(request: HttpRequest) -> None:
-    try:
-        for shortfall in prices.below_floor(at=timezone.now()):
-            messages.warning(request, f"Below the margin floor now. {shortfall}")
-    except (queries.FxMissing, queries.FxStale) as problem:
-        messages.warning(request, f"The margin floor cannot be judged. {problem}")
 
 
 class CountryInline(admin_deeds.TabularInline):
@@ -64,7 +65,10 @@ class CountryInline(admin_deeds.TabularInline):
 
 @admin.register(Region)
 class RegionAdmin(WarnsBelowFloor):
-    list_display = ("name", "code", "currency", "tax", "tax_is_included", "is_open")
+    list_display = (
+        "name", "code", "currency", "tax", "tax_is_included", "withdrawal", "refund_days",
+        "age_min", "is_open",
+    )  # fmt: skip
     list_filter = ("is_open", "currency")
     search_fields = ("name", "code", "countries__country")
     inlines = (CountryInline,)
@@ -79,6 +83,10 @@ class RegionAdmin(WarnsBelowFloor):
     @admin.display(description="tax", ordering="tax_bps")
     def tax(self, region: Region) -> str:
         return f"{Decimal(region.tax_bps) / 100:g} % {region.tax_name}"
+
+    @admin.display(description="to give back", ordering="withdrawal_days")
+    def withdrawal(self, region: Region) -> str:
+        return f"{region.withdrawal_days} days, {'goodwill' if region.is_goodwill else 'by law'}"
 
 
 @admin.register(CoinPackage)
@@ -108,11 +116,15 @@ class PaymentMethodAdmin(WarnsBelowFloor):
 
 @admin.register(Price)
 class PriceAdmin(admin_deeds.DeedAdmin):
-    """Rows are added, dated; none is ever edited."""
+    """Rows are added, dated, one by one or from a file; none is ever edited."""
 
-    list_display = ("region", "channel", "coins", "amount", "per_coin", "valid_from", "created_by")
+    change_list_template = "admin/wallet/prices.html"
+    list_display = (
+        "region", "channel", "coins", "amount", "per_coin", "valid_from", "created_by",
+        "announcement",
+    )  # fmt: skip
     list_filter = ("region", "channel", "package")
-    list_select_related = ("region", "created_by")
+    list_select_related = ("region", "created_by", "announcement")
     ordering = ("region", "channel", "coins", "-valid_from")
 
     @admin.display(description="price")
@@ -123,48 +135,69 @@ class PriceAdmin(admin_deeds.DeedAdmin):
     def per_coin(self, price: Price) -> str:
         return f"{price.currency} {price.money.amount / price.coins:.6f}"
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("file/", view(self.file_view), name="wallet_price_file"),
+            path("book.csv", view(self.book_view), name="wallet_price_book"),
+            *super().get_urls(),
+        ]
+
+    def book_view(self, request: HttpRequest) -> HttpResponse:
+        """Hand out the prices in force and to come, in the form that a file is read back in."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        now = timezone.now()
+        lines = price_files.lines_of_book(at=now)
+        response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="prices-{now:%Y-%m-%d}.csv"'
+        return response
+
+    def file_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what every row of a file would change and what is wrong with it, then add them."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return admin_deeds.run(self, request, _file_deed(request))
+
     def deed(self, request: HttpRequest) -> admin_deeds.Deed:
         now = timezone.now()
         form = admin_forms.PriceForm(request.POST or None)
 
         def row() -> Price:
-            return form.price(at=now, created_by_id=_staff_id(request))
+            return form.price(at=now, created_by_id=admin_deeds.staff_id(request))
 
         def perform() -> str:
             new = row()
-            prices.add_price(
-                region=new.region,
-                channel=new.channel,
-                package=new.package,
-                coins=new.coins,
-                amount_minor=new.amount_minor,
-                valid_from=new.valid_from,
-                created_by_id=_staff_id(request),
-                at=now,
-            )
+            prices.add_prices(prices=[new], by_id=admin_deeds.staff_id(request), at=now)
             return f"{new} from {new.valid_from:%d %B %Y, %H:%M UTC}."
 
         def preview() -> admin_deeds.Preview:
-            prices.check_price(price=row(), at=now)
-            return _price_preview(row())
+            return _price_preview(prices.check_price(price=row(), at=now), at=now)
 
         return admin_deeds.Deed(
-            "Add a price",
-            "Add this price",
-            form,
-            preview,
-            perform,
-            (prices.PriceInThePast, prices.PriceDateTaken, risk.MarginBelowFloor),
+            "Add a price", "Add this price", form, preview, perform, PRICE_REFUSALS
         )
 
 
-def _price_preview(price: Price) -> admin_deeds.Preview:
-    lines = rates.compared(price=price, at=timezone.now())
+def _price_preview(reviewed: prices.Reviewed, *, at: datetime) -> admin_deeds.Preview:
+    price = reviewed.price
+    lines = rates.compared(price=price, at=at)
     return admin_deeds.Preview(
         facts=[
             ("Where", f"{price.region}, {price.get_channel_display()}"),
             ("Price", f"{price.money} for {price.coins:,} coins"),
+            ("Before", _before(reviewed.was, price)),
             ("From", f"{price.valid_from:%d %B %Y, %H:%M UTC}"),
+            (
+                "Notice",
+                f"A higher price could begin on {prices.earliest_start(at=at):%d %B %Y, %H:%M UTC}",
+            ),
+            (
+                "Announced",
+                f"To everybody in {price.region.name}, and on the page of rates"
+                if reviewed.is_change
+                else "Not: nobody pays more or less by it",
+            ),
         ],
         head=("", "Price", "Coins", "A coin nets, US$", "Left after diamonds, US$", "Margin"),
         rows=[
@@ -181,113 +214,102 @@ def _price_preview(price: Price) -> admin_deeds.Preview:
     )
 
 
-@admin.register(FxRate)
-class FxRateAdmin(admin_deeds.DeedAdmin):
-    list_display = ("currency", "per_usd", "quoted_at", "source")
-    list_filter = ("currency",)
-    ordering = ("-quoted_at", "currency")
-
-    def deed(self, request: HttpRequest) -> admin_deeds.Deed:
-        now = timezone.now()
-        form = admin_forms.FxForm(request.POST or None)
-
-        def preview() -> admin_deeds.Preview:
-            facts = [(currency, f"{rate} for 1 USD") for currency, rate in form.rates().items()]
-            return admin_deeds.Preview(facts)
-
-        def perform() -> str:
-            added = prices.add_fx_rates(
-                per_usd=form.rates(),
-                quoted_at=form.cleaned_data["quoted_at"] or now,
-                source=form.cleaned_data["source"],
-                at=now,
-                jump_confirmed=form.cleaned_data["jump_confirmed"],
-            )
-            _warn(request)
-            return f"{len(added)} exchange rates added."
-
-        refusals = (prices.FxInTheFuture, prices.FxDateTaken, prices.FxUnknown, prices.FxJump)
-        return admin_deeds.Deed(
-            "Add exchange rates", "Add these rates", form, preview, perform, refusals
-        )
+def _before(was: Money | None, price: Price) -> str:
+    """Write what was paid before and how far the new price is from it."""
+    if was is None:
+        return "Nothing was sold at this place"
+    moved = (price.money.amount - was.amount) / was.amount if was.amount else Decimal(0)
+    return f"{was} ({moved:+.1%})"
 
 
-@admin.register(RateCard)
-class RateCardAdmin(admin_deeds.DeedAdmin):
-    list_display = (
-        "name", "state", "diamonds_per_coin", "diamond_usd", "notice_days",
-        "effective_at", "announced_at",
-    )  # fmt: skip
-    ordering = ("-effective_at",)
+def _file_deed(request: HttpRequest) -> admin_deeds.Deed:
+    now, by_id = timezone.now(), admin_deeds.staff_id(request)
+    form = price_forms.PriceFileForm(request.POST or None, request.FILES or None)
 
-    @admin.display(description="diamonds a coin")
-    def diamonds_per_coin(self, card: RateCard) -> str:
-        return f"{Decimal(card.diamonds_per_coin_milli) / 1000:g}"
+    def asked() -> dict[str, Any]:
+        given = form.cleaned_data
+        return {"text": given["text"], "valid_from": given["valid_from"]}
 
-    @admin.display(description="state")
-    def state(self, card: RateCard) -> str:
-        in_force = rates.cards(at=timezone.now()).in_force
-        if in_force and in_force.card == card:
-            return "In force"
-        return "Announced" if card.effective_at > timezone.now() else "Past"
+    def preview() -> admin_deeds.Preview:
+        plan = price_files.plan(**asked(), by_id=by_id, at=now)
+        form.remember(plan.digest)
+        return _file_preview(plan, at=now)
 
-    def deed(self, request: HttpRequest) -> admin_deeds.Deed:
-        now = timezone.now()
-        form = admin_forms.CardForm(request.POST or None, initial=_card_initial())
+    def perform() -> str:
+        price_files.apply(**asked(), seen=form.cleaned_data["seen"], by_id=by_id, at=now)
+        return "The prices were added, and what changes is being announced."
 
-        def preview() -> admin_deeds.Preview:
-            card = form.card(at=now, announced_by=_staff_id(request))
-            cards.check_margin(card=card, at=now)
-            return _card_preview(card, starts_at=cards.earliest_start(card=card, at=now))
-
-        def perform() -> str:
-            card = cards.announce_rate_card(
-                **form.facts(), announced_by_id=_staff_id(request), at=now
-            )
-            return f'"{card}" takes effect on {card.effective_at:%d %B %Y, %H:%M UTC}.'
-
-        refusals = (
-            risk.MarginBelowFloor,
-            cards.NoticeTooShort,
-            cards.CardNameTaken,
-            cards.CardDateTaken,
-            cards.HoldsIncomplete,
-        )
-        return admin_deeds.Deed(
-            "Announce a rate card", "Announce this card for good", form, preview, perform, refusals
-        )
-
-
-def _card_initial() -> dict[str, Any]:
-    """The latest card's terms: what is not changed stays as it is."""
-    last = RateCard.objects.order_by("effective_at").last()
-    if last is None:
-        return {}
-    holds = {f"hold_{hold.value}": last.hold_days[str(hold.value)] for hold in HoldClass}
-    per_coin = Decimal(last.diamonds_per_coin_milli) / 1000
-    return holds | {
-        "diamonds_per_coin": f"{per_coin:g}",
-        "diamond_usd": last.diamond_usd,
-        "notice_days": last.notice_days,
-    }
-
-
-def _card_preview(card: RateCard, *, starts_at: Any) -> admin_deeds.Preview:
-    usd = risk.cost_per_coin(card=card)
-    return admin_deeds.Preview(
-        facts=[
-            ("A coin earns", f"{Decimal(card.diamonds_per_coin_milli) / 1000:g} diamonds"),
-            (
-                "So a coin earns creators",
-                f"US${Decimal(usd.numerator) / Decimal(usd.denominator):f}",
-            ),
-            ("Takes effect", f"{card.effective_at:%d %B %Y, %H:%M UTC}"),
-            ("Could start", f"{starts_at:%d %B %Y, %H:%M UTC}"),
-            ("Afterwards", "Nobody can change or withdraw it. Diamonds earned before keep theirs."),
-        ]
+    refusals = (
+        *PRICE_REFUSALS,
+        price_files.NotAPriceFile,
+        price_files.RowsWrong,
+        price_files.BookMoved,
+    )
+    return admin_deeds.Deed(
+        "Read prices from a file", "Add all of these prices", form, preview, perform, refusals
     )
 
 
-def _staff_id(request: HttpRequest) -> int:
-    assert request.user.pk is not None, "the admin is for people who are signed in"
-    return int(request.user.pk)
+def _file_preview(plan: price_files.Plan, *, at: datetime) -> admin_deeds.Preview:
+    outcome = price_files.Outcome
+    values = rates.valued(prices=plan.additions, at=at)
+    wrong, same = plan.of(outcome.WRONG), plan.of(outcome.SAME)
+    return admin_deeds.Preview(
+        facts=[
+            ("Rows", f"{len(plan.rows):,}"),
+            ("Prices to add", f"{len(plan.additions):,}"),
+            ("Stay as they are", f"{len(same):,}"),
+            ("Wrong", f"{len(wrong):,}: nothing is added while a row is wrong" if wrong else "0"),
+            (
+                "Notice",
+                f"A higher price could begin on {prices.earliest_start(at=at):%d %B %Y, %H:%M UTC}",
+            ),
+        ],
+        head=(
+            "Line",
+            "",
+            "Where",
+            "What",
+            "Before",
+            "Price",
+            "From",
+            "A coin nets, US$",
+            "Margin",
+            "Wrong",
+        ),
+        rows=[
+            _file_line(row, values.get(id(row.price)))
+            for row in plan.of(outcome.WRONG, outcome.CHANGE, outcome.FIRST)
+        ],
+        is_possible=bool(plan.additions) and not wrong,
+    )
+
+
+def _file_line(row: price_files.Row, value: rates.Compared | None) -> tuple[str, ...]:
+    price, cells = row.price, row.cells
+    what = f"{cells.get('coins', '')} coins {cells.get('what', '')}".strip()
+    return (
+        str(row.number),
+        row.outcome.value,
+        f"{cells.get('region', '')} {cells.get('channel', '')}".strip(),
+        what if cells else "",
+        _before(row.was, price) if price and row.was else "",
+        str(price.money) if price else cells.get("amount", ""),
+        f"{price.valid_from:%Y-%m-%d %H:%M}" if price else cells.get("valid_from", ""),
+        str(value.net_usd) if value else "",
+        f"{value.margin:.1%}" if value else "",
+        " ".join(row.problems),
+    )
+
+
+@admin.register(PriceAnnouncement)
+class PriceAnnouncementAdmin(admin_deeds.ReadOnlyAdmin):
+    """What people were told of prices, by whom it was decided, and how far the telling is."""
+
+    list_display = (
+        "title", "region", "valid_from", "announced_by", "announced_at", "people_told",
+        "finished_at",
+    )  # fmt: skip
+    list_filter = ("region", ("finished_at", admin.EmptyFieldListFilter))
+    list_select_related = ("region", "announced_by")
+    ordering = ("-id",)

@@ -22,8 +22,8 @@ from accounts import consents
 from accounts import queries as people
 from accounts.models import Scope
 from wallet import money as units
-from wallet import queries, quotes, rates, seals
-from wallet.models import HoldClass, Region
+from wallet import pricebook, queries, quotes, rates, seals
+from wallet.models import Channel, HoldClass, Region
 
 REGION_CODE: Final = r"^[A-Z0-9_-]{1,8}$"
 PACKAGE_MAX: Final = 2**63 - 1
@@ -75,6 +75,10 @@ class RegionAnswered(base.Answered):
     tax_bps = serializers.IntegerField(help_text="In hundredths of a percent.")
     tax_name = serializers.CharField()
     tax_is_included = serializers.BooleanField(help_text="Whether prices are shown with it.")
+    withdrawal_days = serializers.IntegerField(help_text="So long unused coins can be given back.")
+    is_goodwill = serializers.BooleanField(help_text="The law gives no such right; the site does.")
+    refund_days = serializers.IntegerField(help_text="Working days until the money is on its way.")
+    age_min = serializers.IntegerField(help_text="The youngest buyer, in years.")
 
 
 class MethodAnswered(base.Answered):
@@ -99,9 +103,21 @@ class BasketAnswered(base.Answered):
     methods = MethodAnswered(many=True)
 
 
+class PriceChangeAnswered(base.Answered):
+    """A price that is announced and not in force yet; without a package, the rate by the coin."""
+
+    package = serializers.IntegerField(allow_null=True)
+    channel = serializers.ChoiceField(Channel.values)
+    coins = serializers.IntegerField()
+    before = MoneyAnswered()
+    price = MoneyAnswered()
+    valid_from = serializers.DateTimeField()
+
+
 class PackagesAnswered(base.Answered):
     region = RegionAnswered()
     results = BasketAnswered(many=True)
+    changes = PriceChangeAnswered(many=True)
 
 
 class QuoteAnswered(BasketAnswered):
@@ -184,9 +200,16 @@ class Packages(base.Door):
     )
     def get(self, _request: Request) -> Response:
         asked = self.asked(PackagesQuery)
-        till = quotes.till_of(region=_region_or_404(asked["region"]), at=timezone.now())
-        baskets = [_basket(basket) for basket in till.packages()]
-        return Response({"region": _region(till.region), "results": baskets})
+        now = timezone.now()
+        till = quotes.till_of(region=_region_or_404(asked["region"]), at=now)
+        changes = pricebook.changes_to_come(at=now, region=till.region)
+        return Response(
+            {
+                "region": _region(till.region),
+                "results": [_basket(basket) for basket in till.packages()],
+                "changes": [_change(change) for change in changes],
+            }
+        )
 
 
 class Quotes(base.Door):
@@ -313,6 +336,21 @@ def _region(region: Region) -> dict[str, Any]:
         "tax_bps": region.tax_bps,
         "tax_name": region.tax_name,
         "tax_is_included": region.tax_is_included,
+        "withdrawal_days": region.withdrawal_days,
+        "is_goodwill": region.is_goodwill,
+        "refund_days": region.refund_days,
+        "age_min": region.age_min,
+    }
+
+
+def _change(change: pricebook.Change) -> dict[str, Any]:
+    return {
+        "package": change.price.package_id,
+        "channel": change.price.channel,
+        "coins": change.price.coins,
+        "before": amount(change.was),
+        "price": amount(change.price.money),
+        "valid_from": change.price.valid_from,
     }
 
 

@@ -3,11 +3,13 @@
 from typing import Final
 
 from accounts import events
-from wallet.models import ProviderEvent, Purchase, RateCard
+from wallet.models import Dispute, PriceAnnouncement, ProviderEvent, Purchase, RateCard, Refund
 
 PURCHASE_CREDITED: Final = "purchase.credited"
 PROVIDER_NOTIFIED: Final = "provider.notified"
+REFUND_APPROVED: Final = "refund.approved"
 RATE_CARD_ANNOUNCED: Final = "rate_card.announced"
+PRICES_ANNOUNCED: Final = "prices.announced"
 
 
 def purchase_credited(purchase: Purchase) -> None:
@@ -43,5 +45,48 @@ def rate_card_announced(card: RateCard) -> None:
             "hold_days": card.hold_days,
             "notice_days": card.notice_days,
             "effective_at": card.effective_at.isoformat(),
+        },
+    )
+
+
+def prices_announced(announcement: PriceAnnouncement) -> None:
+    """Say that from a date on coins cost something else in a region."""
+    events.publish(
+        name=PRICES_ANNOUNCED,
+        subject=str(announcement.pk),
+        payload={
+            "announcement": announcement.pk,
+            "region": announcement.region_id,
+            "valid_from": announcement.valid_from.isoformat(),
+        },
+    )
+
+
+def refund_changed(refund: Refund) -> None:
+    """Say where a refund stands. The relay rings ``submit_refunds`` for an approved one."""
+    events.publish(
+        name=f"refund.{refund.state}",
+        subject=str(refund.pk),
+        payload={
+            "refund": str(refund.pk),
+            "purchase": str(refund.purchase_id),
+            "state": refund.state,
+            "coins": refund.coins,
+            "amount_minor": refund.amount_minor,
+        },
+    )
+
+
+def dispute_changed(dispute: Dispute) -> None:
+    """Say where a dispute stands; one that was lost names what it took from whom."""
+    events.publish(
+        name=f"dispute.{dispute.state}",
+        subject=str(dispute.pk),
+        payload={
+            "dispute": str(dispute.pk),
+            "purchase": str(dispute.purchase_id),
+            "state": dispute.state,
+            "amount_minor": dispute.amount_minor,
+            "outcome": dispute.outcome,
         },
     )

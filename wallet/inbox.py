@@ -1,4 +1,4 @@
-"""What providers tell us: stored as it came, answered at once, acted on afterwards.
+"""What providers tell us: stored as it came, answered at once, acted on afterwards by its object.
 
 Promises: a notice is stored once however often it comes, and is only ever a reason to ask the
 provider; one that cannot be acted on while the provider is away waits.
@@ -11,9 +11,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from wallet import events, payments, providers, queries
+from wallet import disputes, events, payments, providers, queries, refunds, reviewing
 from wallet.models import ProviderEvent, Purchase
-from wallet.providers.base import Declined, ProviderNotice, Unavailable
+from wallet.providers.base import Declined, NoticeObject, ProviderNotice, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,12 @@ def record_event(*, provider: str, notice: ProviderNotice, body: bytes) -> bool:
     event, is_new = ProviderEvent.objects.get_or_create(
         provider=provider,
         event_id=notice.event_id,
-        defaults={"kind": notice.kind, "object_ref": notice.object_ref, "body": body.decode()},
+        defaults={
+            "kind": notice.kind,
+            "object_ref": notice.object_ref,
+            "object_kind": notice.object_kind.value,
+            "body": body.decode(),
+        },
     )
     if is_new:
         events.provider_notified(event)
@@ -55,6 +60,20 @@ def handle_provider_events(*, at: datetime) -> int:
 def _act_on(event: ProviderEvent, *, at: datetime) -> str:
     if not event.object_ref:
         return "Nothing to do"
+    match NoticeObject(event.object_kind):
+        case NoticeObject.CHECKOUT:
+            return _on_checkout(event, at=at)
+        case NoticeObject.REFUND:
+            return _on_refund(event, at=at)
+        case NoticeObject.DISPUTE:
+            return disputes.learn(provider=event.provider, ref=event.object_ref, at=at)
+        case NoticeObject.WARNING:
+            return _on_warning(event, at=at)
+        case NoticeObject.NONE:
+            return "Nothing to do"
+
+
+def _on_checkout(event: ProviderEvent, *, at: datetime) -> str:
     purchases = Purchase.objects.filter(method__provider=event.provider)
     purchase = purchases.filter(checkout_ref=event.object_ref).first() or _adopt(event)
     if purchase is None:
@@ -62,6 +81,21 @@ def _act_on(event: ProviderEvent, *, at: datetime) -> str:
     return (
         f"Purchase {purchase.pk}: {payments.settle_purchase(purchase_id=purchase.pk, at=at).state}"
     )
+
+
+def _on_refund(event: ProviderEvent, *, at: datetime) -> str:
+    ours = refunds.mirror(provider=event.provider, ref=event.object_ref, at=at)
+    return ours or disputes.mirror_refund(provider=event.provider, ref=event.object_ref, at=at)
+
+
+def _on_warning(event: ProviderEvent, *, at: datetime) -> str:
+    warning = providers.load(event.provider).fetch_warning(event.object_ref)
+    purchase = queries.purchase_paid_by(provider=event.provider, payment_ref=warning.payment_ref)
+    if purchase is None:
+        return "No purchase of ours"
+    with transaction.atomic(durable=True):
+        reviewing.early_fraud_warning(purchase=purchase, kind=warning.kind, at=at)
+    return f"Purchase {purchase.pk}: fraud warning, {warning.kind}"
 
 
 def _adopt(event: ProviderEvent) -> Purchase | None:

@@ -55,6 +55,22 @@ class NoRateCard(Exception):
     """No rate card is in force, so a gift could not be valued."""
 
 
+class LotDisputed(Exception):
+    """The payment behind the coins is disputed, so they are held."""
+
+
+class CoinsSpent(Exception):
+    """Fewer coins of the purchase are left than were asked for."""
+
+
+class AlreadyResolved(Exception):
+    """What was held for a refund was paid or given back before."""
+
+
+class NotDisputed(Exception):
+    """The payment is not disputed now."""
+
+
 class OperationConflict(Exception):
     """The operation id was used before, for something else."""
 
@@ -73,6 +89,13 @@ _REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
     "nothing_available": lambda: NothingAvailable("There is nothing to settle."),
     "nothing_due": lambda: NothingDue("Nothing is due for release."),
     "no_rate_card": lambda: NoRateCard("Gifts are closed: no rate card is in force."),
+    "lot_disputed": lambda: LotDisputed(
+        "The bank is looking into this payment, so its coins cannot move until it has decided."
+    ),
+    "coins_spent": lambda: CoinsSpent("Some of these coins have been spent meanwhile."),
+    "already_resolved": lambda: AlreadyResolved("This refund has come to its end before."),
+    "not_disputed": lambda: NotDisputed("This payment is not in dispute."),
+    "nothing_owed": lambda: NothingDue("There are no coins to pay back, or none to pay with."),
 }
 
 
@@ -134,7 +157,7 @@ def buy(
     """Credit bought coins as a new lot, and book price, tax and fee. Locks the buyer's wallet."""
     cash = (CURRENCY_NUMBERS[currency], gross_minor, tax_minor, fee_minor)
     lot = (buyer_id, purchase_id, coins, hold_class)
-    return _post("buy", operation_id, *lot, *cash, Jsonb(memo))
+    return post("buy", operation_id, *lot, *cash, Jsonb(memo))
 
 
 def gift(posting: Gift) -> Outcome:
@@ -143,7 +166,7 @@ def gift(posting: Gift) -> Outcome:
     Locks the payer's wallet only. Refusals: insufficient_coins, no_rate_card.
     """
     facts = (posting.payer_id, posting.creator_id, posting.coins, posting.actor_id)
-    return _post("gift", posting.operation_id, *facts, posting.context, Jsonb(posting.memo))
+    return post("gift", posting.operation_id, *facts, posting.context, Jsonb(posting.memo))
 
 
 def post_gifts(postings: Sequence[Gift]) -> list[Outcome]:
@@ -189,7 +212,7 @@ def adjust_coins(
 ) -> Outcome:
     """Give (or with a negative number take) coins by the word of two people. Locks the wallet."""
     people = (proposer_id, approver_id)
-    return _post("adjust_coins", operation_id, owner_id, coins, hold_class, *people, Jsonb(memo))
+    return post("adjust_coins", operation_id, owner_id, coins, hold_class, *people, Jsonb(memo))
 
 
 def adjust_diamonds(
@@ -204,7 +227,7 @@ def adjust_diamonds(
 ) -> Outcome:
     """Give or take available diamonds of one card by the word of two people. Locks that account."""
     facts = (owner_id, card_id, diamonds_milli, proposer_id, approver_id)
-    return _post("adjust_diamonds", operation_id, *facts, Jsonb(memo))
+    return post("adjust_diamonds", operation_id, *facts, Jsonb(memo))
 
 
 def settle(
@@ -223,7 +246,7 @@ def settle(
     as text). Locks the creator's diamond account. Refusal: nothing_available.
     """
     facts = (creator_id, card_id, CURRENCY_NUMBERS[currency], fx_per_usd)
-    return _post("settle", operation_id, *facts, Jsonb(memo), context)
+    return post("settle", operation_id, *facts, Jsonb(memo), context)
 
 
 def reserve_payout(
@@ -258,7 +281,7 @@ def _payout_step(  # noqa: PLR0917 - four callers right above
     step: str, operation_id: UUID, creator_id: int, currency: str, amount: int, payout_id: UUID
 ) -> Outcome:
     facts = (creator_id, CURRENCY_NUMBERS[currency], amount, payout_id)
-    return _post("payout", operation_id, step, *facts, None)
+    return post("payout", operation_id, step, *facts, None)
 
 
 def fold() -> int | None:
@@ -329,11 +352,15 @@ class Finding:
 def audit() -> Iterable[Finding]:
     """Derive everything derived again and compare; one finding per difference. Reads only."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT check_name, subject FROM ledger.audit()")
+        cursor.execute(
+            "SELECT check_name, subject FROM ledger.audit()"
+            " UNION ALL SELECT check_name, subject FROM ledger.audit_returns()"
+        )
         return [Finding(check=row[0], subject=row[1]) for row in cursor.fetchall()]
 
 
-def _post(function: str, operation_id: UUID, *arguments: Any) -> Outcome:
+def post(function: str, operation_id: UUID, *arguments: Any) -> Outcome:
+    """Run one posting function of the schema in the caller's transaction."""
     assert connection.in_atomic_block, "the caller opens the transaction"
     places = ", ".join(["%s"] * (len(arguments) + 1))
     with connection.cursor() as cursor:

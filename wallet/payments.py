@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind
-from wallet import alerts, charges, events, ledger, providers, reviewing
+from wallet import alerts, charges, events, ledger, providers, queries, returns, reviewing
 from wallet.models import MethodFee, Purchase
 from wallet.providers.base import Payment, PaymentState, Provider
 
@@ -92,6 +92,7 @@ def _record_payment(*, purchase_id: UUID, payment: Payment, at: datetime) -> Pur
 def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
     states.move(purchase, to=State.PAID, why=f"Paid: {payment.payment_ref}", at=at)
     purchase.payment_ref = payment.payment_ref
+    purchase.customer_ref = payment.customer_ref or purchase.customer_ref
     purchase.hold_class = charges.hold_class(
         method_class=purchase.method.hold_class, is_authenticated=payment.is_authenticated
     )
@@ -154,6 +155,13 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
             "currency": purchase.currency,
         },
     ).check()
+    if queries.coins_owed(user_id=purchase.buyer_id):
+        # Coins of a payment that was taken back are paid for first. Refused: nothing to pay with.
+        returns.repay_coins(
+            operation_id=ledger.new_operation_id(),
+            payer_id=purchase.buyer_id,
+            memo={"text": "Coins for a payment that your bank took back"},
+        )
     states.move(purchase, to=State.CREDITED, why="The coins are in the wallet.", at=at)
     purchase.credited_at = at
     purchase.save(update_fields=["credited_at"])

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
+
+from djmoney.money import Money
 
 from wallet import queries
 from wallet.models import MethodFee, Price, RateCard, Region
@@ -33,6 +36,71 @@ class CardSpan:
     card: RateCard
     begins_at: datetime
     ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that has not begun yet, and the one it takes the place of."""
+
+    price: Price
+    before: Price
+
+    @property
+    def was(self) -> Money:
+        """What as many coins cost before, half-up."""
+        return queries.value_at(self.before, self.price.coins)
+
+
+type LineKey = tuple[str, str, int | None]
+
+
+def line_of(price: Price) -> LineKey:
+    """The prices that follow each other: of one region, channel and package."""
+    return price.region_id, price.channel, price.package_id
+
+
+def lines(
+    *, extra: Sequence[Price] = (), saved: Iterable[Price] | None = None
+) -> dict[LineKey, list[Price]]:
+    """The rows of each line in time, with ``extra`` rows that are not saved yet among them.
+
+    The ``saved`` ones are all of the regions of the extra ones, unless they are given.
+    """
+    if saved is None:
+        saved = Price.objects.filter(region__in={price.region_id for price in extra})
+    found: dict[LineKey, list[Price]] = defaultdict(list)
+    for price in (*saved, *extra):
+        found[line_of(price)].append(price)
+    return {key: sorted(line, key=lambda row: row.valid_from) for key, line in found.items()}
+
+
+def changes_to_come(*, at: datetime, region: Region | None = None) -> list[Change]:
+    """What is announced and has not begun, by its date: of one open region, or of all."""
+    coming = Price.objects.filter(region__is_open=True, valid_from__gt=at)
+    mine = coming if region is None else coming.filter(region=region)
+    codes = set(mine.values_list("region_id", flat=True))
+    if not codes:
+        return []
+    rows = Price.objects.filter(region__in=codes).select_related("region", "package")
+    ordered = rows.order_by("region_id", "channel", "package_id", "valid_from")
+    found = [
+        Change(price, before)
+        for before, price in pairwise(ordered)
+        if line_of(before) == line_of(price)
+        and price.valid_from > at
+        and price.minor_per_coin != before.minor_per_coin
+        and (price.package is None or price.package.is_offered)
+    ]
+    return sorted(
+        found,
+        key=lambda one: (
+            one.price.valid_from,
+            one.price.region.name,
+            one.price.channel,
+            one.price.package_id is not None,
+            one.price.coins,
+        ),
+    )
 
 
 def fee_bps_max(*, region: Region) -> int:

@@ -166,6 +166,9 @@ def _record_intent(
                 "currency": quote.currency,
                 "return_path": return_path,
                 "evidence": evidence | {"country": str(user.country)},
+                "customer_ref": queries.customer_ref(
+                    user_id=user.pk, provider=quote.method.provider
+                ),
             },
         )
         if is_new:
@@ -266,4 +269,7 @@ def _order(purchase: Purchase) -> Order:
         expires_at=purchase.created_at + payments.CHECKOUT_LIFE,
         return_url=address,
         cancel_url=f"{address}?left=1",
+        rail=purchase.method.rail,
+        customer_ref=purchase.customer_ref,
+        remembers_method=True,
     )

@@ -20,12 +20,13 @@ from django.db.models import (
 from django.db.models.functions import Greatest, Least
 from djmoney.money import Money
 
-from accounts.models import StateChange
+from accounts.models import StateChange, User
 from wallet import money
 from wallet.models import (
     Account,
     Balance,
     Channel,
+    Dispute,
     FxRate,
     Lot,
     MethodFee,
@@ -34,7 +35,11 @@ from wallet.models import (
     ProviderEvent,
     Purchase,
     RateCard,
+    RecoursePolicy,
+    Refund,
     Region,
+    RegionCountry,
+    Transfer,
 )
 
 BASE_CURRENCY: Final = "USD"  # what rate cards are written in
@@ -66,6 +71,16 @@ def coins(*, user_id: int) -> int:
 def region_for(country: str) -> Region | None:
     """Return the region in which the country buys; None where coins are not sold."""
     return Region.objects.filter(countries__country=country, is_open=True).first()
+
+
+def people_in(*, region_id: str, after_id: int, limit: int) -> list[int]:
+    """Return the next ids of the people who live where the region sells, in their order."""
+    countries = RegionCountry.objects.filter(region=region_id).values("country")
+    return list(
+        User.objects.filter(is_active=True, country__in=countries, pk__gt=after_id)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:limit]
+    )
 
 
 def open_region(code: str) -> Region | None:
@@ -158,6 +173,13 @@ def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
         .filter(pk=purchase_id, buyer_id=user_id)
         .first()
     )
+
+
+def customer_ref(*, user_id: int, provider: str) -> str:
+    """The buyer as a provider knows them since their last payment there; empty when it does not."""
+    known = Purchase.objects.filter(buyer_id=user_id, method__provider=provider)
+    latest = known.exclude(customer_ref="").order_by("-created_at", "-pk").first()
+    return latest.customer_ref if latest else ""
 
 
 def open_purchases_of(*, user_id: int) -> QuerySet[Purchase]:
@@ -253,3 +275,49 @@ def uncredited_purchases(*, at: datetime) -> QuerySet[Purchase]:
 def events_waiting() -> QuerySet[ProviderEvent]:
     """Return the notices nobody has acted on yet, in the order they came."""
     return ProviderEvent.objects.filter(handled_at=None).order_by("id")
+
+
+def coins_left(*, purchase_id: UUID) -> int:
+    """How many coins of a purchase were neither used nor given back."""
+    left = Lot.objects.filter(purchase_id=purchase_id).values_list("remaining", flat=True)
+    return left.first() or 0
+
+
+def coins_owed(*, user_id: int) -> int:
+    """How many coins somebody owes, because a payment was taken back after its coins were used."""
+    owed = Balance.objects.filter(account__owner_id=user_id, account__code=Account.Code.COIN_DEBT)
+    return sum(balance.debits - balance.credits for balance in owed)
+
+
+def refunds_under_way(*, unchecked_since: datetime) -> list[UUID]:
+    """Refunds approved or sent that nobody has looked at since, oldest first."""
+    waiting = Refund.objects.filter(state__in=(Refund.State.APPROVED, Refund.State.SUBMITTED))
+    unseen = waiting.filter(Q(checked_at=None) | Q(checked_at__lt=unchecked_since))
+    return list(unseen.order_by("requested_at").values_list("pk", flat=True))
+
+
+def disputes_under_way(*, unchecked_since: datetime) -> list[Dispute]:
+    """Disputes that are not over and that nobody has looked at since, oldest first."""
+    waiting = Dispute.objects.filter(state__in=Dispute.OPEN)
+    unseen = waiting.filter(Q(checked_at=None) | Q(checked_at__lt=unchecked_since))
+    return list(unseen.select_related("purchase__method").order_by("learnt_at"))
+
+
+def creators_held_by(*, operation_id: UUID) -> list[tuple[int, int]]:
+    """Whose diamonds a dispute made wait, and how many thousandths of each."""
+    legs = Transfer.objects.filter(op_id=operation_id, code=Transfer.Code.DISPUTE_HOLD_DIAMONDS)
+    held = legs.values("credit_account__owner_id").annotate(diamonds=Sum("amount"))
+    return [(row["credit_account__owner_id"], row["diamonds"]) for row in held]
+
+
+def recourse_for(*, ground: str, days: int) -> RecoursePolicy | None:
+    """What creators bear: the ground's own policy before any other, the shortest age first."""
+    fitting = RecoursePolicy.objects.filter(ground__in=(ground, ""), days_max__gte=days)
+    return fitting.order_by("-ground", "days_max").first()
+
+
+def purchase_paid_by(*, provider: str, payment_ref: str) -> Purchase | None:
+    """The purchase that a provider's payment paid, None if it is not one of ours."""
+    if not payment_ref:
+        return None
+    return Purchase.objects.filter(method__provider=provider, payment_ref=payment_ref).first()

@@ -16,6 +16,7 @@ from django.conf import settings
 from django_countries import countries
 from djmoney.money import Money
 
+from accounts import risk as people_risk
 from accounts.models import User
 from wallet import charges, money, providers, queries, risk, shares
 from wallet.models import Channel, MethodFee, PaymentMethod, Price, RateCard, Region
@@ -262,10 +263,29 @@ def quote(
 ) -> Quote:
     """Quote a package or an exact number of coins by one method.
 
-    Raises NotSoldHere, AmountNotSold, PackageNotOffered, MethodNotOffered, BuyingPaused.
+    Raises NotSoldHere, AmountNotSold, PackageNotOffered, MethodNotOffered, BuyingPaused,
+    accounts.risk.TooYoung.
+    """
+    till = till_for(user=user, at=at)
+    return till.basket(coins=coins, package_id=package_id).quote(method_code)
+
+
+def till_for(*, user: User, at: datetime) -> Till:
+    """Read what is sold to a person where they live.
+
+    Raises NotSoldHere, BuyingPaused, accounts.risk.TooYoung by the region's own age.
     """
     till = open_till(country=str(user.country), at=at)
-    return till.basket(coins=coins, package_id=package_id).quote(method_code)
+    check_age(user=user, region=till.region, at=at)
+    return till
+
+
+def check_age(*, user: User, region: Region, at: datetime) -> None:
+    """Refuse who is younger than buyers in the region must be. Raises accounts.risk.TooYoung."""
+    if user.birth_date is None or people_risk.age(user.birth_date, at) < region.age_min:
+        raise people_risk.TooYoung(
+            f"You must be {region.age_min} or older to buy coins in {region.name}."
+        )
 
 
 def open_till(*, country: str, at: datetime) -> Till:

@@ -216,6 +216,27 @@ def compared(*, price: Price, at: datetime) -> list[Compared]:
     return [_compared(name, row, region, cost, at) for name, row, region in rows if row is not None]
 
 
+def valued(*, prices: Sequence[Price], at: datetime) -> dict[int, Compared]:
+    """What a coin nets at each of the rows under today's card, by the row's ``id()``."""
+    card = queries.card_in_force(at=at)
+    if card is None:
+        return {}
+    cost = risk.cost_per_coin(card=card)
+    facts = {
+        region.pk: (
+            pricebook.fee_bps_max(region=region),
+            queries.fx(currency=region.currency, at=at).per_usd,
+        )
+        for region in {price.region for price in prices}
+    }
+    found = {}
+    for price in prices:
+        fee_bps, per_usd = facts[price.region_id]
+        net = risk.net_per_coin(price=price, region=price.region, fee_bps=fee_bps, per_usd=per_usd)
+        found[id(price)] = _line(price.region.name, price, net=net, cost=cost)
+    return found
+
+
 def _compared(name: str, row: Price, region: Region, cost: Fraction, at: datetime) -> Compared:
     net = risk.net_per_coin(
         price=row,
@@ -223,6 +244,10 @@ def _compared(name: str, row: Price, region: Region, cost: Fraction, at: datetim
         fee_bps=pricebook.fee_bps_max(region=region),
         per_usd=queries.fx(currency=region.currency, at=at).per_usd,
     )
+    return _line(name, row, net=net, cost=cost)
+
+
+def _line(name: str, row: Price, *, net: Fraction, cost: Fraction) -> Compared:
     left = net - cost
     return Compared(
         name, row.money, row.coins, _decimal(net), _decimal(left), _decimal(left / cost)

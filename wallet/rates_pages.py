@@ -1,5 +1,6 @@
 """What is public about value: the rates and the ledger's seals. Never cached, so never outdated."""
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -7,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from wallet import queries, rates, rates_forms, seals
+from wallet import pricebook, queries, rates, rates_forms, seals
 from wallet.models import Region
 
 SEALS_A_PAGE = 50
@@ -45,6 +46,8 @@ def rates_page(request: HttpRequest) -> HttpResponse:
             "problem": problem,
             "region_lines": rates.region_lines(at=now),
             "cards": rates.cards(at=now),
+            "notice_days": settings.PRICE_NOTICE_DAYS,
+            "changes": pricebook.changes_to_come(at=now),
         },
     )
 

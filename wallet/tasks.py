@@ -5,7 +5,16 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from wallet import inbox, payments, purchases, services
+from wallet import (
+    disputes,
+    inbox,
+    payments,
+    prices,
+    purchases,
+    recognition,
+    refunds,
+    services,
+)
 
 
 @shared_task
@@ -41,3 +50,23 @@ def release() -> int:
 @shared_task
 def seal() -> int:
     return services.seal_periods()
+
+
+@shared_task
+def tell_of_prices() -> int:
+    return prices.tell_of_prices(at=timezone.now())
+
+
+@shared_task
+def submit_refunds() -> int:
+    return refunds.sweep(at=timezone.now())
+
+
+@shared_task
+def sweep_disputes() -> int:
+    return disputes.sweep(at=timezone.now())
+
+
+@shared_task
+def recognise_revenue() -> dict[str, int]:
+    return recognition.recognise_revenue()

@@ -18,7 +18,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import fingerprints
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, history, ledger, payments, purchases, queries, quotes, reviewing
+from wallet import (
+    forms,
+    history,
+    ledger,
+    payments,
+    pricebook,
+    purchases,
+    queries,
+    quotes,
+    reviewing,
+)
 from wallet.models import Purchase
 
 SPENT_DAYS = 30
@@ -183,7 +193,7 @@ def _checkout_page(
     try:
         people_risk.check_may_spend(user=user, at=at)
         reviewing.check_not_paused(user_id=user.pk, at=at)
-        till = quotes.open_till(country=str(user.country), at=at)
+        till = quotes.till_for(user=user, at=at)
         basket = till.basket(coins=given["coins"], package_id=given["package"])
     except REFUSALS as error:
         context |= {"refusal": error, "remedy": getattr(error, "remedy", ""), "is_closed": True}
@@ -213,7 +223,11 @@ def _shelf(user: User, at: datetime) -> dict[str, Any]:
         till = quotes.open_till(country=str(user.country), at=at)
     except NOT_SOLD as refusal:
         return {"not_sold": refusal}
-    return {"till": till, "baskets": till.packages()}
+    return {
+        "till": till,
+        "baskets": till.packages(),
+        "changes": pricebook.changes_to_come(at=at, region=till.region),
+    }
 
 
 def _exact(till: quotes.Till, form: forms.ExactForm) -> quotes.Basket | None:

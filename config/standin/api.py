@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db import models
+from django.db.models import Q
 
-from config.standin import expansion, orders, refusals, sessions, shapes
+from config.standin import claim_shapes, expansion, orders, refusals, sessions, shapes
 from config.standin.models import (
     BalanceTransaction,
     Charge,
@@ -75,9 +76,11 @@ BALANCE_TRANSACTIONS: Final = Kind(
     noun="balance_transaction",
     param="id",
     address="/v1/balance_transactions",
-    rows=lambda: BalanceTransaction.objects.select_related("charge__intent__session"),
-    show=shapes.balance_transaction,
-    filters={"source": "charge__public_id", "currency": "currency"},
+    rows=lambda: BalanceTransaction.objects.select_related(
+        "charge__intent__session", "refund", "dispute"
+    ),
+    show=claim_shapes.balance_transaction,
+    filters={"currency": "currency"},
 )
 EVENTS: Final = Kind(
     noun="event",
@@ -156,6 +159,12 @@ def _filtered(kind: Kind, given: Parameters) -> models.QuerySet[Any]:
             rows = rows.filter(**{column: value})
     if kind is EVENTS and (types := given.texts("types")):
         rows = rows.filter(kind__in=types)
+    if kind is BALANCE_TRANSACTIONS and (source := given.text("source")):
+        rows = rows.filter(
+            Q(charge__public_id=source, refund=None, dispute=None)
+            | Q(refund__public_id=source)
+            | Q(dispute__public_id=source)
+        )
     if not given.has("created"):
         return rows
     created = given.nested("created")

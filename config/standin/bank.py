@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import models, transaction
 
 from config.standin import accounts, ids, options
 from config.standin.models import BankBreakdown, BankTransfer, Json, TransferState
@@ -51,8 +51,8 @@ def send(*, instruction: Instruction, at: datetime) -> Receipt:
 @transaction.atomic(durable=True)
 def move_due(*, at: datetime) -> int:
     """Move every transfer whose time has come to its next state, and return how many."""
-    due = list(BankTransfer.objects.filter(moves_at__lte=at).order_by("number"))
-    for transfer in due:
+    moving = list(due(at=at).order_by("number"))
+    for transfer in moving:
         if transfer.state == TransferState.ACCEPTED:
             _pay(transfer=transfer, at=at)
         else:
@@ -60,7 +60,12 @@ def move_due(*, at: datetime) -> int:
             transfer.reason = accounts.ACCOUNT_BLOCKED
             transfer.moves_at = None
         transfer.save()
-    return len(due)
+    return len(moving)
+
+
+def due(*, at: datetime) -> models.QuerySet[BankTransfer]:
+    """Return the transfers whose time has come."""
+    return BankTransfer.objects.filter(moves_at__lte=at)
 
 
 def shape(transfer: BankTransfer) -> Json:

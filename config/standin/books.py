@@ -1,22 +1,27 @@
 """Reads of the whole book: for the pages people look at, and for reconciling by id."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Count, Sum
 
-from config.standin import bank, money
+from config.standin import bank, money, rails, refunds
 from config.standin.models import (
+    BalanceKind,
     BalanceTransaction,
     BankTransfer,
     Charge,
     ChargeStatus,
     Delivery,
     DeliveryState,
+    Dispute,
     Event,
+    FraudWarning,
     Json,
     PaymentIntent,
+    Refund,
     epoch,
 )
 
@@ -64,12 +69,23 @@ class CurrencyTotal:
 
 def whole_book() -> Json:
     """Return everything that was paid, charged and transferred, for reconciling by id."""
-    balances = BalanceTransaction.objects.select_related("charge__intent__session")
-    by_intent = {row.charge.intent.public_id: row for row in balances}
+    movements = BalanceTransaction.objects.select_related(
+        "charge__intent__session", "refund", "dispute"
+    ).order_by("number")
+    charged = [row for row in movements if row.kind == BalanceKind.CHARGE]
+    by_intent = {row.charge.intent.public_id: row for row in charged}
     intents = PaymentIntent.objects.select_related("session").order_by("number")
     transfers = BankTransfer.objects.order_by("number")
     return {
         "payments": [_payment(row, by_intent.get(row.public_id)) for row in intents],
+        "refunds": [_refund(row) for row in Refund.objects.select_related("charge__intent")],
+        "disputes": [_dispute(row) for row in Dispute.objects.select_related("charge__intent")],
+        "warnings": [
+            {"id": row.public_id, "payment_intent": row.charge.intent.public_id}
+            for row in FraudWarning.objects.select_related("charge__intent")
+        ],
+        "movements": [_movement(row) for row in movements],
+        "balances": _balances(movements),
         "transfers": [bank.shape(row) for row in transfers],
         "deliveries": delivery_counts(),
         "events": Event.objects.count(),
@@ -93,7 +109,9 @@ def payment_lines(*, before: int | None, limit: int) -> tuple[list[PaymentLine],
     shown = page[:limit]
     balances = {
         row.charge.number: row
-        for row in BalanceTransaction.objects.select_related("charge").filter(charge__in=shown)
+        for row in BalanceTransaction.objects.select_related("charge").filter(
+            charge__in=shown, kind=BalanceKind.CHARGE
+        )
     }
     lines = [_payment_line(row, balances.get(row.number)) for row in shown]
     return lines, shown[-1].number if len(page) > limit else None
@@ -111,7 +129,8 @@ def transfer_lines(*, before: int | None, limit: int) -> tuple[list[TransferLine
 
 def currency_totals() -> list[CurrencyTotal]:
     """Return what came in by currency: gross, fees and net."""
-    sums = BalanceTransaction.objects.values("currency").annotate(
+    charged = BalanceTransaction.objects.filter(kind=BalanceKind.CHARGE)
+    sums = charged.values("currency").annotate(
         count=Count("number"), gross=Sum("amount_minor"), fees=Sum("fee_minor")
     )
     return [
@@ -147,17 +166,59 @@ def _payment(row: PaymentIntent, balance: BalanceTransaction | None) -> Json:
     }
 
 
+def _refund(row: Refund) -> Json:
+    return {
+        "id": row.public_id,
+        "payment_intent": row.charge.intent.public_id,
+        "metadata": row.metadata,
+        "status": row.status,
+        "amount": row.amount_minor,
+        "currency": row.currency,
+        "moves_money": row.moves_money,
+    }
+
+
+def _dispute(row: Dispute) -> Json:
+    return {
+        "id": row.public_id,
+        "payment_intent": row.charge.intent.public_id,
+        "status": row.status,
+        "amount": row.amount_minor,
+        "currency": row.currency,
+    }
+
+
+def _movement(row: BalanceTransaction) -> Json:
+    return {
+        "id": row.public_id,
+        "kind": row.kind,
+        "source": row.source_id,
+        "payment_intent": row.charge.intent.public_id,
+        "amount": row.amount_minor,
+        "fee": row.fee_minor,
+        "currency": row.currency,
+    }
+
+
+def _balances(movements: Iterable[BalanceTransaction]) -> dict[str, int]:
+    """Return what the merchant has, by currency: everything that moved, less the fees."""
+    balances: dict[str, int] = {}
+    for row in movements:
+        net = row.amount_minor - row.fee_minor
+        balances[row.currency] = balances.get(row.currency, 0) + net
+    return balances
+
+
 def _payment_line(row: Charge, balance: BalanceTransaction | None) -> PaymentLine:
     session = row.intent.session
     currency = row.currency
     has_failed = row.status == ChargeStatus.FAILED
-    brand = {"amex": "American Express"}.get(row.card["brand"], row.card["brand"].capitalize())
     return PaymentLine(
         at=row.created_at,
         reference=session.client_reference_id or session.public_id[:18],
         charge=row.public_id,
         item=", ".join(item["name"] for item in session.line_items),
-        card=f"{brand} •••• {row.card['last4']}",
+        card=_paid_with(row),
         amount=money.shown(amount_minor=row.amount_minor, currency=currency),
         fee=money.shown(amount_minor=balance.fee_minor, currency=currency) if balance else NOTHING,
         net=(
@@ -166,12 +227,26 @@ def _payment_line(row: Charge, balance: BalanceTransaction | None) -> PaymentLin
             else NOTHING
         ),
         state=row.status,
-        note=row.failure_message if has_failed else _proof(row),
+        note=row.failure_message if has_failed else _note(row),
     )
 
 
-def _proof(row: Charge) -> str:
-    return "3-D Secure" if row.card["three_d_secure"] else ""
+def _note(row: Charge) -> str:
+    dispute = Dispute.objects.filter(charge=row).order_by("-number").first()
+    if dispute is not None:
+        return f"Dispute: {dispute.status.replace('_', ' ')}"
+    refunded_minor = refunds.refunded_minor(row)
+    if refunded_minor:
+        return f"Refunded {money.shown(amount_minor=refunded_minor, currency=row.currency)}"
+    return "3-D Secure" if row.details.get("three_d_secure") else ""
+
+
+def _paid_with(row: Charge) -> str:
+    if row.method_type != "card":
+        return rails.BY_NAME[row.method_type].title
+    brand = str(row.details["brand"])
+    shown = {"amex": "American Express"}.get(brand, brand.capitalize())
+    return f"{shown} •••• {row.details['last4']}"
 
 
 def _transfer_line(row: BankTransfer) -> TransferLine:

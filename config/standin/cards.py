@@ -1,7 +1,7 @@
 """The test cards: what each number does. A number is never stored, only its ending.
 
-The numbers are those the payment company publishes for testing (docs.stripe.com/testing), except
-0077, 0085 and 0341, which stand for what its own test cards cannot show.
+The numbers are those the payment company publishes for testing (docs.stripe.com/testing, November
+2026), except 0077, 0085, 0101 and 0341, which stand for what its own test cards cannot show.
 """
 
 import hashlib
@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
+
+from config.standin import ids
 
 
 class Conduct(StrEnum):
@@ -22,6 +24,25 @@ class Conduct(StrEnum):
     SLOW = "slow"
     SLOW_FAILS = "slow_fails"
     NEVER_ANSWERS = "never_answers"
+
+
+class Turn(StrEnum):
+    """What the payer's bank does a while after the card was charged."""
+
+    NONE = ""
+    DISPUTE = "dispute"
+    NOT_RECEIVED = "not_received"
+    INQUIRY = "inquiry"
+    WARNING = "warning"
+
+
+class RefundFate(StrEnum):
+    """How a refund to the card goes."""
+
+    SUCCEEDS = ""
+    SUCCEEDS_LATER = "succeeds_later"
+    FAILS_LATER = "fails_later"
+    PENDS_AND_FAILS = "pends_and_fails"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +65,9 @@ class Card:
     brand: str = "visa"
     country: str = "US"
     decline: Decline | None = None
+    turn: Turn = Turn.NONE
+    refund_fate: RefundFate = RefundFate.SUCCEEDS
+    method_type: str = "card"
 
     @property
     def last4(self) -> str:
@@ -54,6 +78,39 @@ class Card:
         """The same for every payment with this card, and tells nothing of its number."""
         digest = hashlib.sha256(f"carat stand-in {self.number}".encode()).digest()
         return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:16])
+
+    @property
+    def title(self) -> str:
+        """How people read it: the brand and the last four digits."""
+        brand = {"amex": "American Express"}.get(self.brand, self.brand.capitalize())
+        return f"{brand} •••• {self.last4}"
+
+    def details(self, *, expiry: str, flow: str) -> dict[str, Any]:
+        """Show it as charges do. ``flow`` is how its bank made sure of the payer, if it did."""
+        month, year = expiry.split("/")
+        return {
+            "amount_authorized": None,
+            "authorization_code": None,
+            "brand": self.brand,
+            "checks": {
+                "address_line1_check": None,
+                "address_postal_code_check": None,
+                "cvc_check": "pass",
+            },
+            "country": self.country,
+            "exp_month": int(month),
+            "exp_year": int(year),
+            "fingerprint": self.fingerprint,
+            "funding": "credit",
+            "installments": None,
+            "last4": self.last4,
+            "mandate": None,
+            "network": self.brand,
+            "network_transaction_id": None,
+            "regulated_status": "unregulated",
+            "three_d_secure": _proof(flow) if flow else None,
+            "wallet": None,
+        }
 
     @property
     def cvc_digits(self) -> int:
@@ -67,6 +124,18 @@ class Card:
         return " ".join(
             self.number[end - size : end] for size, end in zip(sizes, ends, strict=True)
         )
+
+
+def _proof(flow: str) -> dict[str, Any]:
+    return {
+        "authentication_flow": flow,
+        "electronic_commerce_indicator": "05",
+        "exemption_indicator": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": ids.new_id("3ds"),
+        "version": "2.2.0",
+    }
 
 
 NUMBER_LENGTHS: Final = range(12, 20)  # ISO/IEC 7812-1
@@ -187,6 +256,55 @@ CARDS: Final = (
         meaning="Pays at once, issued in Japan",
         conduct=Conduct.PAYS,
         country="JP",
+    ),
+    Card(
+        number="4000000000000259",
+        name="disputed",
+        meaning="Pays, and is disputed as fraud a while later",
+        conduct=Conduct.PAYS,
+        turn=Turn.DISPUTE,
+    ),
+    Card(
+        number="4000000000002685",
+        name="not-received",
+        meaning="Pays, and is disputed as not delivered a while later",
+        conduct=Conduct.PAYS,
+        turn=Turn.NOT_RECEIVED,
+    ),
+    Card(
+        number="4000000000001976",
+        name="inquiry",
+        meaning="Pays, and its bank inquires a while later",
+        conduct=Conduct.PAYS,
+        turn=Turn.INQUIRY,
+    ),
+    Card(
+        number="4000000000005423",
+        name="warned",
+        meaning="Pays, and its bank warns of fraud a while later",
+        conduct=Conduct.PAYS,
+        turn=Turn.WARNING,
+    ),
+    Card(
+        number="4000000000007726",
+        name="refund-slow",
+        meaning="Pays; a refund is pending for a while, then arrives",
+        conduct=Conduct.PAYS,
+        refund_fate=RefundFate.SUCCEEDS_LATER,
+    ),
+    Card(
+        number="4000000000005126",
+        name="refund-fails",
+        meaning="Pays; a refund seems to arrive, and fails a while later",
+        conduct=Conduct.PAYS,
+        refund_fate=RefundFate.FAILS_LATER,
+    ),
+    Card(
+        number="4000000000000101",
+        name="refund-pends-fails",
+        meaning="Pays; a refund is pending for a while, then fails",
+        conduct=Conduct.PAYS,
+        refund_fate=RefundFate.PENDS_AND_FAILS,
     ),
 )
 

@@ -12,7 +12,17 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from config.standin import books, cards, payments, protocol, refusals, sessions, shapes, webhooks
+from config.standin import (
+    books,
+    cards,
+    payments,
+    protocol,
+    rails,
+    refusals,
+    sessions,
+    shapes,
+    webhooks,
+)
 from config.standin.models import Event, Json, PlanMode
 
 
@@ -43,8 +53,8 @@ def plan(request: HttpRequest, given: Mapping[str, Any]) -> Json:
     if request.method == "POST":
         webhooks.change_plan(
             mode=_mode(given.get("mode", PlanMode.DELIVER)),
-            copies=_whole(given, "copies", default=1),
-            reorder_seed=_whole(given, "reorder_seed", default=None),
+            copies=whole(given, "copies", default=1),
+            reorder_seed=whole(given, "reorder_seed", default=None),
         )
     now = webhooks.current_plan()
     return {
@@ -65,7 +75,7 @@ def flush(_request: HttpRequest, given: Mapping[str, Any]) -> Json:
         batch = [webhooks.repeat(event=event, at=datetime.now(UTC))]
     else:
         batch = webhooks.shuffled(
-            webhooks.waiting(), seed=_whole(given, "reorder_seed", default=None)
+            webhooks.waiting(), seed=whole(given, "reorder_seed", default=None)
         )
     tries = [webhooks.post(delivery=delivery, at=datetime.now(UTC)) for delivery in batch]
     webhooks.record_tries(tries=tries, at=datetime.now(UTC))
@@ -84,16 +94,17 @@ def flush(_request: HttpRequest, given: Mapping[str, Any]) -> Json:
 
 @for_tests
 def pay(_request: HttpRequest, given: Mapping[str, Any]) -> Json:
-    """Pay a session with a test card, as a payer on the hosted page would."""
-    card = cards.BY_NUMBER.get(str(given.get("card"))) or cards.BY_NAME.get(str(given.get("card")))
+    """Pay a session with a test card or a rail, as a payer on the hosted page would; or save it."""
+    name = str(given.get("card"))
+    card = cards.BY_NUMBER.get(name) or cards.BY_NAME.get(name) or rails.BY_NAME.get(name)
     if card is None:
-        raise Unfit("card must be the number or the name of a test card", param="card")
+        raise Unfit("card must be the number or name of a test card, or a rail", param="card")
     session_id = str(given.get("session"))
     attempt = sessions.session_named(session_id).attempts + 1
     tried = payments.pay(
         session_id=session_id,
         attempt=attempt,
-        tender=payments.Tender(card=card, expiry="12/2034"),
+        tender=payments.Tender(card=card, expiry="12/2034", saves=given.get("save") is True),
         at=datetime.now(UTC),
     )
     if tried.outcome == payments.Outcome.CHALLENGE and "challenge" in given:
@@ -135,7 +146,7 @@ def _mode(name: object) -> PlanMode:
     raise Unfit(f"mode must be one of {', '.join(PlanMode.values)}", param="mode")
 
 
-def _whole[Default: int | None](
+def whole[Default: int | None](
     given: Mapping[str, Any], name: str, *, default: Default
 ) -> int | Default:
     value = given.get(name)

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from config.standin import shapes
+from config.standin import claim_shapes, customers, shapes
 from config.standin.models import (
     BalanceTransaction,
     Charge,
     CheckoutSession,
+    Customer,
+    Dispute,
     Json,
     PaymentIntent,
+    Refund,
 )
 from config.standin.parameters import ParameterRefused
 
@@ -73,17 +76,46 @@ def _charge(key: str) -> Callable[[Json], Json | None]:
     return fetch
 
 
-def _balance_transaction(shape: Json) -> Json | None:
-    rows = BalanceTransaction.objects.select_related("charge__intent__session")
-    row = rows.filter(public_id=shape["balance_transaction"]).first()
-    return shapes.balance_transaction(row) if row else None
+def _balance_transaction(key: str) -> Callable[[Json], Json | None]:
+    def fetch(shape: Json) -> Json | None:
+        rows = BalanceTransaction.objects.select_related(
+            "charge__intent__session", "refund", "dispute"
+        )
+        row = rows.filter(public_id=shape[key]).first()
+        return claim_shapes.balance_transaction(row) if row else None
+
+    return fetch
+
+
+def _source(shape: Json) -> Json | None:
+    """Return what moved the balance: a charge, a refund or a dispute."""
+    name = shape["source"]
+    if name.startswith("re_"):
+        return claim_shapes.refund(Refund.objects.get(public_id=name))
+    if name.startswith("du_"):
+        return claim_shapes.dispute(Dispute.objects.get(public_id=name))
+    return _charge("source")(shape)
+
+
+def _customer(shape: Json) -> Json | None:
+    row = Customer.objects.filter(public_id=shape["customer"]).first()
+    return customers.shape(row) if row else None
 
 
 _EXPANDABLE: Final[Mapping[tuple[str, str], Callable[[Json], Json | None]]] = {
     ("checkout.session", "payment_intent"): _intent,
     ("checkout.session", "line_items"): _items,
+    ("checkout.session", "customer"): _customer,
     ("payment_intent", "latest_charge"): _charge("latest_charge"),
     ("charge", "payment_intent"): _intent,
-    ("charge", "balance_transaction"): _balance_transaction,
-    ("balance_transaction", "source"): _charge("source"),
+    ("charge", "balance_transaction"): _balance_transaction("balance_transaction"),
+    ("balance_transaction", "source"): _source,
+    ("refund", "charge"): _charge("charge"),
+    ("refund", "payment_intent"): _intent,
+    ("refund", "balance_transaction"): _balance_transaction("balance_transaction"),
+    ("refund", "failure_balance_transaction"): _balance_transaction("failure_balance_transaction"),
+    ("dispute", "charge"): _charge("charge"),
+    ("dispute", "payment_intent"): _intent,
+    ("radar.early_fraud_warning", "charge"): _charge("charge"),
+    ("radar.early_fraud_warning", "payment_intent"): _intent,
 }

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from babel.numbers import list_currencies
 
-from config.standin import money, options, refusals, sessions
-from config.standin.models import epoch, moment
+from config.standin import customers, money, options, rails, refusals, sessions
+from config.standin.models import Customer, epoch, moment
 from config.standin.parameters import ParameterRefused, Parameters
 
 LONGEST_LIFE: Final = timedelta(hours=24)  # docs.stripe.com/api/checkout/sessions: expires_at
@@ -42,6 +42,9 @@ def read_order(parameters: Parameters, *, at: datetime) -> sessions.Order:
     currency, line_items = _read_line_items(parameters)
     intent = parameters.nested("payment_intent_data")
     _read_what_changes_nothing(parameters, intent)
+    captures_later = _read_capture(intent)
+    customer = _read_customer(parameters)
+    saving = parameters.nested("saved_payment_method_options")
     order = sessions.Order(
         currency=currency,
         line_items=line_items,
@@ -49,7 +52,7 @@ def read_order(parameters: Parameters, *, at: datetime) -> sessions.Order:
         cancel_url=_read_url(parameters, "cancel_url"),
         expires_at=_read_expiry(parameters, at=at),
         client_reference_id=parameters.text("client_reference_id", length_max=200),
-        customer_email=_read_email(parameters),
+        customer_email=customer.email if customer else _read_email(parameters),
         metadata=parameters.metadata("metadata"),
         intent_metadata=intent.metadata("metadata"),
         intent_description=intent.text("description", length_max=1000),
@@ -60,6 +63,14 @@ def read_order(parameters: Parameters, *, at: datetime) -> sessions.Order:
         three_d_secure=parameters.nested("payment_method_options")
         .nested("card")
         .choice("request_three_d_secure", ("automatic", "any", "challenge"), default="automatic"),
+        method_types=_read_method_types(parameters, currency, captures_later=captures_later),
+        captures_later=captures_later,
+        customer=customer,
+        makes_customer=_read_customer_creation(parameters, customer),
+        offers_saving=saving.choice(
+            "payment_method_save", ("disabled", "enabled"), default="disabled"
+        )
+        == "enabled",
     )
     parameters.finish()
     _check_amount(order)
@@ -107,17 +118,61 @@ def _read_currency(price: Parameters) -> str:
 
 def _read_what_changes_nothing(parameters: Parameters, intent: Parameters) -> None:
     """Accept what the real company knows and the stand-in has no use for."""
-    for kind in parameters.texts("payment_method_types"):
-        if kind != "card":
-            raise ParameterRefused(
-                f"The payment method type provided: {kind} is invalid. The stand-in takes cards.",
-                param="payment_method_types",
-            )
     parameters.nested("adaptive_pricing").truth("enabled")
     parameters.choice("billing_address_collection", ("auto", "required"), default="auto")
-    parameters.choice("customer_creation", ("if_required", "always"), default="if_required")
     intent.text("statement_descriptor_suffix", length_max=22)
-    intent.choice("capture_method", ("automatic", "automatic_async"), default="automatic")
+
+
+def _read_capture(intent: Parameters) -> bool:
+    ways = ("automatic", "automatic_async", "manual")
+    return intent.choice("capture_method", ways, default="automatic") == "manual"
+
+
+def _read_method_types(
+    parameters: Parameters, currency: str, *, captures_later: bool
+) -> tuple[str, ...]:
+    """Return what the page takes: cards unless the merchant names others, each fit for it."""
+    kinds = parameters.texts("payment_method_types") or ("card",)
+    for kind in kinds:
+        rail = rails.BY_NAME.get(kind)
+        if kind != "card" and rail is None:
+            raise ParameterRefused(
+                f"The payment method type provided: {kind} is invalid. The stand-in takes card, "
+                f"{', '.join(rails.BY_NAME)}.",
+                param="payment_method_types",
+            )
+        if rail is not None and currency not in rail.currencies:
+            raise ParameterRefused(
+                f"The payment method type {kind} cannot be used with {currency}.",
+                param="payment_method_types",
+            )
+        if rail is not None and captures_later:
+            raise ParameterRefused(
+                f"The payment method type {kind} cannot be used with manual capture here.",
+                param="payment_intent_data[capture_method]",
+            )
+    return kinds
+
+
+def _read_customer(parameters: Parameters) -> Customer | None:
+    name = parameters.text("customer", length_max=40)
+    if not name:
+        return None
+    if parameters.has("customer_email"):
+        raise ParameterRefused(
+            "You may only specify one of these parameters: customer, customer_email.",
+            param="customer",
+        )
+    return customers.named(name)
+
+
+def _read_customer_creation(parameters: Parameters, customer: Customer | None) -> bool:
+    if customer is not None and parameters.has("customer_creation"):
+        raise ParameterRefused(
+            "`customer_creation` cannot be used with `customer`.", param="customer_creation"
+        )
+    ways = ("if_required", "always")
+    return parameters.choice("customer_creation", ways, default="if_required") == "always"
 
 
 def _read_url(parameters: Parameters, key: str, *, is_required: bool = False) -> str:

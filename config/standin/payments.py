@@ -1,4 +1,4 @@
-"""Charging cards: the deeds of a payer on the hosted page, and the settling of slow charges.
+"""Charging cards and rails: what a payer does on the hosted page, and the settling of slow charges.
 
 Each deed is one transaction with its events. SQLite lets one writer in at a time and takes it at
 the transaction's start, so what a deed reads stays true until it commits. A session is paid at
@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from django.db import transaction
+from django.db import models, transaction
 
-from config.standin import cards, ids, money, options, sessions, shapes, webhooks
+from config.standin import cards, customers, ids, money, options, rails, sessions, shapes, webhooks
 from config.standin.models import (
     BalanceTransaction,
     Charge,
@@ -25,6 +25,8 @@ from config.standin.models import (
 )
 
 AVAILABLE_AFTER: Final = timedelta(days=2)
+# docs.stripe.com/payments/place-a-hold-on-a-payment-method, 2026-11: most cards, online, 7 days.
+CAPTURE_WITHIN: Final = timedelta(days=7)
 
 CHALLENGE_FAILED: Final = cards.Decline(
     code="payment_intent_authentication_failure",
@@ -57,11 +59,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tender:
-    """A card as the payer gave it, and how its bank made sure of the payer, if it did."""
+    """A card or rail as the payer chose it, and how its bank made sure of the payer, if it did."""
 
-    card: cards.Card
+    card: rails.Instrument
     expiry: str
     flow: str = ""
+    saves: bool = False
 
 
 @transaction.atomic(durable=True)
@@ -108,9 +111,10 @@ def answer_challenge(*, session_id: str, attempt: int, is_approved: bool, at: da
         return _outcome_so_far(session=session, at=at)
     if is_approved:
         tender = Tender(
-            card=cards.BY_NAME[intent.waiting_card],
+            card=instrument_named(intent.waiting_card),
             expiry=intent.waiting_expiry,
             flow="challenge",
+            saves=intent.is_waiting_to_save,
         )
         _succeed(intent=intent, tender=tender, at=at)
         return Attempt(outcome=Outcome.PAID)
@@ -121,17 +125,26 @@ def answer_challenge(*, session_id: str, attempt: int, is_approved: bool, at: da
     return Attempt(outcome=Outcome.DECLINED, message=CHALLENGE_FAILED.message)
 
 
+def instrument_named(name: str) -> rails.Instrument:
+    """Return the test card or the rail of that name."""
+    return cards.BY_NAME.get(name) or rails.BY_NAME[name]
+
+
 @transaction.atomic(durable=True)
 def settle_due(*, at: datetime) -> int:
     """Settle every slow charge whose time has come, and return how many."""
-    slow = Charge.objects.filter(status=ChargeStatus.PENDING, settles_at__lte=at)
-    charges = list(slow.select_related("intent__session").order_by("number"))
+    charges = list(slow(at=at).select_related("intent__session").order_by("number"))
     for charge in charges:
         if charge.failure_code:
             _fail_slow(charge=charge, at=at)
         else:
             _succeed_slow(charge=charge, at=at)
     return len(charges)
+
+
+def slow(*, at: datetime) -> models.QuerySet[Charge]:
+    """Return the slow charges whose time has come."""
+    return Charge.objects.filter(status=ChargeStatus.PENDING, settles_at__lte=at)
 
 
 def _outcome_so_far(*, session: CheckoutSession, at: datetime) -> Attempt:
@@ -161,6 +174,7 @@ def _ask_for_approval(*, intent: PaymentIntent, tender: Tender, at: datetime) ->
     intent.status = IntentStatus.NEEDS_ACTION
     intent.waiting_card = tender.card.name
     intent.waiting_expiry = tender.expiry
+    intent.is_waiting_to_save = tender.saves
     intent.save()
     webhooks.record(kind="payment_intent.requires_action", snapshot=shapes.intent(intent), at=at)
     return Attempt(outcome=Outcome.CHALLENGE)
@@ -190,7 +204,17 @@ def _start_slow(*, intent: PaymentIntent, tender: Tender, at: datetime) -> Attem
 
 def _succeed(*, intent: PaymentIntent, tender: Tender, at: datetime) -> None:
     charge = _new_charge(intent=intent, tender=tender, at=at, status=ChargeStatus.SUCCEEDED)
-    _take_money(charge=charge, kind="checkout.session.completed", at=at)
+    customers.remember(
+        session=intent.session,
+        tender_name=tender.card.name,
+        expiry=tender.expiry,
+        saves=tender.saves,
+        at=at,
+    )
+    if intent.session.captures_later:
+        _set_aside(charge=charge, at=at)
+    else:
+        _take_money(charge=charge, kind="checkout.session.completed", at=at)
 
 
 def _succeed_slow(*, charge: Charge, at: datetime) -> None:
@@ -217,8 +241,30 @@ def _fail_slow(*, charge: Charge, at: datetime) -> None:
     )
 
 
+def _set_aside(*, charge: Charge, at: datetime) -> None:
+    """Hold the money for the merchant, who takes it later or lets it go."""
+    intent = charge.intent
+    _end_waiting(intent, status=IntentStatus.NEEDS_CAPTURE)
+    session = intent.session
+    session.status = SessionStatus.COMPLETE
+    session.save(update_fields=["status"])
+    webhooks.record(kind="charge.succeeded", snapshot=shapes.charge(charge), at=at)
+    webhooks.record(
+        kind="payment_intent.amount_capturable_updated", snapshot=shapes.intent(intent), at=at
+    )
+    webhooks.record(kind="checkout.session.completed", snapshot=shapes.session(session), at=at)
+
+
 def _take_money(*, charge: Charge, kind: str, at: datetime) -> None:
     """Book the charge and tell of it, in the order the company does: charge, intent, session."""
+    book(charge=charge, at=at)
+    webhooks.record(kind="charge.succeeded", snapshot=shapes.charge(charge), at=at)
+    webhooks.record(kind="payment_intent.succeeded", snapshot=shapes.intent(charge.intent), at=at)
+    webhooks.record(kind=kind, snapshot=shapes.session(charge.intent.session), at=at)
+
+
+def book(*, charge: Charge, at: datetime) -> None:
+    """Put a charge on the merchant's balance, once, and call its session paid."""
     BalanceTransaction.objects.create(
         public_id=ids.new_id("txn"),
         charge=charge,
@@ -228,19 +274,22 @@ def _take_money(*, charge: Charge, kind: str, at: datetime) -> None:
         fee_minor=money.fee_minor(amount_minor=charge.amount_minor),
         currency=charge.currency,
     )
-    intent = charge.intent
-    intent.status = IntentStatus.SUCCEEDED
+    if charge.turn:
+        charge.turns_at = at + timedelta(seconds=options.current().slow_s)
+        charge.save(update_fields=["turns_at"])
+    _end_waiting(charge.intent, status=IntentStatus.SUCCEEDED)
+    session = charge.intent.session
+    session.status = SessionStatus.COMPLETE
+    session.is_paid = True
+    session.save(update_fields=["status", "is_paid"])
+
+
+def _end_waiting(intent: PaymentIntent, *, status: IntentStatus) -> None:
+    intent.status = status
     intent.last_error = None
     intent.waiting_card = ""
     intent.waiting_expiry = ""
     intent.save()
-    session = intent.session
-    session.status = SessionStatus.COMPLETE
-    session.is_paid = True
-    session.save(update_fields=["status", "is_paid"])
-    webhooks.record(kind="charge.succeeded", snapshot=shapes.charge(charge), at=at)
-    webhooks.record(kind="payment_intent.succeeded", snapshot=shapes.intent(intent), at=at)
-    webhooks.record(kind=kind, snapshot=shapes.session(session), at=at)
 
 
 def _fail_intent(
@@ -281,47 +330,14 @@ def _new_charge(
         amount_minor=session.amount_minor,
         currency=session.currency,
         payment_method_id=ids.new_id("pm"),
-        card=_card_shape(tender),
+        method_type=tender.card.method_type,
+        details=tender.card.details(expiry=tender.expiry, flow=tender.flow),
+        is_captured=not session.captures_later,
+        capture_before=at + CAPTURE_WITHIN if session.captures_later else None,
+        refund_fate=tender.card.refund_fate,
+        turn=tender.card.turn,
         failure_code=decline.code if decline else "",
         decline_code=decline.decline_code if decline else "",
         failure_message=decline.message if decline else "",
         settles_at=at + timedelta(seconds=options.current().slow_s) if is_slow else None,
     )
-
-
-def _card_shape(tender: Tender) -> Json:
-    """Show a card as charges do."""
-    card = tender.card
-    month, year = tender.expiry.split("/")
-    proof = {
-        "authentication_flow": tender.flow,
-        "electronic_commerce_indicator": "05",
-        "exemption_indicator": None,
-        "result": "authenticated",
-        "result_reason": None,
-        "transaction_id": ids.new_id("3ds"),
-        "version": "2.2.0",
-    }
-    return {
-        "amount_authorized": None,
-        "authorization_code": None,
-        "brand": card.brand,
-        "checks": {
-            "address_line1_check": None,
-            "address_postal_code_check": None,
-            "cvc_check": "pass",
-        },
-        "country": card.country,
-        "exp_month": int(month),
-        "exp_year": int(year),
-        "fingerprint": card.fingerprint,
-        "funding": "credit",
-        "installments": None,
-        "last4": card.last4,
-        "mandate": None,
-        "network": card.brand,
-        "network_transaction_id": None,
-        "regulated_status": "unregulated",
-        "three_d_secure": proof if tender.flow else None,
-        "wallet": None,
-    }

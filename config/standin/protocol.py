@@ -11,7 +11,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 
-from config.standin import expansion, idempotency, ids, options, refusals, webhooks
+from config.standin import expansion, faults, idempotency, ids, options, refusals, webhooks
 from config.standin.models import Json
 from config.standin.parameters import ParameterRefused, Parameters
 
@@ -43,19 +43,24 @@ type Endpoint = Callable[..., Json]
 
 
 def api(
-    *, get: Endpoint | None = None, post: Endpoint | None = None
+    *, get: Endpoint | None = None, post: Endpoint | None = None, delete: Endpoint | None = None
 ) -> Callable[..., HttpResponse]:
-    """Make a view of the endpoints for GET and POST; each takes a Call and the address's names."""
+    """Make a view of the endpoints by method; each takes a Call and the address's names.
+
+    While a fault script runs, a request may be answered with 429 or 500, or not at all.
+    """
 
     def view(request: HttpRequest, **names: str) -> HttpResponse:
         request_id = ids.new_id("req", length=14)
-        endpoint = {"GET": get, "POST": post}.get(request.method or "")
+        endpoint = {"GET": get, "POST": post, "DELETE": delete}.get(request.method or "")
         try:
             authenticate(request)
             _check_version(request)
             if endpoint is None:
                 raise unknown_address(request)
-            answer = _answer(request, endpoint=endpoint, names=names, request_id=request_id)
+            answer = _answer_or_fault(
+                request, endpoint=endpoint, names=names, request_id=request_id
+            )
         except refusals.Refused as refused:
             answer = idempotency.Answer(
                 status=refused.status, body=idempotency.written(refused.body())
@@ -107,6 +112,28 @@ def unknown_address(request: HttpRequest) -> UnknownAddress:
         f"Unrecognized request URL ({request.method}: {request.path}). "
         "The stand-in knows only what Carat uses."
     )
+
+
+def _answer_or_fault(
+    request: HttpRequest, *, endpoint: Endpoint, names: dict[str, str], request_id: str
+) -> idempotency.Answer:
+    """Answer, unless the fault script says that this try goes wrong, and how."""
+    key = request.headers.get("Idempotency-Key", "")
+    fault = faults.strike(request=f"{request.method} {request.path} {key}"[:255])
+    if fault == faults.Fault.TOO_MANY:
+        raise faults.TooManyRequests(
+            "Too many requests hit the API too quickly.", code="rate_limit"
+        )
+    if fault == faults.Fault.ERROR:
+        raise faults.Broken(faults.SORRY)
+    if fault == faults.Fault.ERROR_KEPT:
+        endpoint = faults.broken_for_good
+    if fault != faults.Fault.TIMEOUT_BEFORE:
+        answer = _answer(request, endpoint=endpoint, names=names, request_id=request_id)
+    if fault in (faults.Fault.TIMEOUT_BEFORE, faults.Fault.TIMEOUT_AFTER):
+        request.META["standin.hang_up"]()
+        answer = idempotency.Answer(status=504, body="")
+    return answer
 
 
 def _answer(

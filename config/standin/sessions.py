@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import models, transaction
 
 from config.standin import ids, refusals, shapes, webhooks
-from config.standin.models import CheckoutSession, IntentStatus, SessionStatus
+from config.standin.models import CheckoutSession, Customer, IntentStatus, SessionStatus
 
 
 class NoSuchSession(refusals.Refused):
@@ -38,6 +38,11 @@ class Order:
     locale: str
     submit_type: str
     three_d_secure: str
+    method_types: Sequence[str] = ("card",)
+    captures_later: bool = False
+    customer: Customer | None = None
+    makes_customer: bool = False
+    offers_saving: bool = False
 
     @property
     def amount_minor(self) -> int:
@@ -64,6 +69,11 @@ def open_session(*, order: Order, at: datetime) -> CheckoutSession:
         locale=order.locale,
         submit_type=order.submit_type,
         three_d_secure=order.three_d_secure,
+        method_types=list(order.method_types),
+        captures_later=order.captures_later,
+        customer=order.customer,
+        makes_customer=order.makes_customer,
+        offers_saving=order.offers_saving,
     )
 
 
@@ -83,11 +93,15 @@ def expire_session(*, public_id: str, at: datetime, cause: webhooks.Cause) -> Ch
 @transaction.atomic(durable=True)
 def expire_due(*, at: datetime) -> int:
     """Close every open session whose time is over, and return how many."""
-    over = CheckoutSession.objects.filter(status=SessionStatus.OPEN, expires_at__lte=at)
-    sessions = list(over.order_by("number"))
+    sessions = list(over(at=at).order_by("number"))
     for session in sessions:
         _expire(session=session, at=at, cause=webhooks.Cause())
     return len(sessions)
+
+
+def over(*, at: datetime) -> models.QuerySet[CheckoutSession]:
+    """Return the open sessions whose time is over."""
+    return CheckoutSession.objects.filter(status=SessionStatus.OPEN, expires_at__lte=at)
 
 
 def session_named(public_id: str) -> CheckoutSession:
@@ -107,7 +121,8 @@ def _expire(*, session: CheckoutSession, at: datetime, cause: webhooks.Cause) ->
     if intent is not None:
         intent.status = IntentStatus.CANCELED
         intent.canceled_at = at
-        intent.save(update_fields=["status", "canceled_at"])
+        intent.cancellation_reason = "automatic"
+        intent.save(update_fields=["status", "canceled_at", "cancellation_reason"])
         webhooks.record(
             kind="payment_intent.canceled", snapshot=shapes.intent(intent), at=at, cause=cause
         )

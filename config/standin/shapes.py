@@ -7,17 +7,22 @@ client's own classes. What the stand-in does not do is null or empty, as in the 
 from typing import Final
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Sum
 
 from config.standin import options
 from config.standin.models import (
+    BalanceKind,
     BalanceTransaction,
     Charge,
     ChargeStatus,
     CheckoutSession,
+    Dispute,
     Event,
     IntentStatus,
     Json,
     PaymentIntent,
+    Refund,
+    RefundStatus,
     SessionStatus,
     epoch,
 )
@@ -33,13 +38,11 @@ _SESSION_UNUSED: Final = (
     "consent",
     "consent_collection",
     "currency_conversion",
-    "customer",
     "invoice",
     "payment_link",
     "payment_method_configuration_details",
     "permissions",
     "recovered_from",
-    "saved_payment_method_options",
     "setup_intent",
     "shipping_address_collection",
     "shipping_cost",
@@ -51,7 +54,6 @@ _INTENT_UNUSED: Final = (
     "application_fee_amount",
     "automatic_payment_methods",
     "client_secret",
-    "customer",
     "on_behalf_of",
     "payment_method_configuration_details",
     "processing",
@@ -69,7 +71,6 @@ _CHARGE_UNUSED: Final = (
     "application",
     "application_fee",
     "application_fee_amount",
-    "customer",
     "failure_balance_transaction",
     "on_behalf_of",
     "receipt_email",
@@ -107,7 +108,8 @@ def session(row: CheckoutSession) -> Json:
             "submit": None,
             "terms_of_service_acceptance": None,
         },
-        "customer_creation": "if_required",
+        "customer": customer_id(row),
+        "customer_creation": "always" if row.makes_customer else "if_required",
         "customer_details": _customer_details(row),
         "customer_email": row.customer_email or None,
         "discounts": [],
@@ -119,9 +121,10 @@ def session(row: CheckoutSession) -> Json:
         "payment_intent": intent.public_id if intent else None,
         "payment_method_collection": "if_required",
         "payment_method_options": {"card": {"request_three_d_secure": row.three_d_secure}},
-        "payment_method_types": ["card"],
+        "payment_method_types": row.method_types or ["card"],
         "payment_status": "paid" if row.is_paid else "unpaid",
         "phone_number_collection": {"enabled": False},
+        "saved_payment_method_options": _saving(row),
         "shipping_options": [],
         "status": row.status,
         "submit_type": row.submit_type or None,
@@ -130,6 +133,11 @@ def session(row: CheckoutSession) -> Json:
         "ui_mode": "hosted_page",
         "url": session_url(row) if row.status == SessionStatus.OPEN else None,
     }
+
+
+def customer_id(row: CheckoutSession) -> str | None:
+    """Return the name of the session's customer, if it has one."""
+    return row.customer.public_id if row.customer else None
 
 
 def session_url(row: CheckoutSession) -> str:
@@ -190,21 +198,23 @@ def intent(row: PaymentIntent) -> Json:
     """Show a payment intent."""
     order = row.session
     latest = Charge.objects.filter(intent=row).order_by("-number").first()
-    received = order.amount_minor if row.status == IntentStatus.SUCCEEDED else 0
+    has_come = row.status == IntentStatus.SUCCEEDED
+    is_held = row.status == IntentStatus.NEEDS_CAPTURE
     return {
         **dict.fromkeys(_INTENT_UNUSED),
         "id": row.public_id,
         "object": "payment_intent",
         "amount": order.amount_minor,
-        "amount_capturable": 0,
+        "amount_capturable": order.amount_minor if is_held else 0,
         "amount_details": {"tip": {}},
-        "amount_received": received,
+        "amount_received": order.amount_minor if has_come else 0,
         "canceled_at": epoch(row.canceled_at) if row.canceled_at else None,
-        "cancellation_reason": "automatic" if row.canceled_at else None,
-        "capture_method": "automatic_async",
+        "cancellation_reason": row.cancellation_reason or None,
+        "capture_method": "manual" if order.captures_later else "automatic_async",
         "confirmation_method": "automatic",
         "created": epoch(row.created_at),
         "currency": order.currency,
+        "customer": customer_id(order),
         "description": order.intent_description or None,
         "last_payment_error": row.last_error,
         "latest_charge": latest.public_id if latest else None,
@@ -220,7 +230,7 @@ def intent(row: PaymentIntent) -> Json:
                 "request_three_d_secure": order.three_d_secure,
             }
         },
-        "payment_method_types": ["card"],
+        "payment_method_types": order.method_types or ["card"],
         "status": row.status,
     }
 
@@ -230,22 +240,26 @@ def charge(row: Charge) -> Json:
     order = row.intent.session
     has_paid = row.status == ChargeStatus.SUCCEEDED
     has_failed = row.status == ChargeStatus.FAILED
-    balance = BalanceTransaction.objects.filter(charge=row).first()
+    balance = BalanceTransaction.objects.filter(charge=row, kind=BalanceKind.CHARGE).first()
+    is_captured = has_paid and row.is_captured
+    rows = Refund.objects.filter(charge=row).exclude(status=RefundStatus.FAILED)
+    refunded_minor = rows.aggregate(total=Sum("amount_minor"))["total"] or 0
     return {
         **dict.fromkeys(_CHARGE_UNUSED),
         "id": row.public_id,
         "object": "charge",
         "amount": row.amount_minor,
-        "amount_captured": row.amount_minor if has_paid else 0,
-        "amount_refunded": 0,
+        "amount_captured": row.amount_minor if is_captured else 0,
+        "amount_refunded": refunded_minor,
         "balance_transaction": balance.public_id if balance else None,
         "billing_details": _billing_details(order),
         "calculated_statement_descriptor": "STAND-IN",
-        "captured": has_paid,
+        "captured": is_captured,
         "created": epoch(row.created_at),
         "currency": row.currency,
+        "customer": customer_id(order),
         "description": order.intent_description or None,
-        "disputed": False,
+        "disputed": Dispute.objects.filter(charge=row).exists(),
         "failure_code": row.failure_code if has_failed else None,
         "failure_message": row.failure_message if has_failed else None,
         "fraud_details": {},
@@ -255,39 +269,9 @@ def charge(row: Charge) -> Json:
         "paid": has_paid,
         "payment_intent": row.intent.public_id,
         "payment_method": row.payment_method_id,
-        "payment_method_details": {"type": "card", "card": row.card},
-        "refunded": False,
+        "payment_method_details": {"type": row.method_type, row.method_type: row.details},
+        "refunded": refunded_minor == row.amount_minor,
         "status": row.status,
-    }
-
-
-def balance_transaction(row: BalanceTransaction) -> Json:
-    """Show what a charge brought: its amount, the fee and what is left."""
-    return {
-        "id": row.public_id,
-        "object": "balance_transaction",
-        "amount": row.amount_minor,
-        "available_on": epoch(row.available_at),
-        "balance_type": "payments",
-        "created": epoch(row.created_at),
-        "currency": row.currency,
-        "description": row.charge.intent.session.intent_description or None,
-        "exchange_rate": None,
-        "fee": row.fee_minor,
-        "fee_details": [
-            {
-                "amount": row.fee_minor,
-                "application": None,
-                "currency": row.currency,
-                "description": "Processing fees of the stand-in",
-                "type": "stripe_fee",
-            }
-        ],
-        "net": row.amount_minor - row.fee_minor,
-        "reporting_category": "charge",
-        "source": row.charge.public_id,
-        "status": "pending",
-        "type": "charge",
     }
 
 
@@ -306,6 +290,16 @@ def event(row: Event, *, pending: int) -> Json:
             "idempotency_key": row.idempotency_key or None,
         },
         "type": row.kind,
+    }
+
+
+def _saving(row: CheckoutSession) -> Json | None:
+    if not row.offers_saving:
+        return None
+    return {
+        "allow_redisplay_filters": ["always"],
+        "payment_method_remove": "disabled",
+        "payment_method_save": "enabled",
     }
 
 

@@ -1,9 +1,38 @@
 """Every address: the payment company, its hosted page, the bank, and the tests' own door."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from config.standin import api, bank_api, control, pages, protocol
+from config.standin import (
+    api,
+    bank_api,
+    claims_api,
+    control,
+    control_claims,
+    control_faults,
+    pages,
+    protocol,
+)
+
+# By address: the kind of object, what a POST to the list and to one of them does, and a DELETE.
+type _Row = tuple[
+    api.Kind, protocol.Endpoint | None, protocol.Endpoint | None, protocol.Endpoint | None
+]
+_OBJECTS: Final[Mapping[str, _Row]] = {
+    "payment_intents": (api.INTENTS, None, None, None),
+    "charges": (api.CHARGES, None, None, None),
+    "balance_transactions": (api.BALANCE_TRANSACTIONS, None, None, None),
+    "events": (api.EVENTS, None, None, None),
+    "refunds": (claims_api.REFUNDS, claims_api.create_refund, None, None),
+    "disputes": (claims_api.DISPUTES, None, claims_api.update_dispute, None),
+    "radar/early_fraud_warnings": (claims_api.WARNINGS, None, None, None),
+    "customers": (
+        claims_api.CUSTOMERS, claims_api.create_customer, None, claims_api.delete_customer,
+    ),
+}  # fmt: skip
 
 urlpatterns = [
     path("", pages.home),
@@ -23,27 +52,33 @@ urlpatterns = [
     path("v1/checkout/sessions/<str:public_id>", protocol.api(get=api.retrieving(api.SESSIONS))),
     path("v1/checkout/sessions/<str:public_id>/expire", protocol.api(post=api.expire_session)),
     path("v1/checkout/sessions/<str:public_id>/line_items", protocol.api(get=api.list_line_items)),
-    *(
-        path(f"v1/{name}", protocol.api(get=api.listing(kind)))
-        for name, kind in (
-            ("payment_intents", api.INTENTS),
-            ("charges", api.CHARGES),
-            ("balance_transactions", api.BALANCE_TRANSACTIONS),
-            ("events", api.EVENTS),
-        )
+    path(
+        "v1/payment_intents/<str:public_id>/capture", protocol.api(post=claims_api.capture_intent)
+    ),
+    path("v1/payment_intents/<str:public_id>/cancel", protocol.api(post=claims_api.cancel_intent)),
+    path("v1/disputes/<str:public_id>/close", protocol.api(post=claims_api.close_dispute)),
+    path(
+        "v1/customers/<str:public_id>/payment_methods",
+        protocol.api(get=claims_api.list_saved),
     ),
     *(
-        path(f"v1/{name}/<str:public_id>", protocol.api(get=api.retrieving(kind)))
-        for name, kind in (
-            ("payment_intents", api.INTENTS),
-            ("charges", api.CHARGES),
-            ("balance_transactions", api.BALANCE_TRANSACTIONS),
-            ("events", api.EVENTS),
+        path(f"v1/{name}", protocol.api(get=api.listing(kind), post=post))
+        for name, (kind, post, _, _) in _OBJECTS.items()
+    ),
+    *(
+        path(
+            f"v1/{name}/<str:public_id>",
+            protocol.api(get=api.retrieving(kind), post=post, delete=delete),
         )
+        for name, (kind, _, post, delete) in _OBJECTS.items()
     ),
     path("standin/webhooks", control.plan),
     path("standin/webhooks/flush", control.flush),
     path("standin/pay", control.pay),
+    path("standin/faults", control_faults.script),
+    path("standin/refunds", control_claims.refund),
+    path("standin/disputes", control_claims.dispute),
+    path("standin/warnings", control_claims.warning),
 ]
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from django.db import connection, transaction
 
-from config.standin import ids, options, shapes
+from config.standin import faults, ids, options, shapes
 from config.standin.models import (
     Delivery,
     DeliveryPlan,
@@ -34,6 +34,8 @@ from config.standin.models import (
 BELL: Final = threading.Event()
 
 SUCCESS: Final = range(200, 300)
+EXTRA_COPIES: Final = 2  # of an event that the fault script doubles
+STALE_AFTER: Final = timedelta(hours=1)
 _PAYLOAD_HEADERS: Final = {
     "Content-Type": "application/json; charset=utf-8",
     "User-Agent": "Carat-Stand-in/1.0",
@@ -74,13 +76,26 @@ def record(*, kind: str, snapshot: Json, at: datetime, cause: Cause | None = Non
         idempotency_key=cause.idempotency_key,
     )
     if options.current().webhook_url:
-        plan = current_plan()
-        state = DeliveryState.DROPPED if plan.mode == PlanMode.DROP else DeliveryState.WAITING
-        Delivery.objects.bulk_create(
-            Delivery(event=event, state=state, next_at=at) for _ in range(plan.copies)
-        )
+        Delivery.objects.bulk_create(_copies(event, at=at))
         transaction.on_commit(BELL.set)
     return event
+
+
+def _copies(event: Event, *, at: datetime) -> list[Delivery]:
+    """Return the copies of an event to deliver, as the plan and the fault script have it."""
+    plan = current_plan()
+    struck = faults.of_event(number=event.number)
+    is_dropped = plan.mode == PlanMode.DROP or faults.Fault.DROP in struck
+    state = DeliveryState.DROPPED if is_dropped else DeliveryState.WAITING
+    late_s = faults.lateness_s(number=event.number) if faults.Fault.LATE in struck else 0
+    count = plan.copies + (EXTRA_COPIES if faults.Fault.DUPLICATE in struck else 0)
+    next_at = at + timedelta(seconds=late_s)
+    copies = [Delivery(event=event, state=state, next_at=next_at) for _ in range(count)]
+    if faults.Fault.FORGE in struck:
+        forgery = faults.forgery_of(number=event.number)
+        waiting = DeliveryState.WAITING
+        copies.append(Delivery(event=event, state=waiting, next_at=at, forgery=forgery))
+    return copies
 
 
 def current_plan() -> DeliveryPlan:
@@ -133,6 +148,23 @@ def payload(event: Event) -> str:
     return json.dumps(shapes.event(event, pending=1), separators=(",", ":"))
 
 
+def forged(event: Event, *, forgery: faults.Forgery, at: datetime) -> tuple[str, str]:
+    """Return a body and a signature that a merchant must refuse.
+
+    The body would be an event of its own if it were believed.
+    """
+    secret = options.current().webhook_secret
+    true = payload(event)
+    body = true.replace(event.public_id, f"{event.public_id}_forged")
+    match forgery:
+        case faults.Forgery.WRONG_SECRET:
+            return body, signature(secret=f"{secret}_forged", body=body, at=at)
+        case faults.Forgery.CHANGED_BODY:
+            return body, signature(secret=secret, body=true, at=at)
+        case faults.Forgery.STALE:
+            return body, signature(secret=secret, body=body, at=at - STALE_AFTER)
+
+
 def signature(*, secret: str, body: str, at: datetime) -> str:
     """Sign ``body`` as the payment company does: HMAC-SHA256 over the time, a dot and the body."""
     signed = f"{epoch(at)}.{body}".encode()
@@ -142,8 +174,7 @@ def signature(*, secret: str, body: str, at: datetime) -> str:
 
 def post(*, delivery: Delivery, at: datetime) -> Try:
     """Post one copy of an event, straight to the address and following nobody; write nothing."""
-    body = payload(delivery.event)
-    signed = signature(secret=options.current().webhook_secret, body=body, at=at)
+    body, signed = _written(delivery, at=at)
     headers = {**_PAYLOAD_HEADERS, "Stripe-Signature": signed}
     address = urlsplit(options.current().webhook_url)
     kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
@@ -157,6 +188,13 @@ def post(*, delivery: Delivery, at: datetime) -> Try:
         line.close()
 
 
+def _written(delivery: Delivery, *, at: datetime) -> tuple[str, str]:
+    if delivery.forgery:
+        return forged(delivery.event, forgery=faults.Forgery(delivery.forgery), at=at)
+    body = payload(delivery.event)
+    return body, signature(secret=options.current().webhook_secret, body=body, at=at)
+
+
 @transaction.atomic(durable=True)
 def record_tries(*, tries: Sequence[Try], at: datetime) -> None:
     """Write how the tries ended: taken, to be tried again later, or given up."""
@@ -167,6 +205,8 @@ def record_tries(*, tries: Sequence[Try], at: datetime) -> None:
         row.last_error = tried.error
         if tried.is_taken:
             row.state = DeliveryState.DELIVERED
+        elif row.forgery and tried.status is not None:
+            row.state = DeliveryState.REFUSED
         elif at - row.event.created_at > timedelta(seconds=options.current().webhook_life_s):
             row.state = DeliveryState.GIVEN_UP
         else:

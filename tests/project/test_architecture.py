@@ -39,6 +39,7 @@ LEDGER_READERS = {
     "wallet/proofs.py",
     "wallet/seals.py",
 }
+LEDGER = ("wallet/ledger.py", "wallet/returns.py")
 # A backup begins the ledger's transaction ids anew, and benches drive it on a scratch database.
 LEDGER_TOOLS = ("config/backups.py", "config/benches/")
 LEDGER_READS = re.compile(r'\bledger"?\."?(\w+)"?\s*\(')
@@ -110,8 +111,8 @@ def no_signals(module: Module) -> Iterator[str]:
 
 
 def ledger_by_name(module: Module) -> Iterator[str]:
-    """Value moves through wallet/ledger.py alone; what else reads the schema is listed here."""
-    if module.path == "wallet/ledger.py" or module.path.startswith(LEDGER_TOOLS):
+    """Value moves through the ledger's own modules alone; what else reads the schema is listed."""
+    if module.path in LEDGER or module.path.startswith(LEDGER_TOOLS):
         return
     for line, text in source.texts(module.tree):
         if not (LEDGER_NAME.search(text) and SQL.search(text)):

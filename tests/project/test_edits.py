@@ -15,7 +15,8 @@ from wallet.models import Region
 
 REGION = {
     "name": "Germany", "tax_bps": "1900", "tax_name": "VAT", "tax_is_included": "on",
-    "is_open": "on", "why": "The tax changed by law.",
+    "is_open": "on", "withdrawal_days": "14", "refund_days": "7", "age_min": "18",
+    "why": "The tax changed by law.",
 }  # fmt: skip
 
 

@@ -232,7 +232,7 @@ NO_NUMBER = "parameter_invalid_integer"
         ({"payment_method_types": ["ideal"]}, "payment_method_types", None),
         ({"client_reference_id": "x" * 201}, "client_reference_id", None),
         ({"expires_at": 4_000_000_000}, "expires_at", None),
-        ({"expand": ["customer"]}, "expand", None),
+        ({"expand": ["invoice"]}, "expand", None),
     ],
 )
 def test_an_order_that_the_real_company_would_refuse_is_refused_and_opens_nothing(

@@ -179,4 +179,4 @@ def test_an_event_that_is_too_old_is_given_up(tmp_path: Path) -> None:
             programs.eventually(lambda: standin.whole_book()["deliveries"]["given_up"] == 3)
             counts = standin.whole_book()["deliveries"]
 
-    assert counts == {"waiting": 0, "delivered": 0, "dropped": 0, "given_up": 3}
+    assert counts == {"waiting": 0, "delivered": 0, "dropped": 0, "refused": 0, "given_up": 3}

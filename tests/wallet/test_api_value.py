@@ -12,7 +12,7 @@ from accounts import consents
 from accounts.models import User
 from tests import factories, services
 from wallet import ledger
-from wallet.models import CoinPackage, RateCard, Region
+from wallet.models import CoinPackage, Price, RateCard, Region
 
 
 @pytest.fixture
@@ -31,6 +31,10 @@ GERMANY = {
     "tax_bps": 1900,
     "tax_name": "MwSt.",
     "tax_is_included": True,
+    "withdrawal_days": 14,
+    "is_goodwill": False,
+    "refund_days": 7,
+    "age_min": 18,
 }
 
 
@@ -103,6 +107,34 @@ def test_the_packages_of_a_region_are_listed_with_their_prices(tipbot: APIClient
     package = CoinPackage.objects.get(coins=700).pk
     quoted = tipbot.post("/api/v1/quotes", {"package": package, "region": "DE"}).json()
     assert quoted == answer["results"][3] | {"region": GERMANY}
+    assert answer["changes"] == []
+
+
+def test_a_price_that_will_change_is_told_with_its_date(tipbot: APIClient) -> None:
+    start = (timezone.now() + timedelta(days=40)).replace(microsecond=0)
+    package = CoinPackage.objects.get(coins=700)
+    Price.objects.create(
+        region_id="DE",
+        package=package,
+        coins=700,
+        amount_minor=900,
+        currency="EUR",
+        valid_from=start,
+    )
+
+    answer = tipbot.get("/api/v1/packages?region=DE").json()
+
+    assert answer["changes"] == [
+        {
+            "package": package.pk,
+            "channel": "web",
+            "coins": 700,
+            "before": eur(840),
+            "price": eur(900),
+            "valid_from": start.isoformat().replace("+00:00", "Z"),
+        }
+    ]
+    assert answer["results"][3]["price"] == eur(840)
 
 
 @pytest.mark.parametrize("count", [1, 8])
@@ -112,7 +144,7 @@ def test_the_number_of_packages_costs_no_queries(
     offered = CoinPackage.objects.order_by("pk").values_list("pk", flat=True)[:count]
     CoinPackage.objects.exclude(pk__in=list(offered)).update(is_offered=False)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         assert len(tipbot.get("/api/v1/packages?region=DE").json()["results"]) == count
 
 

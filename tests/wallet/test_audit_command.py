@@ -156,7 +156,6 @@ DAMAGE = {
         f"UPDATE ledger.folded SET credits = credits + 1 WHERE account_id = {PENDING}"
     ),
     "no balance is below its floor: account": (
-        "ALTER TABLE ledger.balance DROP CONSTRAINT IF EXISTS balance_floor;"
         f"UPDATE ledger.balance SET debits = credits + 1 WHERE account_id = {WALLET}"
     ),
     "every locked account has a balance row, no folded one has: account": (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import factories
 from wallet import charges, quotes, risk
 from wallet.models import FxRate, HoldClass, PaymentMethod, RateCard, Region
-from wallet.providers import stripe
+from wallet.providers import stripe_units
 from wallet.providers.base import Declined
 
 
@@ -71,13 +71,13 @@ def test_tax_is_taken_out_or_added(
 def test_amounts_are_sent_as_stripe_counts_and_read_back(
     amount: int, currency: str, sent: int
 ) -> None:
-    assert stripe.to_stripe(amount, currency) == sent
-    assert stripe.from_stripe(sent, currency) == amount
+    assert stripe_units.to_stripe(amount, currency) == sent
+    assert stripe_units.from_stripe(sent, currency) == amount
 
 
 def test_part_of_a_minor_unit_is_no_amount() -> None:
     with pytest.raises(Declined):
-        stripe.from_stripe(1250, "ISK")
+        stripe_units.from_stripe(1250, "ISK")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_part_of_a_minor_unit_is_no_amount() -> None:
 def test_the_fee_is_told_in_the_currency_of_the_payment(
     booked: dict[str, object] | None, fee: int | None
 ) -> None:
-    assert stripe._fee_minor(booked, "EUR") == fee
+    assert stripe_units.fee_minor(booked, "EUR") == fee
 
 
 @pytest.mark.parametrize(

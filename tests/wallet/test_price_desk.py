@@ -43,7 +43,7 @@ PRICE = {
     "channel": "web",
     "package": "",
     "coins": "100",
-    "amount": "1.30",
+    "amount": "1.10",
     "valid_from_0": "",
     "valid_from_1": "",
 }
@@ -56,12 +56,13 @@ def test_a_price_is_previewed_with_its_margin_and_only_added_when_confirmed(desk
 
     assert "This price" in shown.content.decode()
     assert "United States" in shown.content.decode()
+    assert "€1.20 (-8.3%)" in shown.content.decode()
     assert Price.objects.count() == before
     assert desk.post(page("price_add"), PRICE | {"confirm": "1"}).status_code == 302
     region = Region.objects.get(pk="DE")
     rate = queries.rate_for(region=region, channel="web", at=timezone.now())
     assert rate is not None
-    assert (rate.amount_minor, rate.coins) == (130, 100)
+    assert (rate.amount_minor, rate.coins) == (110, 100)
     assert Price.objects.count() == before + 1
 
 
@@ -70,6 +71,7 @@ def test_a_price_is_previewed_with_its_margin_and_only_added_when_confirmed(desk
     [
         ({"amount": "0.50"}, "Germany: at €0.50 for 100 coins a coin brings in US$0.004585"),
         ({"amount": "1.301"}, "EUR has 2 decimals"),
+        ({"amount": "1.30"}, "30 days&#x27; notice of a higher price, and €1.20 becomes €1.30"),
         ({"valid_from_0": "2026-01-01", "valid_from_1": "00:00"}, "cannot begin in the past"),
         ({"coins": ""}, "Say how many coins"),
     ],

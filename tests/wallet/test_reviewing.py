@@ -12,8 +12,9 @@ from accounts import fingerprints, reviews
 from accounts.models import Fingerprint, Notice, Review, ReviewReason, User, Verdict
 from tests import factories
 from tests.standin import Standin
-from wallet import ledger, payments, purchases, queries, reviewing
+from wallet import inbox, ledger, payments, purchases, queries, reviewing
 from wallet.models import PaymentMethod, Purchase
+from wallet.providers.base import NoticeObject, ProviderNotice
 
 FINE = "We looked at your payments of that week. They are yours, and nothing is wrong with them."
 NOT_FINE = "The cards were reported stolen by their holders. That breaks our terms, part 4."
@@ -258,6 +259,33 @@ def test_a_fraud_warning_opens_one_case_however_often_it_is_told(
     review = Review.objects.get()
     assert (review.reason, review.restricts) == ("efw", "purchases")
     assert review.subject_key == f"purchase:{purchase.pk}"
+    with pytest.raises(reviewing.PurchasesPaused):
+        start(alice)
+
+
+def test_a_fraud_warning_from_the_payment_company_pauses_buying_and_keeps_the_coins(
+    standin: Standin, alice: User
+) -> None:
+    purchase = start(alice)
+    standin.pay(purchase.checkout_ref)
+    purchase = payments.settle_purchase(purchase_id=purchase.pk, at=now())
+    warning = standin.ask(
+        "POST", "/standin/warnings", {"payment_intent": purchase.payment_ref, "fraud_type": "misc"}
+    )
+    notice = ProviderNotice(
+        event_id="evt_1",
+        kind="radar.early_fraud_warning.created",
+        object_ref=warning["id"],
+        object_kind=NoticeObject.WARNING,
+    )
+    inbox.record_event(provider=purchase.method.provider, notice=notice, body=b"{}")
+
+    assert inbox.handle_provider_events(at=now()) == 1
+
+    review = Review.objects.get()
+    assert (review.reason, review.subject_key) == ("efw", f"purchase:{purchase.pk}")
+    assert review.signals == [["Kind of warning", "misc"]]
+    assert queries.coins(user_id=alice.pk) == 700
     with pytest.raises(reviewing.PurchasesPaused):
         start(alice)
 

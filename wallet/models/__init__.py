@@ -19,10 +19,12 @@ from wallet.models.pricing import (
     MethodFee,
     PaymentMethod,
     Price,
+    PriceAnnouncement,
     Region,
     RegionCountry,
 )
 from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 
 __all__ = [
     "Account",
@@ -31,6 +33,7 @@ __all__ = [
     "Bucket",
     "Channel",
     "CoinPackage",
+    "Dispute",
     "FxRate",
     "HoldClass",
     "Lot",
@@ -39,9 +42,12 @@ __all__ = [
     "PaymentMethod",
     "Period",
     "Price",
+    "PriceAnnouncement",
     "ProviderEvent",
     "Purchase",
     "RateCard",
+    "RecoursePolicy",
+    "Refund",
     "Region",
     "RegionCountry",
     "Transfer",

@@ -107,6 +107,12 @@ class Operation(ReadOnly):
         RELEASE = 30, "Release"
         SETTLE = 40, "Settlement"
         PAYOUT = 50, "Payout"
+        HOLD_REFUND = 60, "Refund asked for"
+        RESOLVE_REFUND = 61, "Refund"
+        OPEN_DISPUTE = 70, "Dispute opened"
+        RESOLVE_DISPUTE = 71, "Dispute ended"
+        REPAY_COINS = 72, "Coins paid back"
+        RECOGNISE = 80, "Revenue recognised"
         ADJUST_COINS = 90, "Coin adjustment"
         ADJUST_DIAMONDS = 92, "Diamond adjustment"
 
@@ -174,6 +180,23 @@ class Transfer(ReadOnly):
         PAYOUT_POST = 51
         PAYOUT_VOID = 52
         PAYOUT_RETURN = 53
+        REFUND_HOLD = 60
+        REFUND_GIVE_BACK = 61
+        REFUND_COINS = 62
+        RETURN_NET = 63
+        RETURN_TAX = 64
+        DISPUTE_HOLD_COINS = 70
+        DISPUTE_HOLD_DIAMONDS = 71
+        DISPUTE_GIVE_BACK_COINS = 72
+        DISPUTE_GIVE_BACK_DIAMONDS = 73
+        LOSS_COINS = 74
+        LOSS_COVER = 75
+        LOSS_DIAMONDS = 76
+        LOSS_OWED = 77
+        REPAY_COINS = 78
+        RECOGNISE = 80
+        LOSS = 87
+        DISPUTE_FEE = 88
         ADJUST_COINS_IN = 90
         ADJUST_COINS_OUT = 91
         ADJUST_DIAMONDS = 92

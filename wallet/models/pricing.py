@@ -4,8 +4,10 @@ from fractions import Fraction
 from typing import ClassVar
 
 import pghistory
+import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 from django_countries.fields import CountryField
 from djmoney.money import Money
 
@@ -32,7 +34,12 @@ class HoldClass(models.IntegerChoices):
 
 @pghistory.track()
 class Region(models.Model):
-    """Countries that share a currency, a tax and prices."""
+    """Countries that share a currency, a tax, prices, and the windows of the law.
+
+    Coins of a purchase that were not used can be given back for ``withdrawal_days`` after the day
+    of the purchase: by law, or by our goodwill where the law gives no such right. The money is then
+    on its way within ``refund_days`` working days.
+    """
 
     code = models.CharField(max_length=8, primary_key=True)
     name = models.CharField(max_length=40)
@@ -41,6 +48,25 @@ class Region(models.Model):
     tax_name = models.CharField(max_length=20, default="VAT")
     tax_is_included = models.BooleanField(default=True)
     is_open = models.BooleanField(default=True)
+    withdrawal_days = models.PositiveSmallIntegerField(
+        default=14,
+        validators=[MaxValueValidator(365)],
+        help_text="For so many days unused coins can be given back. 0: they cannot.",
+    )
+    is_goodwill = models.BooleanField(
+        "is our goodwill", default=True, help_text="The law gives no such right here; we do."
+    )
+    refund_days = models.PositiveSmallIntegerField(
+        default=7,
+        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        help_text="Working days within which the money is on its way back.",
+    )
+    age_min = models.PositiveSmallIntegerField(
+        "youngest buyer",
+        default=18,
+        validators=[MinValueValidator(13), MaxValueValidator(30)],
+        help_text="In years. Nobody below the age of our terms buys, whatever stands here.",
+    )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.currency})"
@@ -65,12 +91,44 @@ class CoinPackage(models.Model):
         return f"{self.coins:,} coins"
 
 
+class PriceAnnouncement(models.Model):
+    """That prices of a region change at a moment, in the words its people read.
+
+    It commits with the prices, and people are told from this row: whoever has an id up to
+    ``told_up_to_id`` has been told, and nobody is left once it is ``finished_at``.
+    """
+
+    region = models.ForeignKey(Region, models.PROTECT, related_name="+")
+    valid_from = models.DateTimeField()
+    title = models.CharField(max_length=120)
+    body = models.CharField(max_length=500)
+    announced_by = models.ForeignKey("accounts.User", models.PROTECT, null=True, related_name="+")
+    announced_at = models.DateTimeField(db_default=Now(), editable=False)
+    told_up_to_id = models.BigIntegerField(default=0)
+    people_told = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"],
+                condition=models.Q(finished_at=None),
+                name="price_announcement_to_tell",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
 @pghistory.track()
 class Price(models.Model):
     """What a package costs in a region through a channel from a date on.
 
     Without a package it is the region's rate for exact amounts: ``amount_minor`` for ``coins``
-    coins, kept as that exact ratio. The row in force is the latest that has begun.
+    coins, kept as that exact ratio. The row in force is the latest that has begun. The database
+    refuses to change or delete one. ``announcement`` is how people were told of it; none for the
+    opening's prices and for one that changes nothing.
     """
 
     region = models.ForeignKey(Region, models.PROTECT, related_name="prices")
@@ -83,8 +141,14 @@ class Price(models.Model):
     currency = models.CharField(max_length=3, choices=[(c, c) for c in CURRENCY_NUMBERS])
     valid_from = models.DateTimeField()
     created_by = models.ForeignKey("accounts.User", models.PROTECT, null=True, related_name="+")
+    announcement = models.ForeignKey(
+        PriceAnnouncement, models.PROTECT, null=True, related_name="prices"
+    )
 
     class Meta:
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="stays", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["region", "channel", "package", "valid_from"],
@@ -115,6 +179,11 @@ class PaymentMethod(models.Model):
     code = models.SlugField(max_length=20, primary_key=True)
     name = models.CharField(max_length=40)
     provider = models.CharField(max_length=100, help_text="Dotted path of the adapter")
+    rail = models.CharField(
+        max_length=20,
+        default="card",
+        help_text="The provider's name for what is paid with: card, paypal, ideal, pix, ...",
+    )
     hold_class = models.PositiveSmallIntegerField(choices=HoldClass)
     regions = models.ManyToManyField(Region, related_name="methods", blank=True)
     is_offered = models.BooleanField(default=True)

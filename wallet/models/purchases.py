@@ -52,6 +52,8 @@ class Purchase(models.Model):
     checkout_ref = models.CharField(max_length=100, blank=True)
     checkout_url = models.URLField(max_length=1000, blank=True)
     payment_ref = models.CharField(max_length=100, blank=True)
+    # The buyer as the provider knows them, so that its page can offer what they saved there.
+    customer_ref = models.CharField(max_length=100, blank=True)
     hold_class = models.PositiveSmallIntegerField(choices=HoldClass, null=True)
     fee_minor = models.PositiveBigIntegerField(null=True)
     failure = models.CharField(max_length=200, blank=True)
@@ -106,12 +108,23 @@ class Purchase(models.Model):
 
 
 class ProviderEvent(models.Model):
-    """A notice as it came, stored before anything is done about it. A trigger: never believed."""
+    """A notice as it came, stored before anything is done about it. A trigger: never believed.
+
+    ``object_ref`` is the checkout, refund, dispute or warning it is about, as ``object_kind`` says.
+    """
+
+    class About(models.TextChoices):
+        CHECKOUT = "checkout"
+        REFUND = "refund"
+        DISPUTE = "dispute"
+        WARNING = "warning"
+        NONE = "none", "Nothing of ours"
 
     provider = models.CharField(max_length=100)
     event_id = models.CharField(max_length=100)
     kind = models.CharField(max_length=80)
     object_ref = models.CharField(max_length=100)
+    object_kind = models.CharField(max_length=10, choices=About, default=About.CHECKOUT)
     body = models.TextField()
     received_at = models.DateTimeField(db_default=Now(), editable=False)
     handled_at = models.DateTimeField(null=True)

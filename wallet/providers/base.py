@@ -39,19 +39,40 @@ class ChargeBounds:
     step_minor: int = 1
 
 
-class MethodKind(StrEnum):
-    """What the buyer pays with. Bank: an instant transfer from an account, confirmed at once."""
+class RailKind(StrEnum):
+    """What a rail is to its buyer. Bank: an instant transfer from an account, confirmed at once."""
 
     CARD = "card"
     WALLET = "wallet"
     BANK = "bank"
+    CARRIER = "carrier"
+    GIFT_CARD = "gift_card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rail:
+    """One way to pay that a provider offers: ``code`` is its own name for it.
+
+    ``currencies`` are those it can be used in, None for any. ``can_set_aside``: the money can be
+    held before it is taken (``Order.captures_later``).
+    """
+
+    code: str
+    title: str
+    kind: RailKind
+    currencies: frozenset[str] | None = None
+    can_set_aside: bool = False
+
+    def takes(self, currency: str) -> bool:
+        """Tell whether it can be used in that currency."""
+        return self.currencies is None or currency in self.currencies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What the buyer is to pay for. The same order always asks for the same checkout.
 
-    ``method_kind`` is what the page takes, one that the provider ``takes`` in the currency.
+    ``rail`` is the code of what the page takes, one of the provider's ``rails``.
     ``customer_ref`` is the buyer as the provider knows them from an earlier payment, so that the
     page can offer what they saved; ``remembers_method`` lets them save what they pay with.
     With ``captures_later`` the money is only set aside, until ``Provider.capture`` or ``void``.
@@ -66,7 +87,7 @@ class Order:
     expires_at: datetime
     return_url: str
     cancel_url: str
-    method_kind: MethodKind = MethodKind.CARD
+    rail: str = "card"
     customer_ref: str = ""
     remembers_method: bool = False
     captures_later: bool = False
@@ -171,9 +192,11 @@ class DisputeState(StrEnum):
 class Dispute:
     """A payment that its payer's bank takes back, as the provider says now.
 
-    ``amount_minor`` is what is disputed, which can be less than the payment. ``fee_minor`` is what
-    the provider kept for it so far, in the dispute's currency. ``due_at`` is until when it can be
-    answered, None when it cannot (any more). A closed inquiry is WON: nothing was ever taken.
+    ``amount_minor`` is what is disputed, which can be less than the payment; ``withdrawn_minor`` is
+    what was taken from us for it and not given back. A dispute won in part is LOST, with the part
+    that stays away in ``withdrawn_minor``; a closed inquiry is WON: nothing was taken.
+    ``fee_minor`` is what the provider keeps for it so far. ``due_at`` is until when it can be
+    answered, None when it cannot (any more).
     """
 
     ref: str
@@ -182,6 +205,7 @@ class Dispute:
     amount_minor: int
     currency: str
     reason: str
+    withdrawn_minor: int
     fee_minor: int
     due_at: datetime | None
     created_at: datetime
@@ -256,14 +280,20 @@ class Provider(Protocol):
     def charge_bounds(self, *, currency: str) -> ChargeBounds:
         """Say what can be charged in ``currency``."""
 
-    def takes(self, *, kind: MethodKind, currency: str) -> bool:
-        """Say whether that kind of payment can be made in ``currency``."""
+    def rails(self) -> tuple[Rail, ...]:
+        """Name the ways to pay that it offers, the card first where there is one."""
 
     def start_checkout(self, order: Order) -> Checkout:
         """Open the page for an order, or give the one it has. Raises Declined, Unavailable."""
 
     def fetch(self, checkout_ref: str) -> Payment:
         """Ask what became of a checkout. Raises Declined, Unavailable."""
+
+    def forget(self, customer_ref: str) -> None:
+        """Delete what the provider keeps of a buyer to offer again; does nothing when it is gone.
+
+        Payments stay: the provider must keep them, too. Raises Declined, Unavailable.
+        """
 
     def expire(self, checkout_ref: str) -> None:
         """Close the page, so that it cannot be paid. Does nothing when it is closed already.
@@ -284,7 +314,7 @@ class Provider(Protocol):
         """
 
     def refund(self, order: RefundOrder) -> Refund:
-        """Send money back by the way it came. Asked again with the same id: the first answer.
+        """Send money back by the way it came. Asked again with the same id: the same refund.
 
         Raises Declined (no such payment, more than is left of it, or it is disputed), Unavailable.
         """

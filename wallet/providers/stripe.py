@@ -1,57 +1,44 @@
 """Stripe, by its redirect Checkout: cards are typed on Stripe's page and never reach us.
 
-Promises: every POST carries a key made from the purchase's id, so a retry after a lost answer gets
-the first answer; every call ends within ``TIMEOUT_S`` and a few retries; a notice counts only when
-it was signed with our secret, within five minutes of now on either side, in the mode of our key.
-The official client is imported when first used: it takes 0.4 s, which no page without a purchase
-should pay (PLC0415 is switched off for that).
+Promises: every POST carries a key of our own making, so a retry after a lost answer gets the first
+answer; a refund is looked for before it is ordered again, because Stripe forgets a key after a day;
+a notice counts only when ``stripe_notices`` proved it.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from django.conf import settings
-
-from wallet import money
+from wallet.providers import (
+    stripe_calls,
+    stripe_notices,
+    stripe_rails,
+    stripe_shapes,
+    stripe_units,
+)
 from wallet.providers.base import (
+    Activity,
     ChargeBounds,
     Checkout,
     Declined,
-    Forged,
+    Dispute,
+    FraudWarning,
     Order,
     Payment,
     PaymentState,
     ProviderNotice,
-    Unavailable,
+    Rail,
+    Refund,
+    RefundOrder,
 )
 
 if TYPE_CHECKING:
     import stripe
 
-API_VERSION: Final = "2026-10-28.endive"  # of stripe-python 16.1; an upgrade is a decision
-TIMEOUT_S: Final = 8
-NETWORK_RETRIES: Final = 2
-TOLERANCE_S: Final = 300  # docs.stripe.com/webhooks/signature, 2026-11
 EXPANDED: Final = ("payment_intent.latest_charge.balance_transaction",)
-
-# How Stripe counts amounts, where it differs from ISO 4217's decimals or from steps of one:
-# docs.stripe.com/currencies, 2026-11. ISK and UGX have none, yet are sent with two, both zeros;
-# three-decimal currencies are charged in tens.
-DECIMALS: Final = {"ISK": 2, "UGX": 2}
-STEPS: Final = {"ISK": 100, "UGX": 100, "KWD": 10, "BHD": 10, "JOD": 10, "OMR": 10, "TND": 10}
-ISO_ZERO_DECIMALS: Final = {"ISK", "UGX"}
-# The smallest charge, in minor units (same page). A currency without one has the equivalent of
-# half a US dollar as its minimum, which the method's fee reaches long before.
-MINIMUMS: Final = {
-    "AED": 200, "AUD": 50, "BRL": 50, "CAD": 50, "CHF": 50, "EUR": 50, "GBP": 30, "INR": 50,
-    "JPY": 50, "MXN": 1000, "USD": 50,
-}  # fmt: skip
-AMOUNT_MAX: Final = 99_999_999  # "up to eight digits": docs.stripe.com/api/payment_intents, 2026-11
+# The reasons that Stripe knows: docs.stripe.com/api/refunds/create, 2026-11.
+REFUND_REASONS: Final = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
 
 # The languages of the hosted page (Session.locale, stripe-python 16.1); else the browser's.
 LOCALES: Final = frozenset({
@@ -59,55 +46,33 @@ LOCALES: Final = frozenset({
     "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR",
     "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
 })  # fmt: skip
-SESSION_EVENTS: Final = "checkout.session."
 
 
 class Stripe:
     """The adapter. Addresses and secrets come from settings."""
 
     def charge_bounds(self, *, currency: str) -> ChargeBounds:
-        factor = _factor(currency)
-        step = max(1, STEPS.get(currency, 1) // factor)
-        return ChargeBounds(
-            minimum_minor=MINIMUMS.get(currency, 1) // factor or 1,
-            maximum_minor=AMOUNT_MAX // factor // step * step,
-            step_minor=step,
-        )
+        return stripe_units.charge_bounds(currency)
+
+    def rails(self) -> tuple[Rail, ...]:
+        return stripe_rails.RAILS
 
     def start_checkout(self, order: Order) -> Checkout:
+        try:
+            return self._open(order, customer_ref=order.customer_ref)
+        except stripe_calls.Missing:
+            if not order.customer_ref:
+                raise
+            return self._open(order, customer_ref="")  # Stripe has forgotten who saved a card
+
+    def _open(self, order: Order, *, customer_ref: str) -> Checkout:
         reference = str(order.purchase_id)
-        parameters: dict[str, Any] = {
-            "mode": "payment",
-            "client_reference_id": reference,
-            "customer_email": order.email,
-            "line_items": [
-                {
-                    "quantity": 1,
-                    "price_data": {
-                        "currency": order.currency.lower(),
-                        "unit_amount": to_stripe(order.amount_minor, order.currency),
-                        "product_data": {"name": f"{order.coins:,} coins"},
-                    },
-                }
-            ],
-            # We quoted this currency and this amount; nobody converts it behind our back.
-            "adaptive_pricing": {"enabled": False},
-            "metadata": {"purchase": reference},
-            "payment_intent_data": {
-                "metadata": {"purchase": reference},
-                "description": f"{order.coins:,} coins",
-                # At once, so that the fee is known when the money is fetched.
-                "capture_method": "automatic",
-            },
-            "locale": order.language if order.language in LOCALES else "auto",
-            "expires_at": int(order.expires_at.timestamp()),
-            "success_url": order.return_url,
-            "cancel_url": order.cancel_url,
-        }
-        session = _answer(
+        key = f"checkout-{reference}" if customer_ref == order.customer_ref else f"anew-{reference}"
+        parameters = _session_parameters(order, customer_ref=customer_ref)
+        session = stripe_calls.answer(
             lambda: self._client.v1.checkout.sessions.create(
                 parameters,  # type: ignore[arg-type]
-                {"idempotency_key": f"checkout-{reference}"},
+                {"idempotency_key": key},
             )
         )
         if session["metadata"].get("purchase") != reference or not session["url"]:
@@ -115,40 +80,26 @@ class Stripe:
         return Checkout(
             ref=session["id"],
             url=session["url"],
-            expires_at=datetime.fromtimestamp(session["expires_at"], UTC),
+            expires_at=stripe_shapes.at(session["expires_at"]),
         )
 
     def fetch(self, checkout_ref: str) -> Payment:
-        session = _answer(
+        session = stripe_calls.answer(
             lambda: self._client.v1.checkout.sessions.retrieve(
                 checkout_ref, {"expand": list(EXPANDED)}
             )
         )
-        currency = session["currency"].upper()
-        intent = session["payment_intent"] or {}
-        charge = intent.get("latest_charge") or {}
-        card = (charge.get("payment_method_details") or {}).get("card") or {}
-        proof = card.get("three_d_secure") or {}
-        state = _state(session, intent)
-        return Payment(
-            state=state,
-            checkout_ref=session["id"],
-            purchase_id=session["metadata"].get("purchase", ""),
-            amount_minor=from_stripe(session["amount_total"], currency),
-            currency=currency,
-            is_ours=session["livemode"] is _is_live(),
-            is_page_open=session["status"] == "open",
-            payment_ref=intent.get("id", "") if state == PaymentState.PAID else "",
-            # "attempt_acknowledged" and "exempted" passed without the holder doing anything.
-            is_authenticated=proof.get("result") == "authenticated",
-            card_country=card.get("country") or "",
-            fee_minor=_fee_minor(charge.get("balance_transaction"), currency),
-            problem=(intent.get("last_payment_error") or {}).get("message") or "",
-        )
+        return stripe_shapes.payment(session)
+
+    def forget(self, customer_ref: str) -> None:
+        try:
+            stripe_calls.answer(lambda: self._client.v1.customers.delete(customer_ref))
+        except stripe_calls.Missing:
+            return
 
     def expire(self, checkout_ref: str) -> None:
         try:
-            _answer(
+            stripe_calls.answer(
                 lambda: self._client.v1.checkout.sessions.expire(
                     checkout_ref, options={"idempotency_key": f"expire-{checkout_ref}"}
                 )
@@ -157,130 +108,142 @@ class Stripe:
             if self.fetch(checkout_ref).state != PaymentState.EXPIRED:
                 raise
 
+    def capture(self, payment_ref: str, *, key: str) -> None:
+        try:
+            stripe_calls.answer(
+                lambda: self._client.v1.payment_intents.capture(
+                    payment_ref, options={"idempotency_key": f"capture-{key}"}
+                )
+            )
+        except Declined:
+            if self._intent_status(payment_ref) != "succeeded":
+                raise
+
+    def void(self, payment_ref: str, *, key: str) -> None:
+        try:
+            stripe_calls.answer(
+                lambda: self._client.v1.payment_intents.cancel(
+                    payment_ref, options={"idempotency_key": f"void-{key}"}
+                )
+            )
+        except Declined:
+            if self._intent_status(payment_ref) != "canceled":
+                raise
+
+    def refund(self, order: RefundOrder) -> Refund:
+        reference = str(order.refund_id)
+        for known in self.refunds_of(order.payment_ref):
+            if known.refund_id == reference:
+                return known
+        parameters: dict[str, Any] = {
+            "payment_intent": order.payment_ref,
+            "amount": stripe_units.to_stripe(order.amount_minor, order.currency),
+            "metadata": {"refund": reference},
+            "expand": ["charge"],
+        }
+        if order.reason in REFUND_REASONS:
+            parameters["reason"] = order.reason
+        made = stripe_calls.answer(
+            lambda: self._client.v1.refunds.create(
+                parameters,  # type: ignore[arg-type]
+                {"idempotency_key": f"refund-{reference}"},
+            )
+        )
+        return stripe_shapes.refund(made)
+
+    def fetch_refund(self, ref: str) -> Refund:
+        found = stripe_calls.answer(
+            lambda: self._client.v1.refunds.retrieve(ref, {"expand": ["charge"]})
+        )
+        return stripe_shapes.refund(found)
+
+    def refunds_of(self, payment_ref: str) -> list[Refund]:
+        parameters = {"payment_intent": payment_ref, "expand": ["data.charge"]}
+        found = [
+            stripe_shapes.refund(one)
+            for one in stripe_calls.every(self._client.v1.refunds.list, parameters)
+            if stripe_shapes.moved_money(one)
+        ]
+        return found[::-1]
+
+    def fetch_dispute(self, ref: str) -> Dispute:
+        found = stripe_calls.answer(lambda: self._client.v1.disputes.retrieve(ref))
+        return stripe_shapes.dispute(found)
+
+    def disputes_of(self, payment_ref: str) -> list[Dispute]:
+        parameters = {"payment_intent": payment_ref}
+        rows = stripe_calls.every(self._client.v1.disputes.list, parameters)
+        return [stripe_shapes.dispute(one) for one in rows][::-1]
+
+    def fetch_warning(self, ref: str) -> FraudWarning:
+        found = stripe_calls.answer(
+            lambda: self._client.v1.radar.early_fraud_warnings.retrieve(ref)
+        )
+        return stripe_shapes.warning(found)
+
+    def activity(self, *, since: datetime, until: datetime) -> Iterator[Activity]:
+        made = {"created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())}}
+        v1 = self._client.v1
+        booked = ["data.latest_charge.balance_transaction"]
+        for one in stripe_calls.every(v1.payment_intents.list, {**made, "expand": booked}):
+            yield stripe_shapes.payment_activity(one)
+        for one in stripe_calls.every(v1.refunds.list, {**made, "expand": ["data.charge"]}):
+            if stripe_shapes.moved_money(one):
+                yield stripe_shapes.refund_activity(one)
+        for one in stripe_calls.every(v1.disputes.list, made):
+            yield stripe_shapes.dispute_activity(one)
+
     def verify_event(
         self, *, body: bytes, headers: Mapping[str, str], at: datetime
     ) -> ProviderNotice:
-        import stripe  # noqa: PLC0415
+        return stripe_notices.verify(body=body, headers=headers, at=at)
 
-        header = headers.get("Stripe-Signature", "")
-        try:
-            stripe.WebhookSignature.verify_header(body, header, settings.STRIPE_WEBHOOK_SECRET)
-            event = json.loads(body)
-            signed_at = _signed_at(header)
-            notice = ProviderNotice(
-                event_id=str(event["id"])[:100],
-                kind=str(event["type"])[:80],
-                object_ref=_checkout_of(event),
-            )
-            is_live = event["livemode"]
-        except (
-            stripe.SignatureVerificationError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as error:
-            raise Forged("The signature or the notice does not hold.") from error
-        # The library looks at the past only; a signature from the future could be kept for later.
-        if abs(at.timestamp() - signed_at) > TOLERANCE_S:
-            raise Forged("The signature is too old, or from the future.")
-        if is_live is not _is_live():
-            raise Forged("The notice is of the other mode, live or test.")
-        return notice
+    def _intent_status(self, payment_ref: str) -> str:
+        intent = stripe_calls.answer(lambda: self._client.v1.payment_intents.retrieve(payment_ref))
+        return str(intent["status"])
 
     @cached_property
     def _client(self) -> "stripe.StripeClient":
-        import stripe  # noqa: PLC0415
-
-        return stripe.StripeClient(
-            settings.STRIPE_API_KEY,
-            stripe_version=API_VERSION,
-            base_addresses={"api": settings.STRIPE_API_URL},
-            max_network_retries=NETWORK_RETRIES,
-            http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
-        )
+        return stripe_calls.client()
 
 
-def to_stripe(amount_minor: int, currency: str) -> int:
-    """Count ISO 4217 minor units as Stripe does."""
-    return amount_minor * _factor(currency)
-
-
-def from_stripe(amount: int, currency: str) -> int:
-    """Count Stripe's units as ISO 4217 does. Raises Declined for a fraction of a minor unit."""
-    amount_minor, rest = divmod(amount, _factor(currency))
-    if rest:
-        raise Declined(f"{amount} is not an amount of {currency}.")
-    return amount_minor
-
-
-def _factor(currency: str) -> int:
-    if currency in ISO_ZERO_DECIMALS:
-        return int(10 ** DECIMALS[currency])
-    return 1
-
-
-def _is_live() -> bool:
-    return settings.STRIPE_API_KEY.startswith(("sk_live_", "rk_live_"))
-
-
-def _checkout_of(event: Mapping[str, Any]) -> str:
-    """The checkout that a notice is about; several notices tell of one payment, one is enough."""
-    if not event["type"].startswith(SESSION_EVENTS):
-        return ""
-    return str(event["data"]["object"]["id"])[:100]
-
-
-def _signed_at(header: str) -> int:
-    stamps = [part.removeprefix("t=") for part in header.split(",") if part.startswith("t=")]
-    return int(stamps[0])  # the one the library signed with is the first
-
-
-def _state(session: Mapping[str, Any], intent: Mapping[str, Any]) -> PaymentState:
-    """A page that is open can still be paid, whatever the last card did."""
-    if session["payment_status"] == "paid":
-        return PaymentState.PAID
-    if session["status"] == "expired":
-        return PaymentState.EXPIRED
-    is_over = session["status"] == "complete" and intent.get("status") in (
-        "requires_payment_method",
-        "canceled",
-    )
-    return PaymentState.FAILED if is_over else PaymentState.PENDING
-
-
-def _fee_minor(booked: Mapping[str, Any] | None, currency: str) -> int | None:
-    """The fee in the payment's currency, half up where Stripe settles in another one."""
-    if not booked:
-        return None
-    settled = booked["currency"].upper()
-    if settled == currency:
-        return from_stripe(booked["fee"], currency)
-    rate = booked.get("exchange_rate")
-    if not rate or settled not in money.CURRENCY_NUMBERS:
-        return None
-    units = Fraction(from_stripe(booked["fee"], settled), 10 ** money.decimals(settled))
-    # The rate turns the payment's currency into the settled one.
-    return money.half_up(units / Fraction(Decimal(str(rate))) * 10 ** money.decimals(currency))
-
-
-def _answer(call: "Callable[[], stripe.StripeObject]") -> dict[str, Any]:
-    """Make the call, and sort what goes wrong into declined and unavailable."""
-    import stripe  # noqa: PLC0415
-
-    try:
-        answer: dict[str, Any] = call().to_dict()
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
-        raise Unavailable(_words(error)) from error
-    except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        # Our own key is wrong: nothing is known of the payment, and staff can put it right.
-        raise Unavailable(_words(error)) from error
-    except stripe.StripeError as error:
-        if error.http_status in (409, 429) or (error.http_status or 0) >= 500:
-            raise Unavailable(_words(error)) from error
-        raise Declined(_words(error)) from error
-    return answer
-
-
-def _words(error: "stripe.StripeError") -> str:
-    return f"{type(error).__name__}: {error.user_message or error}"[:200]
+def _session_parameters(order: Order, *, customer_ref: str) -> dict[str, Any]:
+    reference = str(order.purchase_id)
+    parameters: dict[str, Any] = {
+        "mode": "payment",
+        "client_reference_id": reference,
+        "payment_method_types": [order.rail],
+        "line_items": [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": order.currency.lower(),
+                    "unit_amount": stripe_units.to_stripe(order.amount_minor, order.currency),
+                    "product_data": {"name": f"{order.coins:,} coins"},
+                },
+            }
+        ],
+        # We quoted this currency and this amount; nobody converts it behind our back.
+        "adaptive_pricing": {"enabled": False},
+        "metadata": {"purchase": reference},
+        "payment_intent_data": {
+            "metadata": {"purchase": reference},
+            "description": f"{order.coins:,} coins",
+            # At once unless asked otherwise, so that the fee is known when the money is fetched.
+            "capture_method": "manual" if order.captures_later else "automatic",
+        },
+        "locale": order.language if order.language in LOCALES else "auto",
+        "expires_at": int(order.expires_at.timestamp()),
+        "success_url": order.return_url,
+        "cancel_url": order.cancel_url,
+    }
+    if customer_ref:
+        parameters["customer"] = customer_ref
+    else:
+        parameters["customer_email"] = order.email
+    if order.remembers_method:
+        # docs.stripe.com/payments/save-during-payment, 2026-11: the buyer ticks a box to save it.
+        parameters["saved_payment_method_options"] = {"payment_method_save": "enabled"}
+        if not customer_ref:
+            parameters["customer_creation"] = "always"
+    return parameters

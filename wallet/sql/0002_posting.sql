@@ -7,31 +7,31 @@
 -- account id, cash accounts by account id, fold_state, buckets by key. A lot needs no lock of its
 -- own: whoever holds its wallet holds it.
 
-CREATE FUNCTION ledger.forbid() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger.forbid() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% on %.% is forbidden', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation';
 END $$;
 
-CREATE TRIGGER transfer_immutable BEFORE UPDATE OR DELETE ON ledger.transfer
+CREATE OR REPLACE TRIGGER transfer_immutable BEFORE UPDATE OR DELETE ON ledger.transfer
     FOR EACH ROW EXECUTE FUNCTION ledger.forbid();
-CREATE TRIGGER transfer_no_truncate BEFORE TRUNCATE ON ledger.transfer
+CREATE OR REPLACE TRIGGER transfer_no_truncate BEFORE TRUNCATE ON ledger.transfer
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid();
-CREATE TRIGGER operation_no_delete BEFORE DELETE ON ledger.operation
+CREATE OR REPLACE TRIGGER operation_no_delete BEFORE DELETE ON ledger.operation
     FOR EACH ROW EXECUTE FUNCTION ledger.forbid();
-CREATE TRIGGER operation_no_truncate BEFORE TRUNCATE ON ledger.operation
+CREATE OR REPLACE TRIGGER operation_no_truncate BEFORE TRUNCATE ON ledger.operation
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid();
-CREATE TRIGGER account_no_delete BEFORE DELETE ON ledger.account
+CREATE OR REPLACE TRIGGER account_no_delete BEFORE DELETE ON ledger.account
     FOR EACH ROW EXECUTE FUNCTION ledger.forbid();
-CREATE TRIGGER account_no_truncate BEFORE TRUNCATE ON ledger.account
+CREATE OR REPLACE TRIGGER account_no_truncate BEFORE TRUNCATE ON ledger.account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid();
-CREATE TRIGGER rate_card_immutable BEFORE UPDATE OR DELETE ON ledger.rate_card
+CREATE OR REPLACE TRIGGER rate_card_immutable BEFORE UPDATE OR DELETE ON ledger.rate_card
     FOR EACH ROW EXECUTE FUNCTION ledger.forbid();
-CREATE TRIGGER rate_card_no_truncate BEFORE TRUNCATE ON ledger.rate_card
+CREATE OR REPLACE TRIGGER rate_card_no_truncate BEFORE TRUNCATE ON ledger.rate_card
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid();
 
 -- An operation changes only while the transaction that wrote it is open: to note its outcome.
-CREATE FUNCTION ledger.guard_operation() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger.guard_operation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.xid <> pg_current_xact_id()
        OR (NEW.id, NEW.home_id, NEW.actor_id, NEW.kind, NEW.card_id, NEW.request, NEW.xid, NEW.recorded_at)
@@ -42,21 +42,22 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER operation_immutable BEFORE UPDATE ON ledger.operation
+CREATE OR REPLACE TRIGGER operation_immutable BEFORE UPDATE ON ledger.operation
     FOR EACH ROW EXECUTE FUNCTION ledger.guard_operation();
 
-CREATE TRIGGER account_immutable BEFORE UPDATE ON ledger.account
+CREATE OR REPLACE TRIGGER account_immutable BEFORE UPDATE ON ledger.account
     FOR EACH ROW EXECUTE FUNCTION ledger.forbid();
 
 -- Of a lot only its state may be set, and what is left of it moves inside the transfer trigger.
-CREATE TRIGGER lot_no_delete BEFORE DELETE ON ledger.lot
+CREATE OR REPLACE TRIGGER lot_no_delete BEFORE DELETE ON ledger.lot
     FOR EACH ROW EXECUTE FUNCTION ledger.forbid();
-CREATE TRIGGER lot_no_truncate BEFORE TRUNCATE ON ledger.lot
+CREATE OR REPLACE TRIGGER lot_no_truncate BEFORE TRUNCATE ON ledger.lot
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid();
 
--- The only writer of balances and of lot.remaining. Row by row: simple statements beat set-based
--- ones here (measured), and a row trigger also guards rows aimed at a future partition by name.
-CREATE FUNCTION ledger.apply_transfer() RETURNS trigger LANGUAGE plpgsql AS $$
+-- The only writer of balances and of lot.remaining, and the keeper of their bounds. Row by row: simple
+-- statements beat set-based ones here (measured), and a row trigger also guards rows aimed at a
+-- future partition by name.
+CREATE OR REPLACE FUNCTION ledger.apply_transfer() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.amount <= 0 OR NEW.debit_account_id = NEW.credit_account_id THEN
         RAISE EXCEPTION 'a transfer moves at least 1 between two accounts'
@@ -69,50 +70,71 @@ BEGIN
     NEW.xid := pg_current_xact_id();
     IF NEW.debit_account_id & 1 = 1 THEN
         UPDATE ledger.balance SET debits = debits + NEW.amount, version = version + 1
-         WHERE account_id = NEW.debit_account_id;
+         WHERE account_id = NEW.debit_account_id AND sign * (credits - debits - NEW.amount) >= floor;
         IF NOT FOUND THEN
-            PERFORM ledger.unknown_account(NEW.debit_account_id);
+            PERFORM ledger.refuse_movement(NEW.debit_account_id, -NEW.amount);
         END IF;
         IF NEW.lot_id IS NOT NULL THEN
             UPDATE ledger.lot SET remaining = remaining - NEW.amount
-             WHERE id = NEW.lot_id AND account_id = NEW.debit_account_id;
+             WHERE id = NEW.lot_id AND account_id = NEW.debit_account_id AND remaining >= NEW.amount;
+            IF NOT FOUND THEN
+                PERFORM ledger.check_lot_is_elsewhere(NEW.lot_id, NEW.debit_account_id);
+            END IF;
         END IF;
     ELSIF NEW.debit_account_id >= 2048000 THEN
         PERFORM 1 FROM ledger.account WHERE id = NEW.debit_account_id;
         IF NOT FOUND THEN
-            PERFORM ledger.unknown_account(NEW.debit_account_id);
+            PERFORM ledger.refuse_movement(NEW.debit_account_id, -NEW.amount);
         END IF;
     END IF;
     IF NEW.credit_account_id & 1 = 1 THEN
         UPDATE ledger.balance SET credits = credits + NEW.amount, version = version + 1
-         WHERE account_id = NEW.credit_account_id;
+         WHERE account_id = NEW.credit_account_id AND sign * (credits + NEW.amount - debits) >= floor;
         IF NOT FOUND THEN
-            PERFORM ledger.unknown_account(NEW.credit_account_id);
+            PERFORM ledger.refuse_movement(NEW.credit_account_id, NEW.amount);
         END IF;
         IF NEW.lot_id IS NOT NULL THEN
             UPDATE ledger.lot SET remaining = remaining + NEW.amount
-             WHERE id = NEW.lot_id AND account_id = NEW.credit_account_id;
+             WHERE id = NEW.lot_id AND account_id = NEW.credit_account_id AND remaining + NEW.amount <= amount;
+            IF NOT FOUND THEN
+                PERFORM ledger.check_lot_is_elsewhere(NEW.lot_id, NEW.credit_account_id);
+            END IF;
         END IF;
     ELSIF NEW.credit_account_id >= 2048000 THEN
         PERFORM 1 FROM ledger.account WHERE id = NEW.credit_account_id;
         IF NOT FOUND THEN
-            PERFORM ledger.unknown_account(NEW.credit_account_id);
+            PERFORM ledger.refuse_movement(NEW.credit_account_id, NEW.amount);
         END IF;
     END IF;
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION ledger.unknown_account(p_account bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Say why a balance did not move: it would pass its floor, or there is no such account.
+CREATE OR REPLACE FUNCTION ledger.refuse_movement(p_account bigint, p_amount bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    IF EXISTS (SELECT 1 FROM ledger.balance WHERE account_id = p_account) THEN
+        RAISE EXCEPTION 'balance_floor: account % cannot move by %', p_account, p_amount
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'balance_floor';
+    END IF;
     RAISE EXCEPTION 'there is no account %', p_account
         USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_accounts';
 END $$;
 
-CREATE TRIGGER transfer_apply BEFORE INSERT ON ledger.transfer
+-- A transfer may name a lot that lies in another account (its diamonds do). One of this very account
+-- that did not move would have come out of its bounds.
+CREATE OR REPLACE FUNCTION ledger.check_lot_is_elsewhere(p_lot bigint, p_account bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM ledger.lot WHERE id = p_lot AND account_id = p_account) THEN
+        RAISE EXCEPTION 'lot_remaining: lot % would hold less than nothing, or more than was bought', p_lot
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'lot_remaining';
+    END IF;
+END $$;
+
+CREATE OR REPLACE TRIGGER transfer_apply BEFORE INSERT ON ledger.transfer
     FOR EACH ROW EXECUTE FUNCTION ledger.apply_transfer();
 
 -- The account of that key, opened if it is not there yet.
-CREATE FUNCTION ledger.open_account(
+CREATE OR REPLACE FUNCTION ledger.open_account(
     p_owner bigint, p_code integer, p_unit integer, p_card integer DEFAULT 0, p_class integer DEFAULT 0
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -136,12 +158,13 @@ BEGIN
         RETURN v_id;
     END IF;
     IF v_kind.mode = 'L' THEN
-        INSERT INTO ledger.balance (account_id, sign, floor) VALUES (v_id, v_kind.sign, v_kind.floor);
+        INSERT INTO ledger.balance (account_id, sign, floor, wallet_of)
+        VALUES (v_id, v_kind.sign, v_kind.floor, CASE p_code WHEN 110 THEN p_owner END);
     END IF;
     RETURN v_id;
 END $$;
 
-CREATE FUNCTION ledger.system_account(p_code integer, p_unit integer) RETURNS bigint
+CREATE OR REPLACE FUNCTION ledger.system_account(p_code integer, p_unit integer) RETURNS bigint
 LANGUAGE sql STABLE AS $$
     SELECT id FROM ledger.account
      WHERE owner_id = 0 AND code = p_code AND unit = p_unit AND card_id = 0 AND hold_class = 0
@@ -154,19 +177,11 @@ SELECT ledger.open_account(0, k.code, u.id)
   FROM ledger.account_kind k, ledger.unit u
  WHERE k.code BETWEEN 300 AND 308 AND u.id > 2 ORDER BY u.id, k.code;
 
--- What a posting answers. A replay has the outcome of the first try.
-CREATE TYPE ledger.outcome AS (
-    done boolean,
-    replayed boolean,
-    refusal text,
-    result jsonb
-);
-
 -- Write the operation, or answer what its first try came to. All NULL: it is new, go on. (Ask for one
 -- field: a row with any NULL in it "is not null" to nobody.)
 -- Refuses to post behind the fold horizon: that happens only in a cluster that was restored
 -- elsewhere and not rebased, where transfers would never be folded.
-CREATE FUNCTION ledger.begin_operation(
+CREATE OR REPLACE FUNCTION ledger.begin_operation(
     p_op uuid, p_home bigint, p_actor bigint, p_kind integer, p_request jsonb, p_memo jsonb, p_context text
 ) RETURNS ledger.outcome LANGUAGE plpgsql AS $$
 BEGIN
@@ -180,7 +195,7 @@ BEGIN
     RETURN ledger.earlier_outcome(p_op, p_actor, p_kind, p_request);
 END $$;
 
-CREATE FUNCTION ledger.earlier_outcome(p_op uuid, p_actor bigint, p_kind integer, p_request jsonb)
+CREATE OR REPLACE FUNCTION ledger.earlier_outcome(p_op uuid, p_actor bigint, p_kind integer, p_request jsonb)
 RETURNS ledger.outcome LANGUAGE plpgsql AS $$
 DECLARE
     v_first ledger.operation;
@@ -196,7 +211,7 @@ BEGIN
     RETURN ROW(NOT v_first.is_refused, true, v_first.result ->> 'refusal', v_first.result)::ledger.outcome;
 END $$;
 
-CREATE FUNCTION ledger.refuse(p_op uuid, p_refusal text, p_detail jsonb DEFAULT '{}')
+CREATE OR REPLACE FUNCTION ledger.refuse(p_op uuid, p_refusal text, p_detail jsonb DEFAULT '{}')
 RETURNS ledger.outcome LANGUAGE plpgsql AS $$
 DECLARE
     v_result jsonb := p_detail || jsonb_build_object('refusal', p_refusal);
@@ -205,7 +220,7 @@ BEGIN
     RETURN ROW(false, false, p_refusal, v_result)::ledger.outcome;
 END $$;
 
-CREATE FUNCTION ledger.finish(p_op uuid, p_result jsonb) RETURNS ledger.outcome LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger.finish(p_op uuid, p_result jsonb) RETURNS ledger.outcome LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE ledger.operation SET result = p_result WHERE id = p_op;
     RETURN ROW(true, false, NULL, p_result)::ledger.outcome;
@@ -213,7 +228,7 @@ END $$;
 
 -- Coins bought. The purchase's own operation id makes a replayed or late notice harmless, and the
 -- unique purchase id of the lot makes a second credit impossible even under another operation id.
-CREATE FUNCTION ledger.buy(
+CREATE OR REPLACE FUNCTION ledger.buy(
     p_op uuid, p_buyer bigint, p_purchase uuid, p_coins bigint, p_hold_class integer,
     p_cash_unit integer, p_gross_minor bigint, p_tax_minor bigint, p_fee_minor bigint, p_memo jsonb
 ) RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -248,7 +263,7 @@ END $$;
 
 -- Coins given or taken back by two members of staff. Coins given form a lot that nobody paid for
 -- and no refund can return; coins taken leave the newest lots first.
-CREATE FUNCTION ledger.adjust_coins(
+CREATE OR REPLACE FUNCTION ledger.adjust_coins(
     p_op uuid, p_owner bigint, p_coins bigint, p_hold_class integer,
     p_proposer bigint, p_approver bigint, p_memo jsonb
 ) RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

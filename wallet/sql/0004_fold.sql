@@ -6,7 +6,7 @@
 
 -- Fold what has become foldable. Answers how many transfers were taken, NULL if another folder is at
 -- work. Lock class: fold_state (skipped if taken), then rows of folded and bucket that only it writes.
-CREATE FUNCTION ledger.fold() RETURNS bigint
+CREATE OR REPLACE FUNCTION ledger.fold() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_from xid8;
@@ -52,7 +52,7 @@ END $$;
 -- Close the open period at the horizon and open the next. Answers the closed period's id, NULL if it
 -- has no transactions yet or another folder is at work. Each bucket learns when it is released: the
 -- close plus the hold its rate card gives its payment class.
-CREATE FUNCTION ledger.close_period() RETURNS integer
+CREATE OR REPLACE FUNCTION ledger.close_period() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_horizon xid8;
@@ -77,14 +77,14 @@ BEGIN
 END $$;
 
 -- The text of a transfer that seals are made of: its columns in a fixed order, separated by bars.
-CREATE FUNCTION ledger.canonical(t ledger.transfer) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION ledger.canonical(t ledger.transfer) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT concat_ws('|', t.id, t.op_id, t.code, t.unit, t.debit_account_id, t.credit_account_id,
                      t.amount, coalesce(t.lot_id::text, '-'), coalesce(t.reverses_id::text, '-'), t.home_id) || E'\n'
 $$;
 
 -- What the seal of a closed period must be, given the seal before it: SHA-256 over the previous seal
 -- and a header, then over each thousand transfers in the order of their ids.
-CREATE FUNCTION ledger.expected_seal(p_period integer, p_before bytea, OUT seal bytea, OUT transfers bigint, OUT sums jsonb)
+CREATE OR REPLACE FUNCTION ledger.expected_seal(p_period integer, p_before bytea, OUT seal bytea, OUT transfers bigint, OUT sums jsonb)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_period ledger.period;
@@ -108,7 +108,7 @@ END $$;
 
 -- Seal the oldest closed period that has no seal yet. Answers its id, NULL if there is none.
 -- Lock class: the period's row.
-CREATE FUNCTION ledger.seal_period() RETURNS integer
+CREATE OR REPLACE FUNCTION ledger.seal_period() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_period integer;
@@ -130,7 +130,7 @@ BEGIN
 END $$;
 
 -- Debits and credits of any account, exact at this instant.
-CREATE FUNCTION ledger.turnover(p_account bigint, OUT debits bigint, OUT credits bigint)
+CREATE OR REPLACE FUNCTION ledger.turnover(p_account bigint, OUT debits bigint, OUT credits bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT b.debits, b.credits INTO debits, credits FROM ledger.balance b WHERE b.account_id = p_account;

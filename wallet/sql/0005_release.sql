@@ -5,7 +5,7 @@
 
 -- Release one bucket: pending -> debt (at most the share of what is released), the rest -> available.
 -- Refuses: nothing_due. Lock classes: the creator's diamond accounts by id, then the bucket.
-CREATE FUNCTION ledger.release(p_period integer, p_account bigint, p_debt_share_bps integer)
+CREATE OR REPLACE FUNCTION ledger.release(p_period integer, p_account bigint, p_debt_share_bps integer)
 RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_outcome ledger.outcome;
@@ -46,7 +46,7 @@ END $$;
 
 -- Release up to p_limit due buckets, each its own operation. Answers how many. Several may run: each
 -- takes the creators in the order of their ids and waits only for one at work on the same creator.
-CREATE FUNCTION ledger.release_due(p_debt_share_bps integer, p_limit integer) RETURNS integer
+CREATE OR REPLACE FUNCTION ledger.release_due(p_debt_share_bps integer, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_due record;
@@ -67,7 +67,7 @@ END $$;
 
 -- Diamonds given or taken back by two members of staff, under a rate card, in a creator's available.
 -- Refuses: insufficient_diamonds. Lock class: the creator's diamond account.
-CREATE FUNCTION ledger.adjust_diamonds(
+CREATE OR REPLACE FUNCTION ledger.adjust_diamonds(
     p_op uuid, p_owner bigint, p_card integer, p_diamonds bigint,
     p_proposer bigint, p_approver bigint, p_memo jsonb
 ) RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -6,7 +6,7 @@
 
 -- Settle all available diamonds of one creator under one card. p_fx is the payout currency's units
 -- per US dollar. Refuses: nothing_available. Lock classes: diamond account, then cash account.
-CREATE FUNCTION ledger.settle(
+CREATE OR REPLACE FUNCTION ledger.settle(
     p_op uuid, p_creator bigint, p_card integer, p_cash_unit integer, p_fx numeric, p_memo jsonb, p_context text
 ) RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -44,7 +44,7 @@ END $$;
 -- One step of a payout. 'reserve': payable -> in payout. 'post': in payout -> bank. 'void': in payout
 -- -> payable. 'return': bank -> payable, for money that came back after it was posted.
 -- Refuses: insufficient_cash. Lock class: the creator's cash accounts by id.
-CREATE FUNCTION ledger.payout(
+CREATE OR REPLACE FUNCTION ledger.payout(
     p_op uuid, p_step text, p_creator bigint, p_cash_unit integer, p_amount_minor bigint, p_payout uuid, p_memo jsonb
 ) RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

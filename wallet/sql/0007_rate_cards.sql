@@ -4,7 +4,7 @@
 -- payment class waits longer, or it promises less notice) cannot take effect inside the notice that the
 -- card before it promised, and no card can take effect in the past, so no card ever touches diamonds already earned.
 
-CREATE FUNCTION ledger.is_worse(p_card ledger.rate_card, p_before ledger.rate_card) RETURNS boolean
+CREATE OR REPLACE FUNCTION ledger.is_worse(p_card ledger.rate_card, p_before ledger.rate_card) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
     SELECT p_card.diamonds_per_coin_milli * p_card.diamond_usd < p_before.diamonds_per_coin_milli * p_before.diamond_usd
         OR p_card.notice_days < p_before.notice_days
@@ -12,7 +12,7 @@ LANGUAGE sql IMMUTABLE AS $$
                     WHERE (p_card.hold_days ->> b.key)::integer > b.value::integer)
 $$;
 
-CREATE FUNCTION ledger.guard_rate_card() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger.guard_rate_card() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     v_neighbour ledger.rate_card;
 BEGIN
@@ -48,11 +48,11 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER rate_card_guard BEFORE INSERT ON ledger.rate_card
+CREATE OR REPLACE TRIGGER rate_card_guard BEFORE INSERT ON ledger.rate_card
     FOR EACH ROW EXECUTE FUNCTION ledger.guard_rate_card();
 
 -- Announce a card. Answers its id.
-CREATE FUNCTION ledger.announce_card(
+CREATE OR REPLACE FUNCTION ledger.announce_card(
     p_name text, p_diamonds_per_coin_milli integer, p_diamond_usd numeric, p_hold_days jsonb,
     p_notice_days integer, p_effective_at timestamptz, p_announced_by bigint
 ) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -11,7 +11,7 @@
 --
 -- For the owner alone, outside a transaction: CALL ledger.rebase(). Locks the whole ledger.
 
-CREATE PROCEDURE ledger.rebase() LANGUAGE plpgsql AS $$
+CREATE OR REPLACE PROCEDURE ledger.rebase() LANGUAGE plpgsql AS $$
 DECLARE
     v_open bigint;                                     -- how many periods there are: the last is open
     v_horizon xid8;

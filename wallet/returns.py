@@ -1,0 +1,106 @@
+"""The ledger's other half: money that goes back, and revenue that was earned.
+
+Promise: as ``ledger``'s. Each runs one posting function inside the caller's transaction, its
+operation id is the idempotency key, and refusals are outcomes. ``open_dispute`` may raise
+OperationalError (serialization_failure) while a gift of the lot is not folded: fold, try again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from wallet import ledger
+
+
+class Recourse(StrEnum):
+    """What of a loss is taken back from the creators who received the gifts."""
+
+    NONE = "none"
+    UNRELEASED_ONLY = "unreleased_only"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What some coins of a purchase are worth to its payer, in minor units."""
+
+    net_minor: int
+    tax_minor: int
+
+    @property
+    def gross_minor(self) -> int:
+        return self.net_minor + self.tax_minor
+
+
+def refund_value(*, purchase_id: UUID, coins: int) -> Value:
+    """What giving back that many more coins of the purchase would pay. Rounded down once."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT net_minor, tax_minor FROM ledger.refund_value(%s, %s)", [purchase_id, coins]
+        )
+        return Value(*cursor.fetchone())
+
+
+def hold_refund(
+    *, operation_id: UUID, purchase_id: UUID, coins: int, actor_id: int, memo: Mapping[str, Any]
+) -> ledger.Outcome:
+    """Freeze unspent coins of a purchase. Locks the wallet. Refusals: lot_disputed, coins_spent."""
+    facts = (purchase_id, coins, actor_id, Jsonb(dict(memo)))
+    return ledger.post("hold_refund", operation_id, *facts)
+
+
+def resolve_refund(
+    *, operation_id: UUID, hold_id: UUID, coins: int, actor_id: int, memo: Mapping[str, Any]
+) -> ledger.Outcome:
+    """End a refund: ``coins`` of those held were paid back, the others return to the wallet.
+
+    The result has ``amount_minor`` and ``tax_minor`` as booked. Locks the wallet, then the lot's
+    money. Refusal: already_resolved.
+    """
+    facts = (hold_id, coins, actor_id, Jsonb(dict(memo)))
+    return ledger.post("resolve_refund", operation_id, *facts)
+
+
+def open_dispute(
+    *, operation_id: UUID, purchase_id: UUID, amount_minor: int, memo: Mapping[str, Any]
+) -> ledger.Outcome:
+    """Hold a lot's coins, and the diamonds it paid for that still wait, up to the amount.
+
+    Locks the wallet, then buckets. Refusal: lot_disputed.
+    """
+    return ledger.post("open_dispute", operation_id, purchase_id, amount_minor, Jsonb(dict(memo)))
+
+
+def resolve_dispute(
+    *,
+    operation_id: UUID,
+    purchase_id: UUID,
+    lost_minor: int,
+    fee_minor: int,
+    takes_cover: bool,
+    recourse: Recourse,
+    memo: Mapping[str, Any],
+) -> ledger.Outcome:
+    """End a dispute: nothing lost gives everything back, a loss is taken in the order of the rules.
+
+    The result has ``burned``, ``covered``, ``traced`` and ``owed`` in coins, ``diamonds`` and
+    ``debt`` in thousandths, and ``creators`` ({id: diamonds}). Locks the wallet, the creators'
+    diamond accounts, the lot's money. Refusal: not_disputed.
+    """
+    facts = (purchase_id, lost_minor, fee_minor, takes_cover, recourse, Jsonb(dict(memo)))
+    return ledger.post("resolve_dispute", operation_id, *facts)
+
+
+def repay_coins(*, operation_id: UUID, payer_id: int, memo: Mapping[str, Any]) -> ledger.Outcome:
+    """Pay what a payer owes from their wallet, oldest lots first. Refusal: nothing_owed."""
+    return ledger.post("repay_coins", operation_id, payer_id, Jsonb(dict(memo)))
+
+
+def recognise_revenue(*, operation_id: UUID) -> ledger.Outcome:
+    """Book as earned what was spent in the periods closed since. Refusal: nothing_due."""
+    return ledger.post("recognise_revenue", operation_id)

@@ -1,0 +1,319 @@
+-- Disputes: a payer's bank takes a payment back, and what it bought is followed and taken back too.
+--
+-- Promise: a loss is taken once and from the right places, in this order: the lot's unspent coins,
+-- the payer's other coins if the policy says so (the cover), then the diamonds the lot paid for,
+-- newest gift first, from each creator's pending, then available, then as debt. What the policy
+-- leaves with creators the payer owes. Nobody's balance passes its floor.
+
+-- The gifts that a lot paid for, or stands for as cover, newest first: the coins and diamonds of
+-- each that were not taken back before. Coins are whole, so diamonds are whole multiples too.
+CREATE OR REPLACE FUNCTION ledger.reach(p_lot bigint)
+RETURNS TABLE (transfer_id bigint, account_id bigint, xid xid8, share bigint, coins bigint)
+LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE link AS (
+        SELECT p_lot AS lot_id, NULL::numeric AS most
+        UNION ALL
+        SELECT c.lot_id, least(link.most, c.coins) FROM link
+          JOIN (SELECT lot_id, cover_lot_id, sum(coins) AS coins FROM ledger.lot_cover GROUP BY 1, 2) c
+            ON c.cover_lot_id = link.lot_id
+    ), gift AS (
+        SELECT t.id, t.credit_account_id, t.xid, card.diamonds_per_coin_milli::bigint AS share, link.most, link.lot_id,
+               (t.amount - coalesce((SELECT sum(r.amount) FROM ledger.transfer r WHERE r.reverses_id = t.id), 0)
+                   ) / card.diamonds_per_coin_milli AS coins
+          FROM link
+          JOIN ledger.transfer t ON t.lot_id = link.lot_id AND t.code = 21
+          JOIN ledger.account a ON a.id = t.credit_account_id
+          JOIN ledger.rate_card card ON card.id = a.card_id
+    ), counted AS (
+        SELECT gift.*, sum(coins) OVER (PARTITION BY lot_id ORDER BY id DESC) - coins AS newer FROM gift
+    )
+    SELECT id, credit_account_id, xid, share,
+           (CASE WHEN most IS NULL THEN coins ELSE least(coins, most - newer) END)::bigint
+      FROM counted
+     WHERE coins > 0 AND (most IS NULL OR newer < most)
+     ORDER BY id DESC
+$$;
+
+-- A dispute begins: the lot's coins are held, and of the diamonds it paid for, those that are still
+-- pending wait too, newest gift first, up to the loss. Raises serialization_failure while a gift of
+-- the lot is not folded yet: fold, and try again with the same operation.
+-- Refuses: lot_disputed. Lock classes: wallet, buckets by key.
+CREATE OR REPLACE FUNCTION ledger.open_dispute(p_op uuid, p_purchase uuid, p_amount_minor bigint, p_memo jsonb)
+RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_outcome ledger.outcome;
+    v record;
+    v_lot bigint;
+    v_home bigint;
+    v_need bigint;
+    v_disputed bigint := 0;
+    v_part record;
+BEGIN
+    SELECT * INTO v FROM ledger.lock_lot(p_purchase);
+    v_lot := (v.lot).id;
+    v_home := (v.lot).home_id;
+    v_outcome := ledger.begin_operation(p_op, v_home, 0, 70, jsonb_build_object(
+        'purchase', p_purchase, 'amount_minor', p_amount_minor), p_memo, 'purchase:' || p_purchase);
+    IF v_outcome.done IS NOT NULL THEN
+        RETURN v_outcome;
+    END IF;
+    IF (v.lot).state <> 0 THEN
+        RETURN ledger.refuse(p_op, 'lot_disputed');
+    END IF;
+    IF EXISTS (SELECT 1 FROM ledger.reach(v_lot) r, ledger.fold_state s WHERE r.xid >= s.horizon) THEN
+        RAISE EXCEPTION 'a gift of lot % is not folded yet', v_lot USING ERRCODE = 'serialization_failure';
+    END IF;
+    UPDATE ledger.lot SET state = 1 WHERE id = v_lot;
+    INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
+    SELECT p_op, v_home, 70, 1, v.wallet, v.hold, (v.lot).remaining, v_lot WHERE (v.lot).remaining > 0;
+    v_need := ledger.coins_of(v.lot, p_amount_minor) - (v.lot).remaining;
+    PERFORM 1 FROM ledger.bucket b
+      WHERE NOT b.done AND b.account_id IN (SELECT r.account_id FROM ledger.reach(v_lot) r)
+      ORDER BY b.period_id, b.account_id FOR UPDATE;
+    FOR v_part IN
+        SELECT b.period_id, b.account_id, a.owner_id, a.card_id,
+               least(sum(r.share * least(r.coins, v_need - r.newer)), b.amount - b.clawed - b.released)::bigint AS diamonds
+          FROM (SELECT reach.*, sum(reach.coins) OVER (ORDER BY reach.transfer_id DESC) - reach.coins AS newer
+                  FROM ledger.reach(v_lot) AS reach) AS r
+          JOIN ledger.period p ON r.xid >= p.xid_from AND (p.xid_to IS NULL OR r.xid < p.xid_to)
+          JOIN ledger.bucket b ON b.period_id = p.id AND b.account_id = r.account_id AND NOT b.done
+          JOIN ledger.account a ON a.id = r.account_id
+         WHERE r.newer < v_need
+         GROUP BY b.period_id, b.account_id, a.owner_id, a.card_id, b.amount, b.clawed, b.released
+         ORDER BY b.period_id, b.account_id
+    LOOP
+        CONTINUE WHEN v_part.diamonds <= 0;
+        UPDATE ledger.bucket SET clawed = clawed + v_part.diamonds
+         WHERE period_id = v_part.period_id AND account_id = v_part.account_id;
+        INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
+        VALUES (p_op, v_home, 71, 2, v_part.account_id,
+                ledger.open_account(v_part.owner_id, 212, 2, v_part.card_id), v_part.diamonds, v_lot);
+        v_disputed := v_disputed + v_part.diamonds;
+    END LOOP;
+    RETURN ledger.finish(p_op, jsonb_build_object(
+        'lot', v_lot, 'coins', (v.lot).remaining, 'diamonds', v_disputed));
+END $$;
+
+-- How many coins of a lot an amount of its money stands for, rounded up, and never more than are
+-- left to take.
+CREATE OR REPLACE FUNCTION ledger.coins_of(p_lot ledger.lot, p_amount_minor bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT greatest(0, least(ceil(p_amount_minor::numeric * (p_lot).amount / (p_lot).gross_minor)::bigint,
+                             (p_lot).amount - coalesce((SELECT returned_coins FROM ledger.lot_money
+                                                         WHERE lot_id = (p_lot).id), 0)))
+$$;
+
+-- What a lot's dispute holds on an account: what went there for it less what left again.
+CREATE OR REPLACE FUNCTION ledger.disputed(p_lot bigint, p_account bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(CASE WHEN t.code IN (70, 71) AND t.credit_account_id = p_account THEN t.amount
+                             WHEN t.code IN (72, 73, 74, 76) AND t.debit_account_id = p_account THEN -t.amount
+                             ELSE 0 END), 0)::bigint
+      FROM ledger.transfer t WHERE t.lot_id = p_lot AND t.code BETWEEN 70 AND 76
+$$;
+
+-- A dispute ends. Won: everything held goes back. Lost, whole or in part: the loss is taken as the
+-- head of this file says. p_cover: whether the payer's other bought coins are burned for it.
+-- p_recourse: 'none' leaves creators alone, 'unreleased_only' takes what still waits, 'full' all.
+-- Answers what was taken from where. Refuses: not_disputed. Lock classes: wallet, the creators'
+-- diamond accounts by id, the lot's money.
+CREATE OR REPLACE FUNCTION ledger.resolve_dispute(
+    p_op uuid, p_purchase uuid, p_lost_minor bigint, p_fee_minor bigint, p_cover boolean, p_recourse text, p_memo jsonb
+) RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_outcome ledger.outcome;
+    v record;
+    v_lot ledger.lot;
+    v_money ledger.lot_money;
+    v_issued bigint := ledger.system_account(100, 1);
+    v_held bigint;
+    v_burned bigint;
+    v_covered bigint := 0;
+    v_left bigint;
+    v_result jsonb;
+    v_lost_minor bigint;
+BEGIN
+    IF p_recourse NOT IN ('none', 'unreleased_only', 'full') OR p_lost_minor < 0 OR p_fee_minor < 0 THEN
+        RAISE EXCEPTION 'unknown recourse % or an amount below zero', p_recourse USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO v FROM ledger.lock_lot(p_purchase);
+    v_lot := v.lot;
+    v_outcome := ledger.begin_operation(p_op, v_lot.home_id, 0, 71, jsonb_build_object(
+        'purchase', p_purchase, 'lost_minor', p_lost_minor, 'fee_minor', p_fee_minor,
+        'cover', p_cover, 'recourse', p_recourse), p_memo, 'purchase:' || p_purchase);
+    IF v_outcome.done IS NOT NULL THEN
+        RETURN v_outcome;
+    END IF;
+    IF v_lot.state <> 1 THEN
+        RETURN ledger.refuse(p_op, 'not_disputed');
+    END IF;
+    -- What went back before by a refund cannot be lost again: the provider's books say so too.
+    v_money := ledger.lot_money_of(v_lot.id);
+    v_lost_minor := least(p_lost_minor, v_money.gross_minor - v_money.returned_minor);
+    v_held := ledger.disputed(v_lot.id, v.hold);
+    v_left := ledger.coins_of(v_lot, v_lost_minor);
+    v_burned := least(v_held, v_left);
+    v_left := v_left - v_burned;
+    UPDATE ledger.lot SET state = CASE WHEN v_lost_minor > 0
+        AND v_money.returned_minor + v_lost_minor = v_money.gross_minor THEN 2 ELSE 0 END WHERE id = v_lot.id;
+    INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
+    SELECT p_op, v_lot.home_id, leg.code, 1, v.hold, leg.credit, leg.amount, v_lot.id
+      FROM (VALUES (74, v_issued, v_burned), (72, v.wallet, v_held - v_burned)) AS leg (code, credit, amount)
+     WHERE leg.amount > 0;
+    IF p_cover AND v_left > 0 THEN
+        v_covered := ledger.take_cover(p_op, v_lot, v.wallet, v_left);
+        v_left := v_left - v_covered;
+    END IF;
+    v_result := ledger.take_diamonds(p_op, v_lot, v_left, p_recourse);
+    v_left := v_left - (v_result ->> 'coins')::bigint;
+    IF v_left > 0 THEN
+        INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
+        VALUES (p_op, v_lot.home_id, 77, 1, ledger.open_account(v_lot.home_id, 113, 1), v_issued, v_left, v_lot.id);
+    END IF;
+    PERFORM ledger.book_loss(p_op, v_lot, v_burned, v_lost_minor, p_fee_minor);
+    RETURN ledger.finish(p_op, jsonb_build_object(
+        'lost_minor', v_lost_minor, 'burned', v_burned, 'given_back', v_held - v_burned, 'covered', v_covered,
+        'traced', (v_result ->> 'coins')::bigint, 'owed', v_left, 'diamonds', v_result -> 'diamonds',
+        'debt', v_result -> 'debt', 'creators', v_result -> 'creators'));
+END $$;
+
+-- Burn other good bought coins of the payer for a loss, oldest lots first. Answers how many.
+CREATE OR REPLACE FUNCTION ledger.take_cover(p_op uuid, p_lot ledger.lot, p_wallet bigint, p_coins bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_other record;
+    v_take bigint;
+    v_left bigint := p_coins;
+BEGIN
+    FOR v_other IN
+        SELECT id, remaining FROM ledger.lot
+         WHERE account_id = p_wallet AND state = 0 AND remaining > 0 AND purchase_id IS NOT NULL AND id <> (p_lot).id
+         ORDER BY id
+    LOOP
+        EXIT WHEN v_left = 0;
+        v_take := least(v_left, v_other.remaining);
+        INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
+        VALUES (p_op, (p_lot).home_id, 75, 1, p_wallet, ledger.system_account(100, 1), v_take, v_other.id);
+        INSERT INTO ledger.lot_cover (lot_id, cover_lot_id, coins, op_id) VALUES ((p_lot).id, v_other.id, v_take, p_op);
+        v_left := v_left - v_take;
+    END LOOP;
+    RETURN p_coins - v_left;
+END $$;
+
+-- Take back the diamonds of p_coins, newest gift first; what the dispute held and is not taken goes
+-- to the creators' available. Each leg names the gift's transfer that it reverses.
+CREATE OR REPLACE FUNCTION ledger.take_diamonds(p_op uuid, p_lot ledger.lot, p_coins bigint, p_recourse text) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_issued bigint := ledger.system_account(200, 2);
+    v_gift record;
+    v_diamonds bigint;
+    v_held bigint;
+    v_available bigint;
+    v_left bigint := p_coins;
+    v_take bigint;
+    v_taken bigint := 0;
+    v_debt bigint := 0;
+    v_by_creator jsonb := '{}';
+BEGIN
+    PERFORM 1 FROM ledger.balance
+     WHERE account_id IN (
+        SELECT unnest(ARRAY[ledger.open_account(c.owner_id, 212, 2, c.card_id), ledger.open_account(c.owner_id, 211, 2, c.card_id),
+                            ledger.open_account(c.owner_id, 213, 2)])
+          FROM (SELECT DISTINCT a.owner_id, a.card_id
+                  FROM ledger.reach((p_lot).id) r JOIN ledger.account a ON a.id = r.account_id) AS c)
+     ORDER BY account_id FOR NO KEY UPDATE;
+    FOR v_gift IN
+        SELECT r.transfer_id, r.share, r.coins, a.owner_id, d.id AS disputed_id, v.id AS available_id, o.id AS debt_id
+          FROM ledger.reach((p_lot).id) r
+          JOIN ledger.account a ON a.id = r.account_id
+          JOIN ledger.account d ON d.owner_id = a.owner_id AND d.code = 212 AND d.unit = 2 AND d.card_id = a.card_id AND d.hold_class = 0
+          JOIN ledger.account v ON v.owner_id = a.owner_id AND v.code = 211 AND v.unit = 2 AND v.card_id = a.card_id AND v.hold_class = 0
+          JOIN ledger.account o ON o.owner_id = a.owner_id AND o.code = 213 AND o.unit = 2 AND o.card_id = 0 AND o.hold_class = 0
+         ORDER BY r.transfer_id DESC
+    LOOP
+        EXIT WHEN v_left = 0 OR p_recourse = 'none';
+        v_held := ledger.disputed((p_lot).id, v_gift.disputed_id);
+        SELECT credits - debits INTO v_available FROM ledger.balance WHERE account_id = v_gift.available_id;
+        v_take := least(v_left, v_gift.coins);
+        IF p_recourse = 'unreleased_only' THEN
+            v_take := least(v_take, v_held / v_gift.share);   -- floor: never more than what waits
+        END IF;
+        v_diamonds := v_take * v_gift.share;
+        INSERT INTO ledger.transfer
+            (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id, reverses_id)
+        SELECT p_op, (p_lot).home_id, 76, 2, part.account_id, v_issued, part.amount, (p_lot).id, v_gift.transfer_id
+          FROM (VALUES (v_gift.disputed_id, least(v_diamonds, v_held)),
+                       (v_gift.available_id, least(greatest(v_diamonds - v_held, 0), v_available)),
+                       (v_gift.debt_id, greatest(v_diamonds - v_held - v_available, 0))) AS part (account_id, amount)
+         WHERE part.amount > 0;
+        v_left := v_left - v_take;
+        v_taken := v_taken + v_diamonds;
+        v_debt := v_debt + greatest(v_diamonds - v_held - v_available, 0);
+        v_by_creator := v_by_creator || jsonb_build_object(v_gift.owner_id::text,
+            coalesce((v_by_creator ->> v_gift.owner_id::text)::bigint, 0) + v_diamonds);
+    END LOOP;
+    INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
+    SELECT p_op, (p_lot).home_id, 73, 2, rest.disputed_id, ledger.open_account(a.owner_id, 211, 2, a.card_id),
+           rest.amount, (p_lot).id
+      FROM (SELECT t.credit_account_id AS disputed_id, ledger.disputed((p_lot).id, t.credit_account_id) AS amount
+              FROM ledger.transfer t WHERE t.lot_id = (p_lot).id AND t.code = 71 GROUP BY t.credit_account_id) AS rest
+      JOIN ledger.account a ON a.id = rest.disputed_id
+     WHERE rest.amount > 0;
+    RETURN jsonb_build_object('coins', p_coins - v_left, 'diamonds', v_taken, 'debt', v_debt, 'creators', v_by_creator);
+END $$;
+
+-- Book the money of a loss. Of the coins burned unspent, their net leaves deferred revenue; their
+-- tax share leaves tax; the rest was earned already and is the platform's loss. Locks the lot's money.
+CREATE OR REPLACE FUNCTION ledger.book_loss(p_op uuid, p_lot ledger.lot, p_burned bigint, p_lost_minor bigint, p_fee_minor bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_money ledger.lot_money := ledger.lot_money_of((p_lot).id);
+    v_unit integer := (p_lot).cash_unit;
+    v_clearing bigint := ledger.system_account(300, v_unit);
+    v_tax bigint;
+    v_net bigint;
+BEGIN
+    v_tax := floor((p_lot).tax_minor::numeric * (v_money.returned_minor + p_lost_minor) / (p_lot).gross_minor);
+    v_tax := greatest(0, v_tax - v_money.returned_tax_minor);
+    SELECT least(r.net_minor, p_lost_minor - v_tax, v_money.net_minor - v_money.returned_net_minor - v_money.recognised_minor)
+      INTO v_net FROM ledger.refund_value((p_lot).purchase_id, p_burned) AS r;
+    INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
+    SELECT p_op, (p_lot).home_id, leg.code, v_unit, ledger.system_account(leg.debit, v_unit), v_clearing, leg.amount, (p_lot).id
+      FROM (VALUES (63, 302, v_net), (64, 306, v_tax), (87, 307, p_lost_minor - v_tax - v_net), (88, 305, p_fee_minor))
+           AS leg (code, debit, amount)
+     WHERE leg.amount > 0;
+    UPDATE ledger.lot_money
+       SET returned_coins = returned_coins + p_burned, returned_minor = returned_minor + p_lost_minor,
+           returned_net_minor = returned_net_minor + v_net, returned_tax_minor = returned_tax_minor + v_tax
+     WHERE lot_id = (p_lot).id;
+END $$;
+
+-- Coins that a payer owes are paid from their wallet, oldest lots first. Answers how many.
+-- Refuses: nothing_owed. Lock class: wallet.
+CREATE OR REPLACE FUNCTION ledger.repay_coins(p_op uuid, p_payer bigint, p_memo jsonb) RETURNS ledger.outcome
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_outcome ledger.outcome;
+    v_wallet bigint := ledger.open_account(p_payer, 110, 1);
+    v_debt bigint := ledger.open_account(p_payer, 113, 1);
+    v_lot record;
+    v_owed bigint;
+    v_paid bigint := 0;
+BEGIN
+    v_outcome := ledger.begin_operation(p_op, p_payer, 0, 72, jsonb_build_object('payer', p_payer), p_memo, NULL);
+    IF v_outcome.done IS NOT NULL THEN
+        RETURN v_outcome;
+    END IF;
+    PERFORM 1 FROM ledger.balance WHERE account_id IN (v_wallet, v_debt) ORDER BY account_id FOR NO KEY UPDATE;
+    SELECT debits - credits INTO v_owed FROM ledger.balance WHERE account_id = v_debt;
+    FOR v_lot IN SELECT id, remaining FROM ledger.lot
+                  WHERE account_id = v_wallet AND remaining > 0 AND state = 0 ORDER BY id LOOP
+        EXIT WHEN v_owed = v_paid;
+        INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
+        VALUES (p_op, p_payer, 78, 1, v_wallet, v_debt, least(v_owed - v_paid, v_lot.remaining), v_lot.id);
+        v_paid := v_paid + least(v_owed - v_paid, v_lot.remaining);
+    END LOOP;
+    IF v_paid = 0 THEN
+        RETURN ledger.refuse(p_op, 'nothing_owed');
+    END IF;
+    RETURN ledger.finish(p_op, jsonb_build_object('paid', v_paid, 'owed', v_owed - v_paid));
+END $$;
