@@ -8,13 +8,14 @@ from django import forms as django_forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts import forms, queries, services, states
+from accounts import admin_reviews, forms, queries, services, states
+from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import (
     Consent,
     CreatorProfile,
@@ -27,18 +28,7 @@ from accounts.models import (
     User,
 )
 
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Looked at, never written here."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+__all__ = ["admin_reviews"]  # the desk of reviews registers itself
 
 
 class UserAdminForm(forms.ReasonedForm):

@@ -46,6 +46,9 @@ PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementlin
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
 SIGN_IN: Final = _view("account", "emailaddress") | _view("mfa", "authenticator")
 OPERATION: Final = _view("accounts", "outboxevent")
+# Cases about people, and what they were opened for.
+REVIEWS: Final = _view("accounts", "review", "report", "guardianclaim", "block")
+SIGNALS: Final = _view("accounts", "verdict", "fingerprint")
 # Who changed what and why, row by row.
 EDITS: Final = (
     _view("admin", "logentry")
@@ -62,6 +65,7 @@ ROLES: Final = {
     # adjustments.
     "support": PEOPLE
     | SIGN_IN
+    | REVIEWS
     | PURCHASES
     | CATALOGUE
     | _view("payouts", "settlementline", "payout")
@@ -90,11 +94,18 @@ ROLES: Final = {
     # Judges people and payments.
     "risk": PEOPLE
     | SIGN_IN
+    | REVIEWS
+    | SIGNALS
     | BOOKS
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
-    | {"accounts.set_standing", "gifts.change_room", "gifts.change_video"},
+    | {
+        "accounts.set_standing",
+        "accounts.change_review",
+        "gifts.change_room",
+        "gifts.change_video",
+    },
     # Sets what coins cost and diamonds are worth.
     "pricing": PRICES
     | CATALOGUE
@@ -122,6 +133,8 @@ ROLES: Final = {
     | CATALOGUE
     | PAYOUTS
     | SIGN_IN
+    | REVIEWS
+    | SIGNALS
     | OPERATION
     | EDITS
     | _view("auth", "group")

@@ -24,7 +24,7 @@ from config import demo
 from gifts import queries
 from gifts import services as gifts
 from gifts.models import GiftVersion, Room, Video
-from wallet import ledger, limits, own_limits, payments, purchases
+from wallet import ledger, limits, own_limits, payments, purchases, reviewing
 from wallet.providers.base import Declined, Unavailable
 
 PAUSE_S: Final = (0.4, 1.4)  # with one to three gifts at a time: about two a second
@@ -80,6 +80,8 @@ def run(*, stop: threading.Event) -> None:
             pause_s = REST_S
         except (limits.Refused, own_limits.StillStarting) as error:
             log.info("one of the audience has bought enough", error=type(error).__name__)
+        except reviewing.PurchasesPaused as error:
+            log.info("one of the audience waits for a review", review_id=error.review_id)
 
 
 def act(crowd: Sequence[User], *, at: datetime) -> int:

@@ -98,4 +98,13 @@ beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "review clocks": {
+        "task": "accounts.tasks.keep_review_clocks",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "purge fingerprints": {
+        "task": "accounts.tasks.purge_expired",
+        "schedule": crontab(minute=25, hour=3),
+    },
 }

@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from djmoney.money import Money
 
-from accounts.models import Notice, OutboxEvent, User
+from accounts.models import Notice, OutboxEvent, Review, User
 from payouts.models import Payout, SettlementRun
 from wallet import seals
 from wallet.models import Adjustment, Period, ProviderEvent, Purchase, Transfer
@@ -191,6 +191,7 @@ def queues(*, at: datetime) -> list[Queue]:
             "proposed_at",
             SECOND_PERSON,
         ),
+        *_reviews(at=at),
         Queue(
             "Provider notices not handled",
             ProviderEvent,
@@ -212,6 +213,14 @@ def queues(*, at: datetime) -> list[Queue]:
             "created_at",
             MAILED,
         ),
+    ]
+
+
+def _reviews(*, at: datetime) -> list[Queue]:
+    waits = {"state__in": ("opened", "appealed")}  # two business days, and a weekend between
+    return [
+        Queue("Reviews to look at", Review, waits, "opened_at", timedelta(days=4)),
+        Queue("Reviews past their time", Review, {"due_at__lt": at}, "due_at", timedelta(0)),
     ]
 
 

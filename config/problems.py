@@ -40,6 +40,7 @@ from wallet import (
     queries,
     quotes,
     regional_limits,
+    reviewing,
     risk,
     traces,
 )
@@ -115,6 +116,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     history.BadCursor: Answer(400, "bad_cursor"),
     traces.NotFound: Answer(404, "nothing_to_trace"),
     purchases.PriceChanged: Answer(409, "price_changed"),
+    reviewing.PurchasesPaused: Answer(403, "purchases_paused"),
     purchases.PurchaseConflict: Answer(422, "purchase_conflict"),
     purchases.CheckoutUnavailable: Answer(503, "checkout_unavailable"),
     purchases.CheckoutDeclined: Answer(409, "checkout_declined"),
@@ -141,6 +143,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.VideoHidden: Answer(409, "video_hidden"),
     gifts.GiftsOff: Answer(409, "gifts_off"),
     gifts.SelfGift: Answer(409, "self_gift"),
+    gifts.BlockedByCreator: Answer(403, "blocked_by_creator"),
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
     gifts.GiftLocked: Answer(403, "gift_locked"),

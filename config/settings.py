@@ -214,6 +214,7 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "__Host-session" if _https else "carat_session"
 CSRF_COOKIE_NAME = "__Host-csrf" if _https else "carat_csrf"
+DEVICE_COOKIE_NAME = "__Host-device" if _https else "carat_device"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from accounts import urls as accounts_urls
-from config import health, pages
+from config import health, pages, reporting
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Carat back office"
@@ -24,6 +24,9 @@ urlpatterns = [
     path("discover/", pages.discover, name="discover"),
     path("help/", pages.help_page, name="help"),
     path("demo/mail/", pages.demo_mail, name="demo_mail"),
+    path("@<str:handle>/report/", reporting.report_person, name="report_person"),
+    path("live/<uuid:room_id>/report/", reporting.report_room, name="report_room"),
+    path("videos/<uuid:video_id>/report/", reporting.report_video, name="report_video"),
     path("", include((PEOPLE, "accounts"))),
     path("", include("wallet.urls")),
     path("", include("gifts.urls")),

@@ -38,7 +38,10 @@ SELECT {sender}, {creator},
        SELECT FROM accounts_consent AS consent
         WHERE consent.fan_id = wanted.sender_id AND consent.client_id = wanted.client_id
           AND consent.scope = 'gifts:send' AND consent.revoked_at IS NULL
-          AND consent.until > %(at)s::timestamptz)
+          AND consent.until > %(at)s::timestamptz),
+       EXISTS (
+       SELECT FROM accounts_block AS block
+        WHERE block.blocker_id = creator.id AND block.blocked_id = wanted.sender_id)
   FROM {wanted} AS wanted
   JOIN accounts_user AS sender ON sender.id = wanted.sender_id
   LEFT JOIN gifts_room AS room ON room.id = wanted.room_id
@@ -133,6 +136,7 @@ class SendFacts:
     current: Offer | None
     rate: CoinRate | None
     is_allowed: bool = True  # in person, or under the sender's consent
+    is_blocked: bool = False  # the creator has blocked the sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +195,8 @@ def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
     place_id = wanted.room_id or wanted.video_id
     assert place_id is not None, "a gift is sent somewhere"
     people = len(PERSON_FIELDS)
-    sender, creator, (title, gifts_on, is_open), shown, current, rate, (is_allowed,) = _cut(
-        row, people, people, 3, OFFER_FIELDS, OFFER_FIELDS, 3, 1
+    sender, creator, (title, gifts_on, is_open), shown, current, rate, judged = _cut(
+        row, people, people, 3, OFFER_FIELDS, OFFER_FIELDS, 3, 2
     )
     return SendFacts(
         place="room" if wanted.room_id else "video",
@@ -206,7 +210,8 @@ def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
         shown=None if shown[0] is None else Offer(*shown),
         current=None if current[0] is None else Offer(*current),
         rate=None if rate[0] is None else CoinRate(*rate),
-        is_allowed=is_allowed,
+        is_allowed=judged[0],
+        is_blocked=judged[1],
     )
 
 

@@ -17,7 +17,7 @@ from psycopg.errors import LockNotAvailable
 
 from accounts import services as people
 from accounts.models import NoticeKind
-from wallet import events, facts, limits, money, queries
+from wallet import events, facts, limits, money, queries, reviewing
 from wallet.models import (
     OwnLimit,
     Purchase,
@@ -168,7 +168,7 @@ def note_payment(purchase: Purchase, *, instrument: str, was_closed: bool, at: d
             _tell_of_late(purchase, at=at)
     except (queries.FxMissing, queries.FxStale) as problem:
         # Money that arrived is never held up by a rate that is missing; somebody should look.
-        events.limit_passed(purchase, why=f"Its limits cannot be judged. {problem}")
+        _look_into(purchase, why=f"Its limits cannot be judged. {problem}", at=at)
 
 
 @transaction.atomic(durable=True)
@@ -298,7 +298,10 @@ def _tell_of_late(purchase: Purchase, *, at: datetime) -> None:
     ]
     if over:
         line = over[0]
-        events.limit_passed(
-            purchase,
-            why=f"Paid after it had ended; {line.used} of {line.amount} {line.words} are used.",
-        )
+        why = f"Paid after it had ended; {line.used} of {line.amount} {line.words} are used."
+        _look_into(purchase, why=why, at=at)
+
+
+def _look_into(purchase: Purchase, *, why: str, at: datetime) -> None:
+    events.limit_passed(purchase, why=why)
+    reviewing.late_over_limit(purchase=purchase, limit=why, at=at)

@@ -27,6 +27,7 @@ from wallet import (
     providers,
     queries,
     returns,
+    reviewing,
 )
 from wallet.models import MethodFee, Purchase
 from wallet.providers.base import Payment, PaymentState, Provider
@@ -128,9 +129,9 @@ def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
     purchase.failure = purchase.checkout_url = ""
     purchase.paid_at = at
     _keep(purchase, payment=payment)
-    own_limits.note_payment(
-        purchase, instrument=payment.instrument_fingerprint, was_closed=was_closed, at=at
-    )
+    instrument = payment.instrument_fingerprint
+    own_limits.note_payment(purchase, instrument=instrument, was_closed=was_closed, at=at)
+    reviewing.payment_seen(purchase=purchase, instrument=instrument, at=at)
 
 
 def _keep(purchase: Purchase, *, payment: Payment) -> None:

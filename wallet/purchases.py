@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from accounts import risk as people_risk
 from accounts import states
 from accounts.models import User
-from wallet import alerts, captures, locations, own_limits, payments, queries, quotes
+from wallet import alerts, captures, locations, own_limits, payments, queries, quotes, reviewing
 from wallet.models import Purchase
 from wallet.providers.base import Checkout, Declined, Order, Unavailable
 
@@ -96,8 +96,9 @@ def start_purchase(
     ``shown_minor`` is the price the buyer agreed to. ``evidence`` is what ``locations.seen`` tells,
     ``address`` the network address they are at. ``corrects_id`` is a purchase that was let go: this
     one is at the right region's price, where the buyer confirmed that they live. Raises what a
-    quote and ``accounts.risk.check_may_spend`` raise, PriceChanged, PurchaseConflict,
-    CheckoutDeclined; and CheckoutUnavailable and own_limits.StillStarting: try the same id again.
+    quote and ``accounts.risk.check_may_spend`` raise, reviewing.PurchasesPaused, PriceChanged,
+    PurchaseConflict, CheckoutDeclined; and CheckoutUnavailable and own_limits.StillStarting: try
+    the same id again.
     """
     purchase = _record_intent(
         purchase_id=purchase_id,
@@ -112,6 +113,8 @@ def start_purchase(
         address=address,
         at=at,
     )
+    if isinstance(purchase, reviewing.PurchasesPaused):
+        raise purchase
     if purchase.state != State.CREATED:
         return purchase
     try:
@@ -140,8 +143,11 @@ def _record_intent(
     corrects_id: UUID | None,
     address: str,
     at: datetime,
-) -> Purchase:
-    """Write the purchase under its buyer's lock: what others have begun counts against limits."""
+) -> Purchase | reviewing.PurchasesPaused:
+    """Write the purchase under its buyer's lock: what others have begun counts against limits.
+
+    Or, when rules hold it back, what they said and the case they opened: stored, then raised.
+    """
     there = Purchase.objects.select_related("method", "buyer").filter(pk=purchase_id)
     first = there.first()
     if first is None:
@@ -162,6 +168,15 @@ def _record_intent(
         known = _known(user, evidence, corrected)
         if shown_minor is not None and shown_minor != quote.gross_minor:
             raise PriceChanged(quote)
+        paused = reviewing.screen_purchase(
+            purchase_id=purchase_id,
+            user_id=user.pk,
+            gross_minor=quote.gross_minor,
+            currency=quote.currency,
+            at=at,
+        )
+        if paused is not None:
+            return paused
         first, is_new = Purchase.objects.select_related("method", "buyer").get_or_create(
             pk=purchase_id,
             defaults={

@@ -227,6 +227,41 @@ def spent_since(*, user_id: int, since: datetime) -> list[Money]:
     return [money.money(row["total"], row["currency"]) for row in sums]
 
 
+def begun_between(*, user_id: int, since: datetime, until: datetime | None) -> dict[str, int]:
+    """Sum what the person began to buy in between and did not leave, by currency."""
+    rows = Purchase.objects.filter(
+        buyer_id=user_id, state__in=(*OPEN, Purchase.State.CREDITED), created_at__gt=since
+    )
+    if until is not None:
+        rows = rows.filter(created_at__lte=until)
+    return dict(
+        rows.values("currency")
+        .annotate(total=Sum("gross_minor"))
+        .order_by("currency")
+        .values_list("currency", "total")
+    )
+
+
+def declines_since(*, user_id: int, since: datetime) -> int:
+    """How many of the person's purchases the bank declined at least once since then."""
+    return (
+        Purchase.objects.filter(buyer_id=user_id, created_at__gt=since).exclude(failure="").count()
+    )
+
+
+def has_bought(*, user_id: int) -> bool:
+    """Whether the person ever got coins they paid for."""
+    return Purchase.objects.filter(buyer_id=user_id, state=Purchase.State.CREDITED).exists()
+
+
+def latest_per_usd(currency: str, *, at: datetime) -> Decimal | None:
+    """Return the latest rate, however old: for estimates that nothing is paid by."""
+    if currency == BASE_CURRENCY:
+        return Decimal(1)
+    rates = FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at")
+    return rates.values_list("per_usd", flat=True).first()
+
+
 def moves_of(purchase: Purchase) -> QuerySet[StateChange]:
     """Return the purchase's changes of state, first to last."""
     return StateChange.objects.filter(

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import fingerprints
 from accounts import risk as people_risk
 from accounts.models import User
 from wallet import (
@@ -29,6 +31,7 @@ from wallet import (
     purchases,
     queries,
     quotes,
+    reviewing,
 )
 from wallet.models import Purchase, Region
 
@@ -153,11 +156,16 @@ def cancel(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
 
 
 def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
-    given = form.cleaned_data
+    given, user = form.cleaned_data, _person(request)
+    address = get_adapter().get_client_ip(request) or ""
+    seen = fingerprints.seen(
+        device=request.COOKIES.get(settings.DEVICE_COOKIE_NAME, ""), address=address
+    )
+    fingerprints.record(user_id=user.pk, seen=seen, at=timezone.now())
     try:
         purchase = purchases.start_purchase(
             purchase_id=given["purchase"],
-            user=_person(request),
+            user=user,
             coins=given["coins"],
             package_id=given["package"],
             method_code=given["method"],
@@ -165,7 +173,7 @@ def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
             return_path=given["next"],
             evidence=locations.seen(request.headers),
             corrects_id=given["corrects"],
-            address=get_adapter().get_client_ip(request) or "",
+            address=address,
             at=timezone.now(),
         )
     except purchases.PriceChanged as change:
@@ -199,6 +207,7 @@ def _checkout_page(
     }
     try:
         people_risk.check_may_spend(user=user, at=at)
+        reviewing.check_not_paused(user_id=user.pk, at=at)
         corrected = _corrected(user, given["corrects"])
         region = corrected.right_region if corrected else None
         till = quotes.till_for(user=user, region=region, at=at)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import consents
 from accounts import risk as people
-from accounts.models import OutboxEvent, Scope, Standing, User
+from accounts.models import Block, OutboxEvent, Scope, Standing, User
 from gifts import catalogue, facts, risk, services
 from gifts.models import Category, GiftVersion, Room, Sending
 from gifts.services import Intent, Sent
@@ -322,6 +322,19 @@ def test_nobody_gives_to_themselves(bob: User, room: Room) -> None:
     give_coins(bob, 100)
 
     refused(risk.SelfGift, bob, room)
+
+
+def test_whom_the_creator_has_blocked_sends_nothing(
+    rich_alice: User, bob: User, room: Room
+) -> None:
+    Block.objects.create(blocker=bob, blocked=rich_alice)
+
+    words = refused(risk.BlockedByCreator, rich_alice, room)
+
+    assert words == "You cannot send gifts to Bob. No coins were spent."
+    Block.objects.all().delete()
+    Block.objects.create(blocker=rich_alice, blocked=bob)
+    send(rich_alice, room)
 
 
 def test_an_unknown_place_is_refused(rich_alice: User, bob: User) -> None:

@@ -3,7 +3,7 @@
 The table is complete: an address that is not in it fails the test, and so does a row without an
 address. A row says how each visitor is answered, in the order of VISITORS: a status, `>name` for a
 redirect there, `-` where it is not asked. Objects in addresses are alice's (a purchase, an
-operation, a consent, a session) and bob's (a room, a video, a payout).
+operation, a consent, a session, a review) and bob's (a room, a video, a payout).
 """
 
 import re
@@ -23,7 +23,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.utils import timezone
 
-from accounts.models import Consent, Scope, User
+from accounts.models import Consent, Review, ReviewReason, Scope, User
 from gifts.models import Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
@@ -67,6 +67,17 @@ TABLE: Final = {
     "POST accounts:session_end": ">login >usersessions_list 404 404 404 404 404",
     "GET accounts:follow": ">login" + 6 * " >accounts:creator",
     "POST accounts:follow": ">login" + 6 * " >accounts:creator",
+    "GET accounts:reviews": SIGNED_IN,
+    "GET accounts:review": ALICE,
+    "POST accounts:review": ">login 200 404 404 404 404 404",  # without words
+    "GET accounts:blocks": SIGNED_IN,
+    "POST accounts:block": ">login" + 6 * " >accounts:blocks",
+    "GET report_person": SIGNED_IN,
+    "POST report_person": SIGNED_IN,  # without a reason
+    "GET report_room": SIGNED_IN,
+    "GET report_video": SIGNED_IN,
+    "GET accounts:guardian": PUBLIC,
+    "GET accounts:guardian_confirm": ABSENT,  # of a link we did not send
     # Coins
     "GET wallet:balance": SIGNED_IN,
     "GET wallet:packages": SIGNED_IN,
@@ -256,7 +267,15 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
     session = UserSession.objects.create(
         user=alice, session_key="another device", ip="192.0.2.1", user_agent="A browser"
     )
+    review = Review.objects.create(
+        subject=alice,
+        reason=ReviewReason.EFW,
+        subject_key=f"purchase:{purchase.pk}",
+        opened_at=timezone.now(),
+        decide_by_at=timezone.now(),
+    )
     return {
+        "review_id": review.pk,
         "operation_id": gift.operation_id,
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,

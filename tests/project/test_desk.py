@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Notice, OutboxEvent, User
+from accounts.models import Notice, OutboxEvent, Review, User
 from config import desk
 from payouts.models import Destination, Payout, SettlementRun
 from tests import factories
@@ -70,6 +70,14 @@ def busy(alice: User, bob: User, olga: User) -> None:
     ProviderEvent.objects.create(
         provider="stripe", event_id="2", kind="x", object_ref="y", body="", handled_at=now
     )
+    clocks = {"opened_at": now, "decide_by_at": now}
+    Review.objects.create(
+        subject=alice, reason="efw", subject_key="a", due_at=now + timedelta(days=1), **clocks
+    )
+    Review.objects.create(
+        subject=alice, reason="efw", subject_key="b", state="appealed", outcome="upheld",
+        statement="Why.", due_at=now - timedelta(hours=1), **clocks,
+    )  # fmt: skip
     OutboxEvent.objects.all().delete()
     OutboxEvent.objects.create(name="room.started", subject="1", payload={})
     OutboxEvent.objects.create(name="room.started", subject="2", payload={}, relayed_at=now)
@@ -93,11 +101,13 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Payouts unknown at the bank": (1, False),
         "Payouts behind their time": (1, True),
         "Adjustments for a second person": (1, False),
+        "Reviews to look at": (2, False),
+        "Reviews past their time": (1, True),
         "Provider notices not handled": (1, False),
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
     }
-    assert [row.is_late for row in shown.waiting] == [True] * 3 + [False] * 5
+    assert [row.is_late for row in shown.waiting] == [True] * 4 + [False] * 6
 
 
 def test_every_number_leads_to_the_rows_it_counts(busy: None, olga: User, client: Client) -> None:
@@ -143,7 +153,7 @@ def test_when_nothing_waits_it_is_said_calmly(olga: User, client: Client) -> Non
                 "Purchases paid without coins", "Payouts for two people",
                 "Payouts unknown at the bank", "Payouts behind their time",
                 "Adjustments for a second person", "Provider notices not handled",
-                "Emails not sent",
+                "Reviews to look at", "Reviews past their time", "Emails not sent",
             },
         ),
         ("pricing", set()),
