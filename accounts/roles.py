@@ -38,7 +38,7 @@ BOOKS: Final = _view(
     "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",
     "adjustment",
 )  # fmt: skip
-PURCHASES: Final = _view("wallet", "purchase", "providerevent")
+PURCHASES: Final = _view("wallet", "purchase", "providerevent", "receipt", "seller")
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
@@ -50,7 +50,7 @@ EDITS: Final = (
     | _view("accounts", "useredit", "creatorprofileevent")
     | _view(
         "wallet", "regionevent", "coinpackageevent", "priceevent", "paymentmethodevent",
-        "methodfeeevent", "fxrateevent",
+        "methodfeeevent", "fxrateevent", "sellerevent",
     )
     | _view("gifts", "giftversionevent")
 )  # fmt: skip
@@ -82,6 +82,11 @@ ROLES: Final = {
         "wallet.look_up_purchase",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
+        "wallet.add_seller",
+        "wallet.change_seller",
+        "wallet.add_sellerregion",
+        "wallet.change_sellerregion",
+        "wallet.view_sellerregion",
         "payouts.change_payout",
         "payouts.change_settlementrun",
     },

@@ -288,15 +288,28 @@ def end_sessions(*, user_id: int) -> None:
 
 
 def notify(
-    *, user_id: int, kind: str, subject_key: str, title: str, body: str = "", path: str = ""
+    *,
+    user_id: int,
+    kind: str,
+    subject_key: str,
+    title: str,
+    body: str = "",
+    path: str = "",
+    document_path: str = "",
 ) -> None:
     """Tell a person something, in the caller's transaction. The same subject is told once.
 
     Where they hear of it is their choice, except for what concerns their money or safety.
-    ``accounts.tasks.send_notices`` emails it after the commit.
+    ``accounts.tasks.send_notices`` emails it after the commit, with a link to the document.
     """
     notify_many(
-        user_ids=[user_id], kind=kind, subject_key=subject_key, title=title, body=body, path=path
+        user_ids=[user_id],
+        kind=kind,
+        subject_key=subject_key,
+        title=title,
+        body=body,
+        path=path,
+        document_path=document_path,
     )
 
 
@@ -308,6 +321,7 @@ def notify_many(
     title: str,
     body: str = "",
     path: str = "",
+    document_path: str = "",
 ) -> None:
     """Tell several people the same, as ``notify`` does: two queries, however many they are."""
     assert connection.in_atomic_block, "a notice commits with its cause"
@@ -321,6 +335,7 @@ def notify_many(
                 title=title[:120],
                 body=body[:500],
                 path=path,
+                document_path=document_path,
                 on_site=place.on_site,
                 email_due=place.by_email,
             )

@@ -38,6 +38,11 @@ beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "number receipts": {
+        "task": "wallet.tasks.number_receipts",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "settle": {
         "task": "payouts.tasks.start_settlement",
         "schedule": float(settings.SETTLEMENT_INTERVAL_S)

@@ -26,6 +26,7 @@ from wallet.models import (
     RateCard,
     Region,
     RegionCountry,
+    Seller,
 )
 
 # Where everything begins; rows of the opening catalogue are dated here.
@@ -126,6 +127,7 @@ def seed(
         step("regions, prices and payment methods")
         _regions()
         _card_method()
+        _seller()
         step("exchange rates")
         for currency, per_usd in FX.items():
             FxRate.objects.get_or_create(
@@ -204,6 +206,18 @@ def _card_method() -> None:
         card.regions.set(Region.objects.all())
         for currency, (bps, minor) in CARD_FEES.items():
             MethodFee.objects.create(method=card, currency=currency, fee_bps=bps, fee_minor=minor)
+
+
+def _seller() -> None:
+    """Who receipts are from, until the operator writes in their own name."""
+    if not Seller.objects.exists():
+        Seller.objects.create(
+            code="CARAT",
+            name=settings.SITE_NAME,
+            address="Write your address here: Admin, Sellers",
+            country="DE",
+            is_default=True,
+        )
 
 
 def _gifts() -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from wallet import inbox, payments, purchases, services
+from wallet import inbox, payments, purchases, receipts, services
 
 
 @shared_task
@@ -41,3 +41,8 @@ def release() -> int:
 @shared_task
 def seal() -> int:
     return services.seal_periods()
+
+
+@shared_task
+def number_receipts() -> int:
+    return receipts.number_receipts(at=timezone.now())

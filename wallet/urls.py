@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from wallet import history_pages, rates_pages, views, webhooks
+from wallet import history_pages, rates_pages, receipt_pages, views, webhooks
 
 app_name = "wallet"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("coins/checkout/", views.checkout, name="checkout"),
     path("coins/purchases/<uuid:purchase_id>/", views.return_page, name="return_page"),
     path("coins/purchases/<uuid:purchase_id>/cancel/", views.cancel, name="cancel_purchase"),
+    path("coins/purchases/<uuid:purchase_id>/receipt.pdf", receipt_pages.receipt, name="receipt"),
     path("hooks/stripe/", webhooks.stripe, name="stripe_hook"),
     path("balance/history/", history_pages.history_page, name="history"),
     path("balance/history.csv", history_pages.history_csv, name="history_csv"),

@@ -11,6 +11,7 @@ from wallet.models.books import (
     RateCard,
     Transfer,
 )
+from wallet.models.gift_cards import CODES_MAX, GiftCard, GiftCardBatch, GiftCardTries
 from wallet.models.pricing import (
     Channel,
     CoinPackage,
@@ -23,8 +24,10 @@ from wallet.models.pricing import (
     RegionCountry,
 )
 from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.receipts import Receipt, ReceiptFile, ReceiptSeries, Seller, SellerRegion
 
 __all__ = [
+    "CODES_MAX",
     "Account",
     "Adjustment",
     "Balance",
@@ -32,6 +35,9 @@ __all__ = [
     "Channel",
     "CoinPackage",
     "FxRate",
+    "GiftCard",
+    "GiftCardBatch",
+    "GiftCardTries",
     "HoldClass",
     "Lot",
     "MethodFee",
@@ -42,7 +48,12 @@ __all__ = [
     "ProviderEvent",
     "Purchase",
     "RateCard",
+    "Receipt",
+    "ReceiptFile",
+    "ReceiptSeries",
     "Region",
     "RegionCountry",
+    "Seller",
+    "SellerRegion",
     "Transfer",
 ]
