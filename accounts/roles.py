@@ -38,7 +38,15 @@ BOOKS: Final = _view(
     "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",
     "adjustment",
 )  # fmt: skip
-PURCHASES: Final = _view("wallet", "purchase", "providerevent", "receipt", "seller")
+PURCHASES: Final = _view(
+    "wallet",
+    "purchase",
+    "providerevent",
+    "receipt",
+    "seller",
+    "giftcardbatch",
+    "giftcard",
+)
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
@@ -82,6 +90,9 @@ ROLES: Final = {
         "wallet.look_up_purchase",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
+        "wallet.add_giftcardbatch",
+        "wallet.change_giftcardbatch",
+        "wallet.change_giftcard",
         "wallet.add_seller",
         "wallet.change_seller",
         "wallet.add_sellerregion",

@@ -127,6 +127,7 @@ def seed(
         step("regions, prices and payment methods")
         _regions()
         _card_method()
+        _gift_card_method()
         _seller()
         step("exchange rates")
         for currency, per_usd in FX.items():
@@ -206,6 +207,19 @@ def _card_method() -> None:
         card.regions.set(Region.objects.all())
         for currency, (bps, minor) in CARD_FEES.items():
             MethodFee.objects.create(method=card, currency=currency, fee_bps=bps, fee_minor=minor)
+
+
+def _gift_card_method() -> None:
+    """Never offered at the checkout: a card is redeemed on a page of its own."""
+    PaymentMethod.objects.get_or_create(
+        code="gift_card",
+        defaults={
+            "name": "Gift card",
+            "provider": "wallet.gift_cards",
+            "hold_class": HoldClass.GIFT_CARD,
+            "is_offered": False,
+        },
+    )
 
 
 def _seller() -> None:

@@ -1,5 +1,5 @@
 """The staff's desks of wallet. Each is a module of its own; Django finds them through this one."""
 
-from wallet import admin_books, admin_prices, admin_purchases, admin_receipts
+from wallet import admin_books, admin_gift_cards, admin_prices, admin_purchases, admin_receipts
 
-__all__ = ["admin_books", "admin_prices", "admin_purchases", "admin_receipts"]
+__all__ = ["admin_books", "admin_gift_cards", "admin_prices", "admin_purchases", "admin_receipts"]

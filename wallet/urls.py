@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from wallet import history_pages, rates_pages, receipt_pages, views, webhooks
+from wallet import gift_card_pages, history_pages, rates_pages, receipt_pages, views, webhooks
 
 app_name = "wallet"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("coins/purchases/<uuid:purchase_id>/", views.return_page, name="return_page"),
     path("coins/purchases/<uuid:purchase_id>/cancel/", views.cancel, name="cancel_purchase"),
     path("coins/purchases/<uuid:purchase_id>/receipt.pdf", receipt_pages.receipt, name="receipt"),
+    path("coins/gift-card/", gift_card_pages.gift_card, name="gift_card"),
     path("hooks/stripe/", webhooks.stripe, name="stripe_hook"),
     path("balance/history/", history_pages.history_page, name="history"),
     path("balance/history.csv", history_pages.history_csv, name="history_csv"),

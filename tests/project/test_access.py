@@ -74,6 +74,7 @@ TABLE: Final = {
     "GET wallet:return_page": ALICE,
     "GET wallet:receipt": ">login 404 404 404 404 404 404",  # it has no coins yet
     "POST wallet:cancel_purchase": ">login >wallet:return_page 404 404 404 404 404",
+    "GET wallet:gift_card": SIGNED_IN,
     "GET wallet:stripe_hook": POSTED,
     "POST wallet:stripe_hook": "400 400 400 400 400 400 400",  # without a signature
     "GET wallet:history": SIGNED_IN,
