@@ -35,6 +35,7 @@ from wallet.models import (
     Purchase,
     RateCard,
     Region,
+    Transfer,
 )
 
 BASE_CURRENCY: Final = "USD"  # what rate cards are written in
@@ -43,6 +44,10 @@ OPEN: Final = (Purchase.State.CREATED, Purchase.State.PENDING, Purchase.State.PA
 FIRST_LOOK: Final = timedelta(seconds=20)
 PAUSE_MIN: Final = timedelta(seconds=15)
 PAUSE_MAX: Final = timedelta(minutes=15)
+# How long unused coins can be asked back: by law 14 days in the EEA, in the United Kingdom and in
+# Switzerland, 7 in Brazil and South Korea (virtual items policies, 2026-02-16); elsewhere our own.
+REFUND_DAYS: Final = {"BR": 7, "KR": 7}
+REFUND_DAYS_DEFAULT: Final = 14
 
 
 class FxMissing(Exception):
@@ -149,6 +154,30 @@ def lots(*, user_id: int) -> QuerySet[Lot]:
         .select_related("purchase__method")
         .order_by("id")
     )
+
+
+def refundable_until(purchase: Purchase) -> datetime | None:
+    """Until when its unused coins can be asked back; None before they have arrived."""
+    if purchase.credited_at is None:
+        return None
+    days = REFUND_DAYS.get(purchase.region_id, REFUND_DAYS_DEFAULT)
+    return purchase.credited_at + timedelta(days=days)
+
+
+def all_lots(*, user_id: int, before: int | None = None) -> QuerySet[Lot]:
+    """Return the person's lots, empty ones too, newest first, after the one named."""
+    lots = Lot.objects.filter(account__owner_id=user_id, account__code=Account.Code.WALLET)
+    if before is not None:
+        lots = lots.filter(pk__lt=before)
+    return lots.select_related("purchase__method", "purchase__region").order_by("-id")
+
+
+def uses_of(lot: Lot, *, before: int | None = None) -> QuerySet[Transfer]:
+    """Return what took coins out of the lot, newest first, after the one named."""
+    moves = Transfer.objects.filter(lot=lot, debit_account_id=lot.account_id)
+    if before is not None:
+        moves = moves.filter(pk__lt=before)
+    return moves.select_related("op").order_by("-id")
 
 
 def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:

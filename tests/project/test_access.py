@@ -28,7 +28,7 @@ from gifts.models import Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
-from wallet.models import PaymentMethod, Purchase
+from wallet.models import Lot, PaymentMethod, Purchase
 
 # Fans, creators, staff without and with a second factor.
 VISITORS: Final = ("nobody", "alice", "mallory", "bob", "carol", "stan", "olga")
@@ -79,6 +79,8 @@ TABLE: Final = {
     "POST wallet:stripe_hook": "400 400 400 400 400 400 400",  # without a signature
     "GET wallet:history": SIGNED_IN,
     "GET wallet:history_csv": SIGNED_IN,
+    "GET wallet:lots": SIGNED_IN,
+    "GET wallet:lot": ALICE,
     "GET wallet:operation": ALICE,
     "GET wallet:rates": PUBLIC,
     "GET wallet:seals": PUBLIC,
@@ -257,6 +259,7 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         "operation_id": gift.operation_id,
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,
+        "lot_id": Lot.objects.filter(account__owner_id=alice.pk).get().pk,
         "consent_id": consent.pk,
         "session_id": session.pk,
         "object_id": alice.pk,
