@@ -28,7 +28,7 @@ def _edit(app: str, *models: str) -> frozenset[str]:
 
 PEOPLE: Final = _view(
     "accounts", "user", "creatorprofile", "follow", "statechange", "terms", "termsacceptance",
-    "consent", "consentuse", "notice",
+    "consent", "consentuse", "notice", "closure", "dataexport",
 )  # fmt: skip
 PRICES: Final = _view(
     "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
@@ -74,6 +74,7 @@ ROLES: Final = {
     | _view("wallet", "operation", "transfer", "lot")
     | {
         "accounts.change_user",
+        "accounts.change_closure",
         "wallet.look_up_purchase",
         "wallet.view_adjustment",
         "wallet.add_adjustment",

@@ -65,7 +65,8 @@ class GiftCardBatchAdmin(admin_deeds.DeedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GiftCardBatch]:
         redeemed = Count("cards", filter=Q(cards__purchase__isnull=False))
-        return super().get_queryset(request).annotate(redeemed_count=redeemed)
+        batches: QuerySet[GiftCardBatch] = super().get_queryset(request)
+        return batches.annotate(redeemed_count=redeemed)
 
     @admin.display(description="Price of a card")
     def price(self, batch: GiftCardBatch) -> str:
@@ -189,7 +190,7 @@ class GiftCardAdmin(admin_deeds.ReadOnlyAdmin):
     search_help_text = "The code's last four letters, the purchase, or the batch's name"
     ordering = ("-pk",)
     fields = list_display
-    actions = ("void",)
+    actions: Any = ("void",)
 
     @admin.display(description="Card")
     def card(self, card: GiftCard) -> str:

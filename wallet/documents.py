@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import typst
 from django.conf import settings
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 TEMPLATES: Final = Path(settings.BASE_DIR) / "templates" / "documents"
 # PDF/A-2b, made to be read in decades: the archives' own format (ISO 19005-2:2011).
+type Standard = Literal["a-2b"]
 STANDARD: Final = "a-2b"
 NO_PACKAGES: Final = str(TEMPLATES / "no-packages")  # there is no such folder
 
@@ -36,16 +37,16 @@ def receipt_pdf(*, facts: Mapping[str, Any], issued_at: datetime) -> bytes:
     """
     dated = int(issued_at.timestamp())
     try:
-        return _compiled(facts=facts, dated=dated, standards=[STANDARD])
+        return _compiled(facts=facts, dated=dated, standard=STANDARD)
     except typst.TypstError:
         logger.exception("receipt %s is not made to last", facts["number"])
-        return _compiled(facts=facts, dated=dated, standards=[])
+        return _compiled(facts=facts, dated=dated, standard=None)
 
 
 def check_printable(words: str) -> None:
     """Make sure that there is a font for every character. Raises NotPrintable."""
     try:
-        _compile(b"#sys.inputs.words", inputs={"words": words}, standards=[STANDARD], dated=0)
+        _compile("words.typ", inputs={"words": words}, standard=STANDARD, dated=0)
     except typst.TypstError as error:
         raise NotPrintable(
             f"Receipts cannot show this: {error}. Put a font that has it into the folder that "
@@ -53,25 +54,24 @@ def check_printable(words: str) -> None:
         ) from error
 
 
-def _compiled(*, facts: Mapping[str, Any], dated: int, standards: list[str]) -> bytes:
-    inputs = {"facts": json.dumps(facts | {"site": settings.SITE_NAME})}
-    return _compile(TEMPLATES / "receipt.typ", inputs=inputs, standards=standards, dated=dated)
+def _compiled(*, facts: Mapping[str, Any], dated: int, standard: Standard | None) -> bytes:
+    inputs = {"facts": json.dumps({**facts, "site": settings.SITE_NAME})}
+    return _compile("receipt.typ", inputs=inputs, standard=standard, dated=dated)
 
 
 def _compile(
-    source: Path | bytes, *, inputs: dict[str, str], standards: list[str], dated: int
+    template: str, *, inputs: dict[str, str], standard: Standard | None, dated: int
 ) -> bytes:
-    pdf = typst.compile(
-        source,
+    fonts = [Path(settings.DOCUMENT_FONTS_DIR)] if settings.DOCUMENT_FONTS_DIR else []
+    return typst.compile(
+        TEMPLATES / template,
         root=TEMPLATES,
-        font_paths=[settings.DOCUMENT_FONTS_DIR] if settings.DOCUMENT_FONTS_DIR else [],
+        font_paths=fonts,
         ignore_system_fonts=True,  # the same receipt on every machine
         format="pdf",
         sys_inputs=inputs,
-        pdf_standards=standards,
+        pdf_standards=standard,
         timestamp=dated,
         package_path=NO_PACKAGES,
         package_cache_path=NO_PACKAGES,
     )
-    assert isinstance(pdf, bytes), "one document, not pages"
-    return pdf

@@ -312,6 +312,17 @@ def announce_card(
     return card_id
 
 
+def forget(*, person_id: int) -> int:
+    """Take a person's names and words out of memos; the books stay as they are. How many lost any.
+
+    Seals cover transfers alone, so they hold as before. Again is no change.
+    """
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    changed = _value("SELECT ledger.forget(%s)", person_id)
+    assert changed is not None
+    return changed
+
+
 def turnover(account_id: int) -> tuple[int, int]:
     """Debits and credits of any account, exact at this instant."""
     with connection.cursor() as cursor:

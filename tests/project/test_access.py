@@ -67,6 +67,11 @@ TABLE: Final = {
     "POST accounts:session_end": ">login >usersessions_list 404 404 404 404 404",
     "GET accounts:follow": ">login" + 6 * " >accounts:creator",
     "POST accounts:follow": ">login" + 6 * " >accounts:creator",
+    "GET accounts:leaving": SIGNED_IN,
+    "POST accounts:ask_export": ">login" + 6 * " >accounts:leaving",
+    "GET accounts:export_file": CONFIRMED,
+    "GET accounts:close": SIGNED_IN,
+    "POST accounts:close": CONFIRMED,
     # Coins
     "GET wallet:balance": SIGNED_IN,
     "GET wallet:packages": SIGNED_IN,

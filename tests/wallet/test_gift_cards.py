@@ -190,7 +190,9 @@ def test_the_same_form_sent_twice_redeems_once_and_leads_to_the_same_page(
 def test_a_refusal_says_why_and_moves_nothing(
     case: str, status: int, words: str, alice: User, mallory: User, client: Client
 ) -> None:
-    facts = {"region": Region.objects.get(pk="JP"), "gross_minor": 1225} if case == "abroad" else {}
+    facts: dict[str, Any] = (
+        {"region": Region.objects.get(pk="JP"), "gross_minor": 1225} if case == "abroad" else {}
+    )
     [code] = make_codes(**facts)
     arrange: dict[str, Callable[[], object]] = {
         "used by mallory": lambda: redeem(mallory, code),

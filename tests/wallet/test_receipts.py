@@ -64,7 +64,7 @@ def credited(buyer: User, **facts: Any) -> Purchase:
         return payments.put_into_wallet(paid_purchase(buyer, **facts), at=AT)
 
 
-def numbers() -> list[tuple[str, int]]:
+def numbers() -> list[tuple[str, int | None]]:
     return list(
         Receipt.objects.exclude(number=None)
         .order_by("seller", "number")
