@@ -265,6 +265,7 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,
         "lot_id": Lot.objects.filter(account__owner_id=alice.pk).get().pk,
+        "export_id": purchase.pk,  # of no copy
         "consent_id": consent.pk,
         "session_id": session.pk,
         "object_id": alice.pk,
