@@ -28,7 +28,7 @@ def _edit(app: str, *models: str) -> frozenset[str]:
 
 PEOPLE: Final = _view(
     "accounts", "user", "creatorprofile", "follow", "statechange", "terms", "termsacceptance",
-    "consent", "consentuse", "notice",
+    "consent", "consentuse", "notice", "closure", "dataexport",
 )  # fmt: skip
 PRICES: Final = _view(
     "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
@@ -40,7 +40,18 @@ BOOKS: Final = _view(
     "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",
     "adjustment",
 )  # fmt: skip
-PURCHASES: Final = _view("wallet", "purchase", "providerevent") | OWN_LIMITS
+PURCHASES: Final = (
+    _view(
+        "wallet",
+        "purchase",
+        "providerevent",
+        "receipt",
+        "seller",
+        "giftcardbatch",
+        "giftcard",
+    )
+    | OWN_LIMITS
+)
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
@@ -55,7 +66,7 @@ EDITS: Final = (
     | _view("accounts", "useredit", "creatorprofileevent")
     | _view(
         "wallet", "regionevent", "coinpackageevent", "priceevent", "paymentmethodevent",
-        "methodfeeevent", "fxrateevent",
+        "methodfeeevent", "fxrateevent", "sellerevent",
     )
     | _view("gifts", "giftversionevent")
 )  # fmt: skip
@@ -72,6 +83,7 @@ ROLES: Final = {
     | _view("wallet", "operation", "transfer", "lot")
     | {
         "accounts.change_user",
+        "accounts.change_closure",
         "wallet.look_up_purchase",
         "wallet.view_adjustment",
         "wallet.add_adjustment",
@@ -88,6 +100,14 @@ ROLES: Final = {
         "wallet.look_up_purchase",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
+        "wallet.add_giftcardbatch",
+        "wallet.change_giftcardbatch",
+        "wallet.change_giftcard",
+        "wallet.add_seller",
+        "wallet.change_seller",
+        "wallet.add_sellerregion",
+        "wallet.change_sellerregion",
+        "wallet.view_sellerregion",
         "payouts.change_payout",
         "payouts.change_settlementrun",
     },

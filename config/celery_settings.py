@@ -20,6 +20,15 @@ timezone = "UTC"
 beat_schedule = {
     "relay": {"task": "config.tasks.relay", "schedule": 1.0, "options": {"expires": 5}},
     "prune outbox": {"task": "config.tasks.prune", "schedule": crontab(minute=10, hour=3)},
+    "make exports": {
+        "task": "config.tasks.make_exports",
+        "schedule": 10.0,
+        "options": {"expires": 20},
+    },
+    "erase closed accounts": {
+        "task": "config.tasks.erase_closed",
+        "schedule": crontab(minute=20),
+    },
     "fold": {"task": "wallet.tasks.fold", "schedule": 2.0, "options": {"expires": 5}},
     "close period": {
         "task": "wallet.tasks.close_period",
@@ -71,6 +80,11 @@ beat_schedule = {
         "task": "wallet.tasks.tell_of_prices",
         "schedule": 10.0,
         "options": {"expires": 30},
+    },
+    "number receipts": {
+        "task": "wallet.tasks.number_receipts",
+        "schedule": 5.0,
+        "options": {"expires": 10},
     },
     "settle": {
         "task": "payouts.tasks.start_settlement",

@@ -28,6 +28,7 @@ from wallet.models import (
     RecoursePolicy,
     Region,
     RegionCountry,
+    Seller,
 )
 
 # Where everything begins; rows of the opening catalogue are dated here.
@@ -170,6 +171,8 @@ def seed(
         opening_limits.seed(opened_at=OPENED_AT)
         _recourse()
         _other_methods(are_offered=every_method)
+        _gift_card_method()
+        _seller()
         step("exchange rates")
         for currency, per_usd in FX.items():
             FxRate.objects.get_or_create(
@@ -281,6 +284,31 @@ def _other_methods(*, are_offered: bool) -> None:
                 MethodFee.objects.create(
                     method=method, currency=currency, fee_bps=bps, fee_minor=minor
                 )
+
+
+def _gift_card_method() -> None:
+    """Never offered at the checkout: a card is redeemed on a page of its own."""
+    PaymentMethod.objects.get_or_create(
+        code="gift_card",
+        defaults={
+            "name": "Gift card",
+            "provider": "wallet.gift_cards",
+            "hold_class": HoldClass.GIFT_CARD,
+            "is_offered": False,
+        },
+    )
+
+
+def _seller() -> None:
+    """Who receipts are from, until the operator writes in their own name."""
+    if not Seller.objects.exists():
+        Seller.objects.create(
+            code="CARAT",
+            name=settings.SITE_NAME,
+            address="Write your address here: Admin, Sellers",
+            country="DE",
+            is_default=True,
+        )
 
 
 def _gifts() -> None:

@@ -110,6 +110,8 @@ REFUND_SECOND_PERSON_USD_CENTS = env.int("REFUND_SECOND_PERSON_USD_CENTS", 20_00
 UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
 GIFT_CONFIRM_COINS = env.int("GIFT_CONFIRM_COINS", 1000)  # from here on, a gift is asked about
 VIDEO_ORIGINS: list[str] = env.list("VIDEO_ORIGINS", [])  # origins that videos may come from
+# folder of fonts for receipts in letters other than Latin, Greek and Cyrillic
+DOCUMENT_FONTS_DIR = env.str("DOCUMENT_FONTS_DIR", "")
 
 # --- Django -----------------------------------------------------------------------------------
 

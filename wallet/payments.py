@@ -26,6 +26,7 @@ from wallet import (
     own_limits,
     providers,
     queries,
+    receipts,
     returns,
     reviewing,
 )
@@ -169,6 +170,11 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
     purchase = locked(purchase_id)
     if purchase.state == State.CREDITED:
         return purchase
+    return put_into_wallet(purchase, at=at)
+
+
+def put_into_wallet(purchase: Purchase, *, at: datetime) -> Purchase:
+    """Credit a paid purchase that the caller has locked, in the caller's transaction."""
     assert purchase.state == State.PAID
     assert purchase.hold_class is not None
     assert purchase.fee_minor is not None
@@ -199,6 +205,7 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
     states.move(purchase, to=State.CREDITED, why="The coins are in the wallet.", at=at)
     purchase.credited_at = at
     purchase.save(update_fields=["credited_at"])
+    receipts.open_receipt(purchase)
     events.purchase_credited(purchase)
     people.notify(
         user_id=purchase.buyer_id,
@@ -207,6 +214,7 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
         title=f"{purchase.coins:,} coins arrived",
         body=f"You paid {purchase.money} by {purchase.method.name.lower()}.",
         path=page_of(purchase),
+        document_path=reverse("wallet:receipt", args=[purchase.pk]),
     )
     return purchase
 

@@ -171,6 +171,34 @@ def lots(*, user_id: int) -> QuerySet[Lot]:
     )
 
 
+def refundable_until(purchase: Purchase) -> datetime | None:
+    """Until when unused coins of a purchase can be given back, None if they cannot at all.
+
+    The region's window, from the day after the payment (domain.md 8.6). Coins of a gift card go
+    back where the card was bought.
+    """
+    days = purchase.region.withdrawal_days
+    if purchase.paid_at is None or not days or purchase.channel == Channel.GIFT_CARD:
+        return None
+    return purchase.paid_at + timedelta(days=days + 1)
+
+
+def all_lots(*, user_id: int, before: int | None = None) -> QuerySet[Lot]:
+    """Return the person's lots, empty ones too, newest first, after the one named."""
+    lots = Lot.objects.filter(account__owner_id=user_id, account__code=Account.Code.WALLET)
+    if before is not None:
+        lots = lots.filter(pk__lt=before)
+    return lots.select_related("purchase__method", "purchase__region").order_by("-id")
+
+
+def uses_of(lot: Lot, *, before: int | None = None) -> QuerySet[Transfer]:
+    """Return what took coins out of the lot, newest first, after the one named."""
+    moves = Transfer.objects.filter(lot=lot, debit_account_id=lot.account_id)
+    if before is not None:
+        moves = moves.filter(pk__lt=before)
+    return moves.select_related("op").order_by("-id")
+
+
 def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
     """Return the person's own purchase."""
     return (

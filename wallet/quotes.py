@@ -22,6 +22,7 @@ from wallet import charges, facts, limits, money, offers, queries, shares
 from wallet.models import Channel, PaymentKind, PaymentMethod, Price, Region, kind_of
 
 CARD: Final = "card"  # the code of the method that is proposed to who has not paid yet
+type Offer = offers.Offer
 
 
 class NotSoldHere(Exception):
@@ -162,7 +163,7 @@ class Basket:
         nearest = next((one for one in self.offers if one.from_coins == self.from_coins), None)
         return (nearest or self.offers[0]).why_not
 
-    def chosen(self, *, wanted: str) -> offers.Offer | None:
+    def chosen(self, *, wanted: str) -> Offer | None:
         """The method to propose: the wanted one where it is offered, else the card, else any."""
         offered = {offer.code: offer for offer in self.offers if offer.is_offered}
         return offered.get(wanted) or offered.get(CARD) or next(iter(offered.values()), None)

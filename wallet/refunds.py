@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
+from accounts import reviewing as cases
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind, User
@@ -32,7 +33,6 @@ State = Refund.State
 
 LOOK_PAUSE: Final = timedelta(minutes=1)
 BATCH: Final = 100
-SATURDAY: Final = 5
 
 
 class NotRefundable(Exception):
@@ -62,12 +62,9 @@ class Offer:
 def offer(*, purchase: Purchase, at: datetime) -> Offer:
     """Say what of a purchase its buyer can give back, for how much, until when, or why not.
 
-    The window is the region's, from the day after the payment (domain.md 8.6).
+    The window is ``queries.refundable_until``.
     """
-    region = purchase.region
-    until = None
-    if purchase.paid_at and region.withdrawal_days:
-        until = purchase.paid_at + timedelta(days=region.withdrawal_days + 1)
+    until = queries.refundable_until(purchase)
     coins = queries.coins_left(purchase_id=purchase.pk)
     value = returns.refund_value(purchase_id=purchase.pk, coins=coins) if coins else None
     why_not = _why_not(purchase, coins=coins, until=until, at=at)
@@ -76,7 +73,7 @@ def offer(*, purchase: Purchase, at: datetime) -> Offer:
         coins=0 if why_not else coins,
         amount_minor=value.gross_minor if value else 0,
         until=until,
-        is_goodwill=region.is_goodwill,
+        is_goodwill=purchase.region.is_goodwill,
         why_not=why_not,
     )
 
@@ -153,19 +150,11 @@ def request(
                 amount_minor=value.gross_minor,
                 ground=ground,
                 words=words.strip(),
-                due_at=working_days_after(at, days=purchase.region.refund_days),
+                due_at=cases.business_days_after(at, purchase.region.refund_days),
             )
             events.refund_changed(refund)
     outcome.check()
     return refund
-
-
-def working_days_after(at: datetime, *, days: int) -> datetime:
-    """The same time so many working days later; Saturdays and Sundays do not count."""
-    while days:
-        at += timedelta(days=1)
-        days -= at.weekday() < SATURDAY
-    return at
 
 
 def cancel(*, refund_id: UUID, user: User, at: datetime) -> Refund:

@@ -13,6 +13,7 @@ from wallet import (
     payments,
     prices,
     purchases,
+    receipts,
     recognition,
     reconciliations,
     refunds,
@@ -84,3 +85,8 @@ def recognise_revenue() -> dict[str, int]:
 def reconcile(*, hours: int) -> int:
     runs = reconciliations.reconcile_recent(at=timezone.now(), over=timedelta(hours=hours))
     return sum(run.compared for run in runs)
+
+
+@shared_task
+def number_receipts() -> int:
+    return receipts.number_receipts(at=timezone.now())

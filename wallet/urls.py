@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from wallet import history_pages, limit_pages, rates_pages, views, webhooks
+from wallet import (
+    gift_card_pages,
+    history_pages,
+    limit_pages,
+    rates_pages,
+    receipt_pages,
+    views,
+    webhooks,
+)
 
 app_name = "wallet"
 
@@ -12,9 +20,13 @@ urlpatterns = [
     path("coins/checkout/", views.checkout, name="checkout"),
     path("coins/purchases/<uuid:purchase_id>/", views.return_page, name="return_page"),
     path("coins/purchases/<uuid:purchase_id>/cancel/", views.cancel, name="cancel_purchase"),
+    path("coins/purchases/<uuid:purchase_id>/receipt.pdf", receipt_pages.receipt, name="receipt"),
+    path("coins/gift-card/", gift_card_pages.gift_card, name="gift_card"),
     path("hooks/stripe/", webhooks.stripe, name="stripe_hook"),
     path("balance/history/", history_pages.history_page, name="history"),
     path("balance/history.csv", history_pages.history_csv, name="history_csv"),
+    path("balance/lots/", history_pages.lots_page, name="lots"),
+    path("balance/lots/<int:lot_id>/", history_pages.lot_page, name="lot"),
     path("balance/operations/<uuid:operation_id>/", history_pages.operation, name="operation"),
     path("balance/limits/", limit_pages.limits_page, name="limits"),
     path("balance/limits/own/", limit_pages.set_limits, name="set_limits"),

@@ -3,6 +3,7 @@ told, what they agreed to, what is looked into about them, and the outbox every 
 """
 
 from accounts.models.consents import Consent, ConsentUse, Scope, Terms, TermsAcceptance
+from accounts.models.leaving import Closure, DataExport
 from accounts.models.notices import Notice, NoticeKind, NoticePreference
 from accounts.models.people import HANDLE, CreatorProfile, Follow, Standing, User, UserManager
 from accounts.models.reviews import Review, ReviewReason, Verdict
@@ -12,9 +13,11 @@ from accounts.models.trails import OutboxEvent, StateChange
 __all__ = [
     "HANDLE",
     "Block",
+    "Closure",
     "Consent",
     "ConsentUse",
     "CreatorProfile",
+    "DataExport",
     "Fingerprint",
     "Follow",
     "GuardianClaim",

@@ -28,7 +28,7 @@ from gifts.models import Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
-from wallet.models import PaymentMethod, Purchase
+from wallet.models import Lot, PaymentMethod, Purchase
 
 # Fans, creators, staff without and with a second factor.
 VISITORS: Final = ("nobody", "alice", "mallory", "bob", "carol", "stan", "olga")
@@ -78,16 +78,25 @@ TABLE: Final = {
     "GET report_video": SIGNED_IN,
     "GET accounts:guardian": PUBLIC,
     "GET accounts:guardian_confirm": ABSENT,  # of a link we did not send
+    "GET accounts:leaving": SIGNED_IN,
+    "POST accounts:ask_export": ">login" + 6 * " >accounts:leaving",
+    "GET accounts:export_file": CONFIRMED,
+    "GET accounts:close": SIGNED_IN,
+    "POST accounts:close": CONFIRMED,
     # Coins
     "GET wallet:balance": SIGNED_IN,
     "GET wallet:packages": SIGNED_IN,
     "GET wallet:checkout": ">login 400 400 400 400 400 400",  # of nothing
     "GET wallet:return_page": ALICE,
+    "GET wallet:receipt": ">login 404 404 404 404 404 404",  # it has no coins yet
     "POST wallet:cancel_purchase": ">login >wallet:return_page 404 404 404 404 404",
+    "GET wallet:gift_card": SIGNED_IN,
     "GET wallet:stripe_hook": POSTED,
     "POST wallet:stripe_hook": "400 400 400 400 400 400 400",  # without a signature
     "GET wallet:history": SIGNED_IN,
     "GET wallet:history_csv": SIGNED_IN,
+    "GET wallet:lots": SIGNED_IN,
+    "GET wallet:lot": ALICE,
     "GET wallet:operation": ALICE,
     "GET wallet:limits": SIGNED_IN,
     "POST wallet:set_limits": ">login" + 6 * " >wallet:limits",  # nothing to set
@@ -279,6 +288,8 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         "operation_id": gift.operation_id,
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,
+        "lot_id": Lot.objects.filter(account__owner_id=alice.pk).get().pk,
+        "export_id": purchase.pk,  # of no copy
         "consent_id": consent.pk,
         "session_id": session.pk,
         "object_id": alice.pk,

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_notices_outbox_and_edits'),
-        ('wallet', '0019_reconciliations'),
+        ('wallet', '0022_forget'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

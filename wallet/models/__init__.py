@@ -11,6 +11,7 @@ from wallet.models.books import (
     RateCard,
     Transfer,
 )
+from wallet.models.gift_cards import CODES_MAX, GiftCard, GiftCardBatch, GiftCardTries
 from wallet.models.limits import (
     BPS,
     OwnLimit,
@@ -34,11 +35,13 @@ from wallet.models.pricing import (
     RegionCountry,
 )
 from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.receipts import Receipt, ReceiptFile, ReceiptSeries, Seller, SellerRegion
 from wallet.models.reconciliation import Difference, Reconciliation
 from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 
 __all__ = [
     "BPS",
+    "CODES_MAX",
     "Account",
     "Adjustment",
     "Balance",
@@ -48,6 +51,9 @@ __all__ = [
     "Difference",
     "Dispute",
     "FxRate",
+    "GiftCard",
+    "GiftCardBatch",
+    "GiftCardTries",
     "HoldClass",
     "Lot",
     "MethodFee",
@@ -63,11 +69,16 @@ __all__ = [
     "PurchaseAttempt",
     "PurchaseLimit",
     "RateCard",
+    "Receipt",
+    "ReceiptFile",
+    "ReceiptSeries",
     "Reconciliation",
     "RecoursePolicy",
     "Refund",
     "Region",
     "RegionCountry",
+    "Seller",
+    "SellerRegion",
     "SpendingLimits",
     "Transfer",
     "Window",
