@@ -155,6 +155,11 @@ def check_may_leave(*, person: User) -> None:
             "A purchase of yours is not finished. Pay or cancel it, or wait until its coins have "
             "arrived, then close your account."
         )
+    if queries.has_money_coming_back(user_id=person.pk):
+        raise PaymentUnderWay(
+            "A refund or a disputed payment of yours is under way. Close your account when it "
+            "has come to its end."
+        )
     if (
         _has_earnings(person)
         or Payout.objects.filter(creator=person, due_at__isnull=False).exists()

@@ -54,6 +54,8 @@ BOOKS: Final = "Tax law wants what was sold and paid kept for up to ten years."
 PAID_OUT: Final = "Rules on money laundering want who was paid kept for five years."
 NO_WORDS: Final = "Numbers alone: it names nobody once the account is emptied."
 
+FAIRNESS: Final = "It shows that a decision about somebody was fair, and who made it."
+
 DELETE, SHED, KEEP = AtErasure.DELETE, AtErasure.SHED, AtErasure.KEEP
 REGISTER: Final = (
     # Who they are: the last to go, see ``config.leaving.erase_person``.
@@ -81,6 +83,19 @@ REGISTER: Final = (
          why_kept="It shows that, and when, the rest was erased."),
     Held(model="accounts.StateChange", whose="by", purpose="Decisions they made as staff",
          at_erasure=KEEP, why_kept=NO_WORDS),
+    # What was looked into, and whom they keep away.
+    Held(model="accounts.Review", whose="subject", purpose="Reviews", at_erasure=SHED,
+         sheds={"appeal_words": ""}, why_kept=FAIRNESS, secret=("signals",)),
+    Held(model="accounts.Verdict", whose="subject", purpose="What rules said", at_erasure=KEEP,
+         why_kept=FAIRNESS, is_exported=False),
+    Held(model="accounts.Fingerprint", whose="user", purpose="Devices, networks, instruments",
+         at_erasure=DELETE, secret=("digest",)),
+    Held(model="accounts.GuardianClaim", whose="about", purpose="What a guardian told us",
+         at_erasure=SHED, sheds={"name": GONE_NAME, "email": "gone@invalid", "words": "-"},
+         is_exported=False),
+    Held(model="accounts.Report", whose="reporter", purpose="What they reported",
+         at_erasure=SHED, sheds={"words": ""}, why_kept=FAIRNESS),
+    Held(model="accounts.Block", whose="blocker", purpose="Whom they blocked", at_erasure=DELETE),
     # How they sign in.
     Held(model="account.EmailAddress", whose="user", purpose="Signing in", at_erasure=DELETE),
     Held(model="mfa.Authenticator", whose="user", purpose="Second factors", at_erasure=DELETE,
@@ -93,7 +108,16 @@ REGISTER: Final = (
          why_kept="Staff's deeds stay traceable by number.", is_exported=False),
     # What they bought.
     Held(model="wallet.Purchase", whose="buyer", purpose="What was bought", at_erasure=SHED,
-         sheds={"return_path": "", "checkout_url": "", "failure": ""}, why_kept=BOOKS),
+         sheds={"return_path": "", "checkout_url": "", "failure": "", "customer_ref": ""},
+         why_kept=BOOKS),
+    Held(model="wallet.Refund", whose="purchase__buyer", purpose="Refunds", at_erasure=SHED,
+         sheds={"words": ""}, why_kept=BOOKS),
+    Held(model="wallet.Dispute", whose="purchase__buyer", purpose="Disputed payments",
+         at_erasure=KEEP, why_kept=BOOKS),
+    Held(model="wallet.SpendingLimits", whose="user", purpose="A break from buying",
+         at_erasure=DELETE),
+    Held(model="wallet.OwnLimit", whose="user", purpose="Limits of their own",
+         at_erasure=DELETE),
     Held(model="wallet.Receipt", whose="purchase__buyer", purpose="Receipts", at_erasure=KEEP,
          why_kept=BOOKS),
     Held(model="wallet.GiftCard", whose="purchase__buyer", purpose="Cards redeemed",
@@ -121,12 +145,26 @@ REGISTER: Final = (
 
 # Columns that name members of staff who did something, by number: the deed stays theirs.
 STAFF_COLUMNS: Final = frozenset(
-    {"maker", "approver", "proposer", "created_by", "checked_by", "approved_by", "by"}
+    {
+        "maker",
+        "approver",
+        "proposer",
+        "created_by",
+        "checked_by",
+        "approved_by",
+        "by",
+        "announced_by",
+        "assignee",
+        "decided_by",
+        "final_by",
+    }
 )
 # Tables about two people: listed for one of them, and the other's rows name them by number alone.
 OTHER_SIDES: Final = frozenset(
     {
+        ("accounts.Block", "blocked"),
         ("accounts.Follow", "creator"),
+        ("accounts.Report", "about"),
         ("gifts.Sending", "creator"),
         ("allauth_idp_oidc.Client", "owner"),
     }

@@ -9,8 +9,15 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import gift_cards, ledger
+from wallet import gift_cards, ledger, limits, own_limits
 from wallet.gift_card_forms import RedeemForm
+
+REFUSALS = (
+    people_risk.NotAllowed,
+    gift_cards.CannotRedeem,
+    limits.Refused,
+    own_limits.StillStarting,
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -29,7 +36,7 @@ def gift_card(request: HttpRequest) -> HttpResponse:
                 typed=form.cleaned_data["code"],
                 at=timezone.now(),
             )
-        except (people_risk.NotAllowed, gift_cards.CannotRedeem) as error:
+        except REFUSALS as error:
             refusal = error
         else:
             return redirect("wallet:return_page", purchase.pk)

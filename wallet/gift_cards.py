@@ -18,12 +18,13 @@ from django.db import IntegrityError, transaction
 from accounts import risk as people_risk
 from accounts import states
 from accounts.models import User
-from wallet import charges, money, payments, queries, risk
+from wallet import charges, facts, limits, money, own_limits, payments, queries, risk
 from wallet.models import (
     Channel,
     GiftCard,
     GiftCardTries,
     MethodFee,
+    PaymentKind,
     PaymentMethod,
     Purchase,
     Region,
@@ -153,7 +154,7 @@ def redeem(*, purchase_id: UUID, user: User, typed: str, at: datetime) -> Purcha
     """Turn a code into coins: a purchase that is paid by the card and credited at once.
 
     The same id again is the same purchase. Raises what ``accounts.risk.check_may_spend`` raises,
-    and a CannotRedeem.
+    limits.Refused, own_limits.StillStarting, and a CannotRedeem.
     """
     people_risk.check_may_spend(user=user, at=at)
     _count_try(user_id=user.pk, at=at)
@@ -177,7 +178,8 @@ def _count_try(*, user_id: int, at: datetime) -> None:
 
 @transaction.atomic(durable=True)
 def _redeem(*, purchase_id: UUID, user: User, typed: str, at: datetime) -> Purchase:
-    """Locks the person's count of tries, the card, then the wallet."""
+    """Locks the buyer, their count of tries, the card, then the wallet."""
+    own_limits.lock_buyer(user_id=user.pk, address="")
     tries = GiftCardTries.objects.select_for_update().get(pk=user.pk)
     card = _locked_card(read_code(typed))
     purchase = card.purchase
@@ -206,7 +208,7 @@ def _locked_card(code: str) -> GiftCard:
 
 
 def _check_card(card: GiftCard, *, user: User, at: datetime) -> None:
-    """Let pass a card that gives this person coins now. Raises a CannotRedeem."""
+    """Let pass a card that gives this person coins now. Raises a CannotRedeem, limits.Refused."""
     if card.redeemed_at is not None:
         assert card.purchase is not None, "redeemed as a whole"
         whose = "by you" if card.purchase.buyer_id == user.pk else "by somebody else"
@@ -221,6 +223,8 @@ def _check_card(card: GiftCard, *, user: User, at: datetime) -> None:
     region = queries.region_for(str(user.country))
     if region is None or region.pk != card.batch.region_id:
         raise WrongRegion(region=card.batch.region.name)
+    buyer = facts.of_buyer(user=user, region=region, at=at)
+    limits.check(buyer=buyer, kind=PaymentKind.GIFT_CARD, amount_minor=card.batch.gross_minor)
 
 
 def _purchase(card: GiftCard, *, purchase_id: UUID, user: User, at: datetime) -> Purchase:

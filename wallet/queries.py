@@ -378,3 +378,10 @@ def purchase_paid_by(*, provider: str, payment_ref: str) -> Purchase | None:
     if not payment_ref:
         return None
     return Purchase.objects.filter(method__provider=provider, payment_ref=payment_ref).first()
+
+
+def has_money_coming_back(*, user_id: int) -> bool:
+    """Whether a refund or a dispute of somebody's purchases is under way."""
+    refunds = Refund.objects.filter(purchase__buyer_id=user_id, state__in=Refund.OPEN)
+    disputes = Dispute.objects.filter(purchase__buyer_id=user_id, state__in=Dispute.OPEN)
+    return refunds.exists() or disputes.exists()
