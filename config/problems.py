@@ -20,7 +20,17 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from accounts import consents, creators, roles, services, states
+from accounts import (
+    claims,
+    consents,
+    creators,
+    leaving,
+    reports,
+    reviews,
+    roles,
+    services,
+    states,
+)
 from accounts import risk as people
 from gifts import catalogue, rooms
 from gifts import risk as gifts
@@ -30,15 +40,21 @@ from payouts import services as payout_services
 from wallet import (
     adjustments,
     cards,
+    documents,
+    gift_batches,
+    gift_cards,
     history,
     ledger,
     limits,
     own_limits,
     payments,
+    price_files,
     prices,
     purchases,
     queries,
     quotes,
+    receipts,
+    refunds,
     regional_limits,
     reviewing,
     risk,
@@ -163,6 +179,48 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     destinations.UnfitAccount: Answer(409, "unfit_account"),
     settlements.AnotherRunning: Answer(409, "settlement_running"),
     payouts.NotEligible: Answer(403, "not_eligible"),
+    # people: reviews, reports, leaving
+    claims.BadLink: Answer(404, "bad_link"),
+    claims.TooManyClaims: Answer(429, "too_many_claims"),
+    creators.Blocked: Answer(403, "blocked"),
+    leaving.AskedLately: Answer(409, "asked_lately"),
+    leaving.NotReopened: Answer(409, "not_reopened"),
+    reports.OwnAccount: Answer(400, "own_account"),
+    reports.TooManyReports: Answer(429, "too_many_reports"),
+    reviews.AnothersReview: Answer(403, "anothers_review"),
+    reviews.CannotAppeal: Answer(409, "cannot_appeal"),
+    reviews.NoReasons: Answer(400, "no_reasons"),
+    reviews.NotWaiting: Answer(409, "review_not_waiting"),
+    reviews.OwnReview: Answer(403, "own_review"),
+    # gift cards, receipts, price files
+    documents.NotPrintable: Answer(400, "not_printable"),
+    receipts.NoReceiptYet: Answer(409, "no_receipt_yet"),
+    gift_batches.BelowFloor: Answer(409, "batch_below_floor"),
+    gift_batches.NotABatch: Answer(400, "not_a_batch"),
+    gift_batches.NotTheMaker: Answer(403, "not_the_maker"),
+    gift_batches.NotWaiting: Answer(409, "batch_not_waiting"),
+    gift_batches.SamePerson: Answer(403, "batch_same_person"),
+    gift_cards.CodeExpired: Answer(409, "code_expired"),
+    gift_cards.CodeMistyped: Answer(400, "code_mistyped"),
+    gift_cards.CodeUnknown: Answer(404, "code_unknown"),
+    gift_cards.CodeUsed: Answer(409, "code_used"),
+    gift_cards.CodeVoided: Answer(409, "code_voided"),
+    gift_cards.NotRedeemedHere: Answer(409, "not_redeemed_here"),
+    gift_cards.TooManyTries: Answer(429, "too_many_codes"),
+    gift_cards.WrongRegion: Answer(409, "wrong_region"),
+    price_files.BookMoved: Answer(409, "prices_moved"),
+    price_files.NotAPriceFile: Answer(400, "not_a_price_file"),
+    price_files.RowsWrong: Answer(400, "rows_wrong"),
+    prices.NoSuchAdapter: Answer(400, "no_such_adapter"),
+    prices.NoSuchRail: Answer(400, "no_such_rail"),
+    # refunds and disputes
+    ledger.AlreadyResolved: Answer(409, "already_resolved"),
+    ledger.CoinsSpent: Answer(409, "coins_spent"),
+    ledger.LotDisputed: Answer(409, "lot_disputed"),
+    ledger.NotDisputed: Answer(409, "not_disputed"),
+    refunds.AlreadyDecided: Answer(409, "refund_decided"),
+    refunds.NeedsSecondPerson: Answer(409, "needs_second_person"),
+    refunds.NotRefundable: Answer(409, "not_refundable"),
 }
 
 # What a refusal carries besides its words, by the names the API uses.

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from accounts import risk as people_risk
 from accounts import states
@@ -177,33 +177,48 @@ def _record_intent(
         )
         if paused is not None:
             return paused
-        first, is_new = Purchase.objects.select_related("method", "buyer").get_or_create(
-            pk=purchase_id,
-            defaults={
-                "buyer": user,
-                "region": quote.region,
-                "method": quote.method,
-                "coins": quote.coins,
-                "gross_minor": quote.gross_minor,
-                "tax_minor": quote.tax_minor,
-                "tax_bps": quote.tax_bps,
-                "currency": quote.currency,
-                "return_path": return_path,
-                "evidence": known,
-                "captures_later": captures.is_needed(
-                    method=quote.method, pieces=locations.pieces_of(known)
-                ),
-                "corrects": corrected,
-                "customer_ref": queries.customer_ref(
-                    user_id=user.pk, provider=quote.method.provider
-                ),
-            },
+        first = _write(
+            purchase_id, quote=quote, user=user, known=known, corrected=corrected, path=return_path
         )
-        if is_new:
-            first.refresh_from_db(fields=["created_at"])
-            own_limits.note_attempt(first, network=network, at=at)
+        own_limits.note_attempt(first, network=network, at=at)
     _check_same(first, user=user, coins=coins, method_code=method_code, shown_minor=shown_minor)
     return first
+
+
+def _write(
+    purchase_id: UUID,
+    *,
+    quote: quotes.Quote,
+    user: User,
+    known: dict[str, Any],
+    corrected: Purchase | None,
+    path: str,
+) -> Purchase:
+    """Write what the buyer agreed to. Raises PurchaseConflict: the id is somebody else's."""
+    try:
+        with transaction.atomic():
+            purchase = Purchase.objects.create(
+                pk=purchase_id,
+                buyer=user,
+                region=quote.region,
+                method=quote.method,
+                coins=quote.coins,
+                gross_minor=quote.gross_minor,
+                tax_minor=quote.tax_minor,
+                tax_bps=quote.tax_bps,
+                currency=quote.currency,
+                return_path=path,
+                evidence=known,
+                captures_later=captures.is_needed(
+                    method=quote.method, pieces=locations.pieces_of(known)
+                ),
+                corrects=corrected,
+                customer_ref=queries.customer_ref(user_id=user.pk, provider=quote.method.provider),
+            )
+    except IntegrityError as error:
+        raise PurchaseConflict from error
+    purchase.refresh_from_db(fields=["created_at"])
+    return purchase
 
 
 def _corrected(user: User, corrects_id: UUID | None) -> Purchase | None:

@@ -55,8 +55,8 @@ def test_a_notice_of_a_refund_is_asked_about_as_a_refund(
     event = told(client, notice(standin, kind, payment))
 
     assert (event.object_kind, event.object_ref) == ("refund", refund["id"])
-    assert event.outcome == f"Purchase {purchase.pk}: refund succeeded. Nothing to do yet"
-    assert queries.coins(user_id=alice.pk) == 700
+    assert event.outcome == f"Purchase {purchase.pk}: refund made there, lost"
+    assert queries.coins(user_id=alice.pk) == 616  # 84 coins are what 1.00 of 8.40 bought
 
 
 def test_a_notice_of_a_dispute_says_what_was_fetched_and_not_what_it_brought(
@@ -69,7 +69,7 @@ def test_a_notice_of_a_dispute_says_what_was_fetched_and_not_what_it_brought(
     event = told(client, body)
 
     assert (event.object_kind, event.object_ref) == ("dispute", opened["id"])
-    assert event.outcome == f"Purchase {credited.pk}: dispute lost. Nothing to do yet"
+    assert event.outcome == f"Purchase {credited.pk}: dispute lost"
 
 
 def test_a_fraud_warning_is_asked_about_as_a_warning(

@@ -43,7 +43,7 @@ def test_each_lot_says_what_is_left_what_used_it_and_until_when_it_is_refundable
 def test_the_refund_window_is_the_regions(region: str, days: int, alice: User) -> None:
     purchase = credited(alice, region=region)
     lot = queries.all_lots(user_id=alice.pk).get()
-    until = datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(days=days)
+    until = datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(days=days + 1)
 
     before = stories.lot_story(lot, at=until - timedelta(seconds=1))
     after = stories.lot_story(lot, at=until)

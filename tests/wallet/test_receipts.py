@@ -80,7 +80,7 @@ def test_a_bought_purchase_has_a_receipt_and_its_email_leads_to_it(
         purchase_id=ledger.new_operation_id(), user=alice, coins=700, method_code="card",
         at=timezone.now(),
     )  # fmt: skip
-    standin.pay(purchase.checkout_ref)
+    standin.pay(purchase.checkout_ref, "germany")
     payments.settle_purchase(purchase_id=purchase.pk, at=timezone.now())
 
     address = f"/coins/purchases/{purchase.pk}/receipt.pdf"

@@ -12,7 +12,7 @@ from accounts import fingerprints, reviews
 from accounts.models import Fingerprint, Notice, Review, ReviewReason, User, Verdict
 from tests import factories
 from tests.standin import Standin
-from wallet import inbox, ledger, payments, purchases, queries, reviewing
+from wallet import inbox, ledger, own_limits, payments, purchases, queries, reviewing
 from wallet.models import PaymentMethod, Purchase
 from wallet.providers.base import NoticeObject, ProviderNotice
 
@@ -31,6 +31,7 @@ def start(user: User, **asked: Any) -> Purchase:
         "user": user,
         "coins": 700,
         "method_code": "card",
+        "evidence": {"address": "DE"},
         "at": now(),
     }
     return purchases.start_purchase(**(facts | asked))
@@ -399,6 +400,7 @@ def test_control_without_the_lock_purchases_at_once_do_not_see_each_other(
         return found
 
     monkeypatch.setattr(reviewing, "_lock_buyer", lambda _user_id: None)
+    monkeypatch.setattr(own_limits, "lock_buyer", lambda **_who: "")
     monkeypatch.setattr(reviewing, "buyer_facts", gather_together)
 
     assert buy_at_once(alice, 4) == ["pending"] * 4
