@@ -38,7 +38,9 @@ BOOKS: Final = _view(
     "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",
     "adjustment",
 )  # fmt: skip
-PURCHASES: Final = _view("wallet", "purchase", "providerevent")
+PURCHASES: Final = _view(
+    "wallet", "purchase", "providerevent", "refund", "dispute", "recoursepolicy"
+)
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
@@ -50,14 +52,14 @@ EDITS: Final = (
     | _view("accounts", "useredit", "creatorprofileevent")
     | _view(
         "wallet", "regionevent", "coinpackageevent", "priceevent", "paymentmethodevent",
-        "methodfeeevent", "fxrateevent",
+        "methodfeeevent", "fxrateevent", "recoursepolicyevent",
     )
     | _view("gifts", "giftversionevent")
 )  # fmt: skip
 
 ROLES: Final = {
-    # Answers people: sees what concerns them, corrects profiles, looks up lost payments, proposes
-    # adjustments.
+    # Answers people: sees what concerns them, corrects profiles, looks up lost payments, decides
+    # about refunds, proposes adjustments.
     "support": PEOPLE
     | SIGN_IN
     | PURCHASES
@@ -67,10 +69,11 @@ ROLES: Final = {
     | {
         "accounts.change_user",
         "wallet.look_up_purchase",
+        "wallet.decide_refund",
         "wallet.view_adjustment",
         "wallet.add_adjustment",
     },
-    # Moves money by two people: adjustments, settlements, payouts, refunds to come.
+    # Moves money by two people: adjustments, settlements, payouts, refunds; says who bears losses.
     "finance": PEOPLE
     | PRICES
     | BOOKS
@@ -78,8 +81,10 @@ ROLES: Final = {
     | CATALOGUE
     | PAYOUTS
     | OPERATION
+    | _edit("wallet", "recoursepolicy")
     | {
         "wallet.look_up_purchase",
+        "wallet.decide_refund",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
         "payouts.change_payout",
@@ -92,6 +97,7 @@ ROLES: Final = {
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
+    | _edit("wallet", "recoursepolicy")
     | {"accounts.set_standing", "gifts.change_room", "gifts.change_video"},
     # Sets what coins cost and diamonds are worth.
     "pricing": PRICES

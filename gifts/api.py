@@ -21,6 +21,7 @@ from accounts import queries as people
 from accounts.models import User
 from gifts import queries, risk, services
 from gifts.models import Category, GiftVersion, Room, Sending
+from wallet import queries as wallets
 
 # Times as the site writes them everywhere: UTC.
 KEY: Final = OpenApiParameter(
@@ -86,6 +87,7 @@ class RoomGiftAnswered(base.Answered):
     coins = serializers.IntegerField()
     streak_id = serializers.UUIDField(allow_null=True)
     sent_at = serializers.DateTimeField()
+    is_reversed = serializers.BooleanField(help_text="Its payment was taken back by a bank.")
 
 
 class RoomGiftsAnswered(base.Answered):
@@ -178,11 +180,12 @@ class RoomGifts(base.Door):
         after = base.read_cursor(asked.get("after"), datetime.fromisoformat, UUID)
         room = _room_or_404(room_id)
         rows = queries.page_of_gifts(room=room, after=after, limit=asked["limit"] + 1)
+        taken_back = wallets.reversed_gifts(operation_ids=[row.pk for row in rows])
         return Response(
             base.page(
                 rows,
                 limit=asked["limit"],
-                shown=_room_gift,
+                shown=lambda row: _room_gift(row) | {"is_reversed": row.pk in taken_back},
                 cursor=lambda row: base.cursor_of(row.sent_at.isoformat(), row.pk),
             )
         )

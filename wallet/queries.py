@@ -1,8 +1,10 @@
 """Reads of value, each scoped by whose it is, and of what coins cost where and when."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -204,9 +206,13 @@ def spent_since(*, user_id: int, since: datetime) -> list[Money]:
 
 def moves_of(purchase: Purchase) -> QuerySet[StateChange]:
     """Return the purchase's changes of state, first to last."""
-    return StateChange.objects.filter(
-        subject_type="wallet.purchase", subject_id=str(purchase.pk)
-    ).order_by("id")
+    return state_changes(subject_type="wallet.purchase", subject_id=purchase.pk)
+
+
+def state_changes(*, subject_type: str, subject_id: UUID) -> QuerySet[StateChange]:
+    """Return the changes of state of a refund, a dispute or a purchase, first to last."""
+    rows = StateChange.objects.filter(subject_type=subject_type, subject_id=str(subject_id))
+    return rows.order_by("id")
 
 
 def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:
@@ -246,6 +252,78 @@ def coins_left(*, purchase_id: UUID) -> int:
     """How many coins of a purchase were neither used nor given back."""
     left = Lot.objects.filter(purchase_id=purchase_id).values_list("remaining", flat=True)
     return left.first() or 0
+
+
+def coins_left_of(*, purchase_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Say the same of each of several purchases that brought coins."""
+    lots = Lot.objects.filter(purchase_id__in=purchase_ids)
+    return dict(lots.values_list("purchase_id", "remaining"))
+
+
+def purchases_with(rows: QuerySet[Any], *, purchase_ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of the purchases have such refunds or disputes."""
+    return set(rows.filter(purchase_id__in=purchase_ids).values_list("purchase_id", flat=True))
+
+
+def bought_by(*, user_id: int, before: UUID | None, limit: int) -> list[Purchase]:
+    """Return the person's purchases that brought coins, newest first, made before another."""
+    rows = Purchase.objects.filter(buyer_id=user_id, state=Purchase.State.CREDITED)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)  # their ids begin with the time
+    return list(rows.select_related("method", "region").order_by("-pk")[:limit])
+
+
+def refunds_of(*, user_id: int) -> QuerySet[Refund]:
+    """Return what the person asked to give back, latest first."""
+    rows = Refund.objects.filter(purchase__buyer_id=user_id)
+    return rows.select_related("purchase__method").order_by("-requested_at", "-pk")
+
+
+def refund_with(*, operation_id: UUID) -> Refund | None:
+    """The refund that an operation of the ledger froze coins for, or ended."""
+    asked = Refund.objects.filter(Q(hold_id=operation_id) | Q(end_id=operation_id))
+    return asked.first()
+
+
+def coins_are_gone(refund: Refund) -> bool:
+    """Whether the coins of a refund were paid for, whatever became of the money afterwards."""
+    return Transfer.objects.filter(op=refund.end_id, code=Transfer.Code.REFUND_COINS).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What coins of a purchase were given as."""
+
+    coins: int
+    gifts: int
+    creators: int
+
+
+def uses_of(*, purchase_id: UUID) -> Uses:
+    """Count what coins of a purchase paid for."""
+    # A gift's coins are found through its diamonds: the lot's index has only those.
+    legs = Transfer.objects.filter(
+        lot__purchase_id=purchase_id, code=Transfer.Code.GIFT_DIAMONDS
+    ).values_list("op_id", "credit_account__owner_id")
+    gifts = {operation_id for operation_id, _ in legs}
+    coins = Transfer.objects.filter(
+        op_id__in=gifts, lot__purchase_id=purchase_id, code=Transfer.Code.GIFT_COINS
+    ).aggregate(total=Sum("amount", default=0))
+    return Uses(int(coins["total"]), len(gifts), len({creator_id for _, creator_id in legs}))
+
+
+def reversed_gifts(*, operation_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many diamonds (thousandths) of these gifts were taken back. Others are not named."""
+    taken = (
+        Transfer.objects.filter(
+            code=Transfer.Code.LOSS_DIAMONDS,
+            reverses__op_id__in=operation_ids,
+            reverses__code=Transfer.Code.GIFT_DIAMONDS,
+        )
+        .values("reverses__op_id")
+        .annotate(diamonds=Sum("amount"))
+    )
+    return {row["reverses__op_id"]: int(row["diamonds"]) for row in taken}
 
 
 def coins_owed(*, user_id: int) -> int:

@@ -12,8 +12,8 @@ from wallet import (
     prices,
     purchases,
     recognition,
-    refunds,
     services,
+    submissions,
 )
 
 
@@ -59,7 +59,7 @@ def tell_of_prices() -> int:
 
 @shared_task
 def submit_refunds() -> int:
-    return refunds.sweep(at=timezone.now())
+    return submissions.sweep(at=timezone.now())
 
 
 @shared_task

@@ -15,7 +15,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import forms, history, ledger, payments, pricebook, purchases, queries, quotes
+from wallet import (
+    forms,
+    history,
+    ledger,
+    payments,
+    pricebook,
+    purchases,
+    queries,
+    quotes,
+    refunds,
+)
 from wallet.models import Purchase
 
 SPENT_DAYS = 30
@@ -110,6 +120,7 @@ def return_page(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         "poll_s": next((s for limit, s in POLLS_S if age < limit), POLL_S_LAST),
         "balance": queries.coins(user_id=user.pk),
         "again": _again(purchase),
+        **_what_goes_back(purchase, at),
     }
     template = "wallet/purchase.html#purchase" if _is_htmx(request) else "wallet/purchase.html"
     return render(request, template, context)
@@ -217,6 +228,17 @@ def _exact(till: quotes.Till, form: forms.ExactForm) -> quotes.Basket | None:
     except quotes.AmountNotSold as refusal:
         form.add_error("coins", str(refusal))
         return None
+
+
+def _what_goes_back(purchase: Purchase, at: datetime) -> dict[str, Any]:
+    """What of a purchase can be given back, was asked back, or is taken back by a bank."""
+    if purchase.state != Purchase.State.CREDITED:
+        return {}
+    return {
+        "offer": refunds.offer(purchase=purchase, at=at),
+        "refunds": purchase.refunds.order_by("-requested_at", "-pk"),
+        "disputes": purchase.disputes.order_by("-learnt_at", "-pk"),
+    }
 
 
 def _again(purchase: Purchase) -> str:

@@ -28,7 +28,7 @@ from gifts.models import Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
-from wallet.models import PaymentMethod, Purchase
+from wallet.models import PaymentMethod, Purchase, Refund
 
 # Fans, creators, staff without and with a second factor.
 VISITORS: Final = ("nobody", "alice", "mallory", "bob", "carol", "stan", "olga")
@@ -73,6 +73,11 @@ TABLE: Final = {
     "GET wallet:checkout": ">login 400 400 400 400 400 400",  # of nothing
     "GET wallet:return_page": ALICE,
     "POST wallet:cancel_purchase": ">login >wallet:return_page 404 404 404 404 404",
+    "GET wallet:ask_refund": ALICE,
+    "POST wallet:ask_refund": ">login 400 404 404 404 404 404",  # of nothing
+    "GET wallet:refunds": SIGNED_IN,
+    "GET wallet:refund": ALICE,
+    "POST wallet:cancel_refund": ">login >wallet:refund 404 404 404 404 404",
     "GET wallet:stripe_hook": POSTED,
     "POST wallet:stripe_hook": "400 400 400 400 400 400 400",  # without a signature
     "GET wallet:history": SIGNED_IN,
@@ -239,6 +244,17 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         tax_bps=1900,
         currency="EUR",
     )
+    refund = Refund.objects.create(
+        id=ledger.new_operation_id(),
+        purchase=purchase,
+        hold_id=ledger.new_operation_id(),
+        end_id=ledger.new_operation_id(),
+        coins=10,
+        amount_minor=12,
+        ground="other",
+        state="cancelled",
+        due_at=timezone.now(),
+    )
     service = Service(id="tipbot", name="Tip Bot", grant_types="client_credentials")
     service.save()
     consent = Consent.objects.create(
@@ -255,6 +271,7 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         "operation_id": gift.operation_id,
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,
+        "refund_id": refund.pk,
         "consent_id": consent.pk,
         "session_id": session.pk,
         "object_id": alice.pk,
