@@ -154,6 +154,7 @@ class ServiceAdapter(DefaultOIDCAdapter):
         "catalogue:read": "Read the gift catalogue",
         "prices:read": "Read prices and rates",
         "balance:read": "Read a consenting fan's balance",
+        "refunds:ask": "Ask for refunds for a consenting fan",
         "gifts:send": "Send gifts for a consenting fan",
         "rooms:read": "Read rooms and their gifts",
         "earnings:read": "Read creators' earnings",

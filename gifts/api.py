@@ -6,13 +6,13 @@ the sendings it made and no others; nothing tells what a fan has or pays.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final
-from uuid import RFC_4122, UUID
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,28 +22,6 @@ from accounts.models import User
 from gifts import queries, risk, services
 from gifts.models import Category, GiftVersion, Room, Sending
 from wallet import queries as wallets
-
-# Times as the site writes them everywhere: UTC.
-KEY: Final = OpenApiParameter(
-    name="Idempotency-Key",
-    type={"type": "string", "format": "uuid", "pattern": "-7[0-9a-fA-F]{3}-"},
-    location=OpenApiParameter.HEADER,
-    required=True,
-    description="A UUIDv7 made before the first try; it becomes the sending's id, never expires. "
-    "The same key again answers as the first try did, and the same key with other contents is 422.",
-)
-
-
-class KeyMissing(APIException):
-    status_code = 400
-    default_code = "idempotency_key_missing"
-    default_detail = "Send an Idempotency-Key: a UUIDv7 made before the first try."
-
-
-class KeyMalformed(APIException):
-    status_code = 400
-    default_code = "idempotency_key_malformed"
-    default_detail = "The Idempotency-Key is not a UUIDv7."
 
 
 class GiftAnswered(base.Answered):
@@ -198,7 +176,7 @@ class Sendings(base.Door):
 
     @extend_schema(
         operation_id="gift_sends_create",
-        parameters=[KEY],
+        parameters=[base.KEY],
         request=SendAsked,
         responses={
             201: OpenApiResponse(
@@ -208,7 +186,7 @@ class Sendings(base.Door):
         },
     )
     def post(self, request: Request) -> Response:
-        operation_id = _key(request)
+        operation_id = base.idempotency_key(request)
         asked = self.asked(SendAsked)
         fan_id = _fan_id(asked["fan"])
         sent = services.send_gift(
@@ -248,20 +226,6 @@ class OneSending(base.Door):
         if sending is None:
             raise NotFound("This service has sent no such gift.")
         return Response(_sending(sending))
-
-
-def _key(request: Request) -> UUID:
-    """Read the operation id of the request. Quotes around it are the header's own, if any."""
-    given = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip().strip('"')
-    if not given:
-        raise KeyMissing
-    try:
-        key = UUID(given)
-    except ValueError:
-        raise KeyMalformed from None
-    if str(key) != given.lower() or key.variant != RFC_4122 or key.version != 7:
-        raise KeyMalformed
-    return key
 
 
 def _fan_id(reference: int | str) -> int:

@@ -279,6 +279,16 @@ def refunds_of(*, user_id: int) -> QuerySet[Refund]:
     return rows.select_related("purchase__method").order_by("-requested_at", "-pk")
 
 
+def page_of_refunds(*, user_id: int, after: Sequence[Any] | None, limit: int) -> list[Refund]:
+    """Return the person's refunds, latest first, after the one of that time and id."""
+    rows = refunds_of(user_id=user_id)
+    if after is not None:
+        requested_at, refund_id = after
+        rows = rows.filter(requested_at__lte=requested_at)
+        rows = rows.exclude(requested_at=requested_at, pk__gte=refund_id)
+    return list(rows[:limit])
+
+
 def refund_with(*, operation_id: UUID) -> Refund | None:
     """The refund that an operation of the ledger froze coins for, or ended."""
     asked = Refund.objects.filter(Q(hold_id=operation_id) | Q(end_id=operation_id))

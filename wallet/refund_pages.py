@@ -13,7 +13,7 @@ from djmoney.money import Money
 
 from accounts.models import User
 from wallet import ledger, queries, refund_forms, refunds, returns
-from wallet.models import Purchase, Refund
+from wallet.models import Refund
 from wallet.money import money
 
 PURCHASES_A_PAGE: Final = 20
@@ -40,9 +40,7 @@ def refunds_page(request: HttpRequest) -> HttpResponse:
     """Show what of each purchase can be given back, until when, or why not; and what was asked."""
     user, at = _person(request), timezone.now()
     before = request.GET.get("before", "")
-    rows = queries.bought_by(
-        user_id=user.pk, before=_place(before), limit=PURCHASES_A_PAGE + 1
-    )
+    rows = queries.bought_by(user_id=user.pk, before=_place(before), limit=PURCHASES_A_PAGE + 1)
     shown = rows[:PURCHASES_A_PAGE]
     context = {
         "offers": refunds.offers(purchases=shown, at=at),

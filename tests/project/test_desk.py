@@ -163,7 +163,8 @@ def test_when_nothing_waits_it_is_said_calmly(olga: User, client: Client) -> Non
             {
                 "Purchases paid without coins", "Payouts for two people",
                 "Payouts unknown at the bank", "Payouts behind their time",
-                "Adjustments for a second person", "Provider notices not handled",
+                "Adjustments for a second person", "Refunds to decide", "Refunds on their way",
+                "Disputes under way", "Provider notices not handled",
                 "Emails not sent",
             },
         ),

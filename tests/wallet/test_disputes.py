@@ -151,9 +151,10 @@ def test_a_dispute_lost_takes_coins_then_diamonds_and_marks_the_gift_reversed(
     assert findings() == []
     assert queries.reversed_gifts(operation_ids=[gift_id]) == {gift_id: price * 1_000}
     client.force_login(alice)
-    assert "Your bank took the payment back" in client.get(
-        f"/coins/purchases/{purchase.pk}/"
-    ).content.decode()
+    assert (
+        "Your bank took the payment back"
+        in client.get(f"/coins/purchases/{purchase.pk}/").content.decode()
+    )
     assert "reversed" in client.get(f"/live/{room.pk}/").content.decode()
     assert "reversed" in client.get("/balance/history/?kind=gifts").content.decode()
     story = client.get(f"/balance/operations/{gift_id}/").content.decode()
@@ -343,14 +344,15 @@ def test_a_refund_made_there_of_spent_coins_is_owed_where_diamonds_are_released(
     assert diamonds(bob) == (0, 500_000, 0, 0)
     assert cleared(purchase) == 840
     client.force_login(alice)
-    assert "500 used coins are owed" in client.get(
-        f"/coins/purchases/{purchase.pk}/"
-    ).content.decode()
+    assert (
+        "500 used coins are owed" in client.get(f"/coins/purchases/{purchase.pk}/").content.decode()
+    )
     bought(standin, alice)  # 700 more: 500 of them pay
     assert coins(alice) == (200, 0, 0)
-    assert "Coins for a payment that your bank took back" in client.get(
-        "/balance/history/?kind=returns"
-    ).content.decode()
+    assert (
+        "Coins for a payment that your bank took back"
+        in client.get("/balance/history/?kind=returns").content.decode()
+    )
     assert findings() == []
 
 

@@ -198,9 +198,12 @@ def test_a_lost_dispute_says_what_it_took_from_whom(
 
     for words in ("Unused coins burned", "500 diamonds", "@bob", "€8.40"):
         assert words in page, words
-    assert client.post(
-        reverse("admin:wallet_dispute_change", args=[dispute.pk]), {"state": "won"}
-    ).status_code == 403
+    assert (
+        client.post(
+            reverse("admin:wallet_dispute_change", args=[dispute.pk]), {"state": "won"}
+        ).status_code
+        == 403
+    )
     assert Dispute.objects.get().state == "lost"
 
 

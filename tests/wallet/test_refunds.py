@@ -499,9 +499,7 @@ def test_a_refund_that_its_bank_sends_back_is_known_and_told(
     assert Notice.objects.filter(user=olga, title__contains="needs you").count() == 1
 
 
-def test_a_provider_that_refuses_frees_the_coins(
-    standin: Standin, alice: User, olga: User
-) -> None:
+def test_a_provider_that_refuses_frees_the_coins(standin: Standin, alice: User, olga: User) -> None:
     purchase = bought(standin, alice)
     refund = ask(purchase)
     approve(refund, olga)
