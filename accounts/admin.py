@@ -8,16 +8,19 @@ from django import forms as django_forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts import forms, queries, services, states
+from accounts import admin_reviews, forms, leaving, queries, services, states
+from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import (
+    Closure,
     Consent,
     CreatorProfile,
+    DataExport,
     Notice,
     OutboxEvent,
     Standing,
@@ -27,18 +30,7 @@ from accounts.models import (
     User,
 )
 
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Looked at, never written here."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+__all__ = ["admin_reviews"]  # the desk of reviews registers itself
 
 
 class UserAdminForm(forms.ReasonedForm):
@@ -260,6 +252,53 @@ class NoticeAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     ordering = ("-pk",)
     show_full_result_count = False
+
+
+@admin.register(Closure)
+class ClosureAdmin(ReadOnlyAdmin):
+    """Accounts their owners closed; until they are erased, staff open them again when asked."""
+
+    list_display = ("person", "state", "coins_left", "closed_at", "erase_at", "erased_at")
+    list_filter = ("state",)
+    search_fields = ("=person__id", "person__handle", "person__email")
+    list_select_related = ("person",)
+    ordering = ("-pk",)
+    actions = ("reopen",)
+
+    def has_reopen_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_closure")
+
+    @admin.action(description="Open again: the owner asked for it", permissions=["reopen"])
+    def reopen(self, request: HttpRequest, chosen: QuerySet[Closure]) -> None:
+        assert request.user.pk is not None, "the admin is for people who are signed in"
+        for closure in chosen:
+            try:
+                leaving.reopen_account(
+                    closure_id=closure.pk,
+                    why="The owner asked for it.",
+                    by_id=request.user.pk,
+                    at=timezone.now(),
+                )
+            except leaving.NotReopened as refusal:
+                self.message_user(request, f"{closure}: {refusal}", messages.ERROR)
+            else:
+                self.log_change(request, closure, "Opened again.")
+                self.message_user(request, f"{closure}: opened again.", messages.SUCCESS)
+
+
+@admin.register(DataExport)
+class DataExportAdmin(ReadOnlyAdmin):
+    """Which copies were asked for. What is in them is their owner's alone."""
+
+    list_display = ("person", "state", "asked_at", "ready_at", "expires_at", "size_bytes")
+    list_filter = ("state",)
+    search_fields = ("=person__id", "person__handle")
+    list_select_related = ("person",)
+    exclude = ("archive",)
+    ordering = ("-asked_at", "pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DataExport]:
+        return super().get_queryset(request).defer("archive")
 
 
 @admin.register(OutboxEvent)

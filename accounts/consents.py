@@ -5,31 +5,39 @@ many of its requests run at once; a revoked or ended consent lets nothing throug
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from allauth.idp.oidc.models import Client
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from accounts import statements
 from accounts.models import Consent, ConsentUse, Scope
 
 DAYS_MAX: Final = 365
 
-# One statement, because every gift of a service pays for it. The consent's lock makes a revocation
-# wait or be seen; the count is compared with the cap as it is once its row is ours.
-USE_SQL: Final = """
-WITH consent AS (
+# A part of a statement, because every gift of a service pays for it: ``counted`` has a row if the
+# fan's consent let the coins through, ``use_facts`` are the values. The consent's lock makes a
+# revocation wait or be seen; the count is compared with the cap as it is once its row is ours.
+COUNTED_SQL: Final = """
+     consent AS (
      SELECT id, daily_cap_coins FROM accounts_consent
       WHERE fan_id = %(fan)s AND client_id = %(client)s AND scope = %(scope)s
-        AND revoked_at IS NULL AND until > %(at)s
+        AND revoked_at IS NULL AND until > %(at)s AND {when}
         FOR NO KEY UPDATE
+     ),
+     counted AS (
+     INSERT INTO accounts_consentuse AS used (consent_id, day, coins)
+     SELECT id, %(day)s, %(coins)s FROM consent WHERE %(coins)s <= daily_cap_coins
+         ON CONFLICT (consent_id, day) DO UPDATE SET coins = used.coins + excluded.coins
+      WHERE used.coins + excluded.coins <= (SELECT daily_cap_coins FROM consent)
+     RETURNING id, consent_id, day, coins
      )
-INSERT INTO accounts_consentuse AS used (consent_id, day, coins)
-SELECT id, %(day)s, %(coins)s FROM consent WHERE %(coins)s <= daily_cap_coins
-    ON CONFLICT (consent_id, day) DO UPDATE SET coins = used.coins + excluded.coins
- WHERE used.coins + excluded.coins <= (SELECT daily_cap_coins FROM consent)
-RETURNING id, consent_id, day, coins
 """
+USE_SQL: Final = f"""
+WITH {COUNTED_SQL.format(when="true")}
+SELECT id, consent_id, day, coins FROM counted
+"""  # noqa: S608 - our own words
 
 
 _WHAT: Final = {
@@ -134,26 +142,36 @@ def use(*, fan_id: int, client_id: str, scope: str, coins: int, at: datetime) ->
     Raises ConsentMissing, ConsentCapReached.
     """
     assert connection.in_atomic_block, "the count commits with the spending"
-    day = at.astimezone(UTC).date()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            USE_SQL,
-            {
-                "fan": fan_id,
-                "client": client_id,
-                "scope": scope,
-                "day": day,
-                "coins": coins,
-                "at": at,
-            },
-        )
+    facts = use_facts(fan_id=fan_id, client_id=client_id, scope=scope, coins=coins, at=at)
+    with statements.prepared_cursor() as cursor:
+        cursor.execute(USE_SQL, facts)
         counted = cursor.fetchone()
-    if counted is not None:
-        return ConsentUse.from_db(None, ("id", "consent_id", "day", "coins"), counted)
-    consent = check(fan_id=fan_id, client_id=client_id, scope=scope, at=at)
-    used = ConsentUse.objects.filter(consent=consent, day=day).first()
+    if counted is None:
+        raise not_counted(fan_id=fan_id, client_id=client_id, scope=scope, coins=coins, at=at)
+    return ConsentUse.from_db(None, ("id", "consent_id", "day", "coins"), counted)
+
+
+def use_facts(
+    *, fan_id: int, client_id: str, scope: str, coins: int, at: datetime
+) -> dict[str, Any]:
+    """Give the values of COUNTED_SQL."""
+    day = at.astimezone(UTC).date()
+    spending = {"day": day, "coins": coins, "at": at}
+    return {"fan": fan_id, "client": client_id, "scope": scope, **spending}
+
+
+def not_counted(
+    *, fan_id: int, client_id: str, scope: str, coins: int, at: datetime
+) -> ConsentMissing | ConsentCapReached:
+    """Say why the coins were not let through. A consent given meanwhile counts from now on."""
+    consent = _in_force(fan_id, client_id, scope).filter(until__gt=at).first()
+    if consent is None:
+        return missing(scope)
+    used = ConsentUse.objects.filter(consent=consent, day=at.astimezone(UTC).date()).first()
     left = consent.daily_cap_coins - (used.coins if used else 0)
-    raise ConsentCapReached(
+    if coins <= left:
+        return missing(scope)
+    return ConsentCapReached(
         f"This would pass the {consent.daily_cap_coins:,} coins a day the fan allowed; "
         f"{left:,} are left until midnight UTC."
     )

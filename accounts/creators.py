@@ -19,6 +19,10 @@ class NotACreator(Exception):
     pass
 
 
+class Blocked(Exception):
+    """One of the two has blocked the other."""
+
+
 @transaction.atomic(durable=True)
 def open_creator(*, user_id: int, about: str, at: datetime) -> CreatorProfile:
     """Make the person a creator, or change what their page says. Raises risk.NotAllowed's."""
@@ -38,11 +42,15 @@ def open_creator(*, user_id: int, about: str, at: datetime) -> CreatorProfile:
 
 @transaction.atomic(durable=True)
 def follow(*, fan_id: int, creator_id: int) -> None:
-    """Follow a creator. Again is no change. Raises SelfFollow, NotACreator."""
+    """Follow a creator. Again is no change. Raises SelfFollow, NotACreator, Blocked."""
     if fan_id == creator_id:
         raise SelfFollow("You cannot follow yourself.")
     if not User.objects.filter(pk=creator_id, is_creator=True).exists():
         raise NotACreator("Only creators can be followed.")
+    if queries.is_blocked(blocker_id=creator_id, blocked_id=fan_id):
+        raise Blocked("You cannot follow this creator.")
+    if queries.is_blocked(blocker_id=fan_id, blocked_id=creator_id):
+        raise Blocked("You have blocked this creator. Unblock them first, then follow them.")
     Follow.objects.get_or_create(fan_id=fan_id, creator_id=creator_id)
 
 

@@ -10,6 +10,8 @@ from accounts.models import OutboxEvent
 USER_JOINED = "user.joined"
 STANDING_CHANGED = "standing.changed"
 CREATOR_OPENED = "creator.opened"
+REVIEW_OPENED = "review.opened"
+REVIEW_DECIDED = "review.decided"
 
 
 def publish(*, name: str, subject: str, payload: Mapping[str, Any]) -> None:

@@ -97,6 +97,9 @@ def message(notice: Notice) -> EmailMultiAlternatives:
         "notice": notice,
         "name": notice.user.display_name,
         "url": f"{settings.SITE_URL}{notice.path}" if notice.path else "",
+        "document_url": f"{settings.SITE_URL}{notice.document_path}"
+        if notice.document_path
+        else "",
         "is_kept": NoticeKind(notice.kind).is_kept,
         "preferences_url": f"{settings.SITE_URL}/me/notifications/preferences/",
         "site_name": settings.SITE_NAME,

@@ -11,12 +11,15 @@ from django.db.models.functions import Coalesce, Lower
 
 from accounts.models import (
     HANDLE,
+    Block,
     Consent,
     ConsentUse,
+    Fingerprint,
     Follow,
     Notice,
     NoticeKind,
     NoticePreference,
+    Review,
     Standing,
     StateChange,
     Terms,
@@ -24,6 +27,7 @@ from accounts.models import (
 )
 
 ID_MAX: Final = 2**63 - 1
+SHARED_MAX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +172,73 @@ def person(given: int | str | None) -> User | None:
 def is_following(*, fan_id: int, creator_id: int) -> bool:
     """Whether the fan follows the creator."""
     return Follow.objects.filter(fan_id=fan_id, creator_id=creator_id).exists()
+
+
+def reviews_of(*, user_id: int) -> QuerySet[Review]:
+    """Return the reviews the person may know of, newest first."""
+    return Review.objects.filter(subject_id=user_id, is_told=True).order_by("-pk")
+
+
+def review_of(*, user_id: int, review_id: int) -> Review | None:
+    """Return one of the person's own reviews."""
+    return reviews_of(user_id=user_id).filter(pk=review_id).first()
+
+
+def restricting_reviews(
+    *, user_id: int, restricts: Collection[str], at: datetime
+) -> QuerySet[Review]:
+    """Return the reviews that hold the person back in one of these ways, the latest promise last.
+
+    Whatever has the furthest end comes last; what holds until further notice comes after that.
+    """
+    return (
+        Review.objects.filter(subject_id=user_id, lifted_at=None, restricts__in=restricts)
+        .exclude(restricts=Review.Restriction.NOTHING)
+        .filter(Q(restricted_until=None) | Q(restricted_until__gt=at))
+        .order_by(F("restricted_until").asc(nulls_last=True), "pk")
+    )
+
+
+def moves_of_review(*, review_id: int) -> QuerySet[StateChange]:
+    """Return the review's changes of state, first to last."""
+    return StateChange.objects.filter(
+        subject_type="accounts.review", subject_id=str(review_id)
+    ).order_by("id")
+
+
+def is_quiet(*, user_id: int, reason: str, at: datetime) -> bool:
+    """Whether staff looked at this lately and found nothing wrong."""
+    return Review.objects.filter(subject_id=user_id, reason=reason, quiet_until__gt=at).exists()
+
+
+def instruments_since(*, user_id: int, since: datetime) -> int:
+    """How many payment instruments the person used since then."""
+    return Fingerprint.objects.filter(
+        user_id=user_id, kind=Fingerprint.Kind.INSTRUMENT, seen_at__gt=since
+    ).count()
+
+
+def people_sharing(*, user_id: int) -> list[tuple[User, list[str]]]:
+    """Who used the same device, network or instrument as the person: for staff, at most 50."""
+    theirs = Fingerprint.objects.filter(user_id=user_id).values("digest")
+    rows = (
+        Fingerprint.objects.filter(digest__in=theirs)
+        .exclude(user_id=user_id)
+        .select_related("user")
+        .order_by("user_id", "kind")
+        .distinct("user_id", "kind")[:SHARED_MAX]
+    )
+    found: dict[int, tuple[User, list[str]]] = {}
+    for row in rows:
+        found.setdefault(row.user_id, (row.user, []))[1].append(row.get_kind_display())
+    return list(found.values())
+
+
+def is_blocked(*, blocker_id: int, blocked_id: int) -> bool:
+    """Whether one person has blocked another."""
+    return Block.objects.filter(blocker_id=blocker_id, blocked_id=blocked_id).exists()
+
+
+def blocks_of(*, user_id: int) -> QuerySet[Block]:
+    """Return whom the person has blocked, latest first."""
+    return Block.objects.filter(blocker_id=user_id).select_related("blocked").order_by("-pk")

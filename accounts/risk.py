@@ -83,10 +83,11 @@ def _check_standing(user: User, deeds: str) -> None:
 
 
 def _check_age(user: User, at: datetime, deeds: str) -> None:
-    if not user.country or user.birth_date is None:
+    country = user.country.code  # read once: each reading of the field makes a Country
+    if not country or user.birth_date is None:
         raise ProfileIncomplete(
             "We need your country and date of birth first. Add them to your profile."
         )
-    years = age_min(str(user.country.code))
+    years = age_min(country)
     if age(user.birth_date, at) < years:
         raise TooYoung(f"You must be {years} or older to {deeds} where you live.")

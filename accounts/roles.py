@@ -28,31 +28,48 @@ def _edit(app: str, *models: str) -> frozenset[str]:
 
 PEOPLE: Final = _view(
     "accounts", "user", "creatorprofile", "follow", "statechange", "terms", "termsacceptance",
-    "consent", "consentuse", "notice",
+    "consent", "consentuse", "notice", "closure", "dataexport",
 )  # fmt: skip
 PRICES: Final = _view(
     "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
-    "fxrate", "ratecard", "priceannouncement",
+    "fxrate", "ratecard", "purchaselimit", "priceannouncement",
 )  # fmt: skip
+# What fans set themselves: looked at, never changed.
+OWN_LIMITS: Final = _view("wallet", "ownlimit", "spendinglimits")
 BOOKS: Final = _view(
     "wallet", "account", "balance", "operation", "lot", "transfer", "period", "bucket",
     "adjustment",
 )  # fmt: skip
-PURCHASES: Final = _view(
-    "wallet", "purchase", "providerevent", "refund", "dispute", "recoursepolicy"
+PURCHASES: Final = (
+    _view(
+        "wallet",
+        "purchase",
+        "providerevent",
+        "receipt",
+        "seller",
+        "giftcardbatch",
+        "giftcard",
+        "refund",
+        "dispute",
+        "recoursepolicy",
+    )
+    | OWN_LIMITS
 )
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
 SIGN_IN: Final = _view("account", "emailaddress") | _view("mfa", "authenticator")
 OPERATION: Final = _view("accounts", "outboxevent")
+# Cases about people, and what they were opened for.
+REVIEWS: Final = _view("accounts", "review", "report", "guardianclaim", "block")
+SIGNALS: Final = _view("accounts", "verdict", "fingerprint")
 # Who changed what and why, row by row.
 EDITS: Final = (
     _view("admin", "logentry")
     | _view("accounts", "useredit", "creatorprofileevent")
     | _view(
         "wallet", "regionevent", "coinpackageevent", "priceevent", "paymentmethodevent",
-        "methodfeeevent", "fxrateevent", "recoursepolicyevent",
+        "methodfeeevent", "fxrateevent", "sellerevent", "recoursepolicyevent",
     )
     | _view("gifts", "giftversionevent")
 )  # fmt: skip
@@ -62,12 +79,14 @@ ROLES: Final = {
     # about refunds, proposes adjustments.
     "support": PEOPLE
     | SIGN_IN
+    | REVIEWS
     | PURCHASES
     | CATALOGUE
     | _view("payouts", "settlementline", "payout")
     | _view("wallet", "operation", "transfer", "lot")
     | {
         "accounts.change_user",
+        "accounts.change_closure",
         "wallet.look_up_purchase",
         "wallet.decide_refund",
         "wallet.view_adjustment",
@@ -87,18 +106,33 @@ ROLES: Final = {
         "wallet.decide_refund",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
+        "wallet.add_giftcardbatch",
+        "wallet.change_giftcardbatch",
+        "wallet.change_giftcard",
+        "wallet.add_seller",
+        "wallet.change_seller",
+        "wallet.add_sellerregion",
+        "wallet.change_sellerregion",
+        "wallet.view_sellerregion",
         "payouts.change_payout",
         "payouts.change_settlementrun",
     },
     # Judges people and payments.
     "risk": PEOPLE
     | SIGN_IN
+    | REVIEWS
+    | SIGNALS
     | BOOKS
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
     | _edit("wallet", "recoursepolicy")
-    | {"accounts.set_standing", "gifts.change_room", "gifts.change_video"},
+    | {
+        "accounts.set_standing",
+        "accounts.change_review",
+        "gifts.change_room",
+        "gifts.change_video",
+    },
     # Sets what coins cost and diamonds are worth.
     "pricing": PRICES
     | CATALOGUE
@@ -112,6 +146,7 @@ ROLES: Final = {
         "methodfee",
         "fxrate",
         "ratecard",
+        "purchaselimit",
     ),
     # Sets which gifts there are, and closes the places they are sent in.
     "catalogue": CATALOGUE
@@ -125,6 +160,8 @@ ROLES: Final = {
     | CATALOGUE
     | PAYOUTS
     | SIGN_IN
+    | REVIEWS
+    | SIGNALS
     | OPERATION
     | EDITS
     | _view("auth", "group")

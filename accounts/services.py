@@ -288,15 +288,28 @@ def end_sessions(*, user_id: int) -> None:
 
 
 def notify(
-    *, user_id: int, kind: str, subject_key: str, title: str, body: str = "", path: str = ""
+    *,
+    user_id: int,
+    kind: str,
+    subject_key: str,
+    title: str,
+    body: str = "",
+    path: str = "",
+    document_path: str = "",
 ) -> None:
     """Tell a person something, in the caller's transaction. The same subject is told once.
 
     Where they hear of it is their choice, except for what concerns their money or safety.
-    ``accounts.tasks.send_notices`` emails it after the commit.
+    ``accounts.tasks.send_notices`` emails it after the commit, with a link to the document.
     """
     notify_many(
-        user_ids=[user_id], kind=kind, subject_key=subject_key, title=title, body=body, path=path
+        user_ids=[user_id],
+        kind=kind,
+        subject_key=subject_key,
+        title=title,
+        body=body,
+        path=path,
+        document_path=document_path,
     )
 
 
@@ -308,6 +321,7 @@ def notify_many(
     title: str,
     body: str = "",
     path: str = "",
+    document_path: str = "",
 ) -> None:
     """Tell several people the same, as ``notify`` does: two queries, however many they are."""
     assert connection.in_atomic_block, "a notice commits with its cause"
@@ -321,6 +335,7 @@ def notify_many(
                 title=title[:120],
                 body=body[:500],
                 path=path,
+                document_path=document_path,
                 on_site=place.on_site,
                 email_due=place.by_email,
             )
@@ -338,20 +353,37 @@ def notify_creators(
 
     For what concerns their money alone: a kind of which everybody is told on the site and by email.
     """
+    words = [kind, subject_key, title[:120], body[:500], path]
+    return _notify_all("is_creator", words)
+
+
+def notify_countries(
+    *,
+    countries: Collection[str],
+    kind: str,
+    subject_key: str,
+    title: str,
+    body: str = "",
+    path: str = "",
+) -> int:
+    """Tell everybody who lives in these countries the same, as ``notify_creators`` does."""
+    words = [kind, subject_key, title[:120], body[:500], path]
+    return _notify_all("country = ANY(%s)", words, list(countries))
+
+
+def _notify_all(who: str, words: list[str], *values: list[str]) -> int:
     assert connection.in_atomic_block, "a notice commits with its cause"
-    assert NoticeKind(kind).is_kept, "another kind asks where each person wants to hear of it"
+    assert NoticeKind(words[0]).is_kept, "another kind asks where each person wants to hear of it"
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             INSERT INTO accounts_notice
                 (user_id, kind, subject_key, title, body, path, on_site, email_due)
             SELECT id, %s, %s, %s, %s, %s, true, true
-              FROM accounts_user
-             WHERE is_creator AND is_active
-             ORDER BY id
+              FROM accounts_user WHERE {who} AND is_active ORDER BY id
             ON CONFLICT DO NOTHING
-            """,
-            [kind, subject_key, title[:120], body[:500], path],
+            """,  # noqa: S608 - our own words
+            [*words, *values],
         )
         return int(cursor.rowcount)
 

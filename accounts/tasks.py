@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import creators, notices, services
+from accounts import claims, creators, fingerprints, notices, reviews, services
 
 
 @shared_task
@@ -20,3 +20,15 @@ def end_standings() -> None:
 def tell_followers(*, creator_id: int, title: str, path: str) -> None:
     """Rung by the relay when a creator goes live. A lost message costs this notice and no more."""
     creators.tell_followers(creator_id=creator_id, title=title, path=path, at=timezone.now())
+
+
+@shared_task
+def keep_review_clocks() -> None:
+    reviews.escalate_late(at=timezone.now())
+    reviews.close_unappealed(at=timezone.now())
+
+
+@shared_task
+def purge_expired() -> None:
+    fingerprints.purge(at=timezone.now())
+    claims.purge(at=timezone.now())

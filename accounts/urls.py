@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import views
+from accounts import review_pages, views
 
 app_name = "accounts"
 
@@ -17,6 +17,12 @@ urlpatterns = [
     path("me/sessions/<int:session_id>/end/", views.session_end, name="session_end"),
     path("me/creator/", views.become_creator, name="become_creator"),
     path("me/terms/", views.accept_terms, name="accept_terms"),
+    path("me/reviews/", review_pages.review_list, name="reviews"),
+    path("me/reviews/<int:review_id>/", review_pages.review, name="review"),
+    path("me/blocks/", review_pages.block_list, name="blocks"),
+    path("guardians/", review_pages.guardian, name="guardian"),
+    path("guardians/<str:token>/", review_pages.guardian_confirm, name="guardian_confirm"),
     path("terms/", views.terms, name="terms"),
     path("@<str:handle>/follow/", views.follow, name="follow"),
+    path("@<str:handle>/block/", review_pages.block, name="block"),
 ]

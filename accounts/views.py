@@ -206,7 +206,7 @@ def follow(request: SignedIn, handle: str) -> HttpResponse:
                 creators.unfollow(fan_id=request.user.pk, creator_id=creator.pk)
             else:
                 creators.follow(fan_id=request.user.pk, creator_id=creator.pk)
-        except (creators.SelfFollow, creators.NotACreator) as error:
+        except (creators.SelfFollow, creators.NotACreator, creators.Blocked) as error:
             messages.error(request, str(error))
         if getattr(request, "htmx", False):
             return render(request, "accounts/follow.html", follow_context(request, creator))

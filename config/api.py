@@ -30,7 +30,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
-from gifts import facts
+from accounts import statements
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class ServiceAuthentication(BaseAuthentication):
         value = value.strip()
         if scheme.lower() != "bearer" or not value or " " in value:
             return None
-        with facts.prepared_cursor() as cursor:
+        with statements.prepared_cursor() as cursor:
             cursor.execute(
                 ACCESS_SQL, [Token.Type.ACCESS_TOKEN.value, get_adapter().hash_token(value)]
             )

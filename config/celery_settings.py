@@ -20,6 +20,15 @@ timezone = "UTC"
 beat_schedule = {
     "relay": {"task": "config.tasks.relay", "schedule": 1.0, "options": {"expires": 5}},
     "prune outbox": {"task": "config.tasks.prune", "schedule": crontab(minute=10, hour=3)},
+    "make exports": {
+        "task": "config.tasks.make_exports",
+        "schedule": 10.0,
+        "options": {"expires": 20},
+    },
+    "erase closed accounts": {
+        "task": "config.tasks.erase_closed",
+        "schedule": crontab(minute=20),
+    },
     "fold": {"task": "wallet.tasks.fold", "schedule": 2.0, "options": {"expires": 5}},
     "close period": {
         "task": "wallet.tasks.close_period",
@@ -38,6 +47,10 @@ beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "forget attempts": {
+        "task": "wallet.tasks.forget_attempts",
+        "schedule": crontab(minute=20, hour=3),
+    },
     "refunds": {
         "task": "wallet.tasks.submit_refunds",
         "schedule": 20.0,
@@ -48,6 +61,17 @@ beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 120},
     },
+    "reconcile": {
+        "task": "wallet.tasks.reconcile",
+        "schedule": 900.0,
+        "kwargs": {"hours": 3},
+        "options": {"expires": 900},
+    },
+    "reconcile the last days": {
+        "task": "wallet.tasks.reconcile",
+        "schedule": crontab(minute=40, hour=3),
+        "kwargs": {"hours": 80},
+    },
     "recognise revenue": {
         "task": "wallet.tasks.recognise_revenue",
         "schedule": crontab(minute=20, hour=0),
@@ -56,6 +80,11 @@ beat_schedule = {
         "task": "wallet.tasks.tell_of_prices",
         "schedule": 10.0,
         "options": {"expires": 30},
+    },
+    "number receipts": {
+        "task": "wallet.tasks.number_receipts",
+        "schedule": 5.0,
+        "options": {"expires": 10},
     },
     "settle": {
         "task": "payouts.tasks.start_settlement",
@@ -82,5 +111,14 @@ beat_schedule = {
         "task": "accounts.tasks.end_standings",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "review clocks": {
+        "task": "accounts.tasks.keep_review_clocks",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "purge fingerprints": {
+        "task": "accounts.tasks.purge_expired",
+        "schedule": crontab(minute=25, hour=3),
     },
 }

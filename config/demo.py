@@ -144,7 +144,7 @@ CROWD: Final = tuple(
 SERVICE_ID: Final = "demo-tip-bot"
 SERVICE_SCOPES: Final = (
     "catalogue:read", "prices:read", "balance:read", "gifts:send", "rooms:read", "earnings:read",
-    "refunds:ask", "ledger:read",
+    "ledger:read", "limits:read", "refunds:ask",
 )  # fmt: skip
 
 

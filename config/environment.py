@@ -50,7 +50,7 @@ class Environment(Env):
 def pooled(address: Mapping[str, Any], *, connections_max: int) -> dict[str, Any]:
     """Return a database of pooled connections whose waits are bounded."""
     pool = {"min_size": 1, "max_size": connections_max, "timeout": 10}
-    # Statements of the hot path are kept planned (gifts.facts.prepared_cursor); others are not.
+    # Statements of the hot path are kept planned (accounts.statements); others are not.
     options = {"pool": pool, "prepare_threshold": 5, "options": WAITS}
     return {**address, "OPTIONS": {**address["OPTIONS"], **options}}
 

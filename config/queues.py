@@ -15,7 +15,7 @@ from django.db.models import Count, Min
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from accounts.models import Notice, OutboxEvent
+from accounts.models import Notice, OutboxEvent, Review
 from payouts.models import Payout
 from wallet.models import Adjustment, Dispute, ProviderEvent, Purchase, Refund
 
@@ -123,6 +123,7 @@ def all_queues(*, at: datetime) -> list[Queue]:
             "proposed_at",
             SECOND_PERSON,
         ),
+        *_reviews(at=at),
         Queue(
             "Provider notices not handled",
             ProviderEvent,
@@ -144,6 +145,14 @@ def all_queues(*, at: datetime) -> list[Queue]:
             "created_at",
             MAILED,
         ),
+    ]
+
+
+def _reviews(*, at: datetime) -> list[Queue]:
+    waits = {"state__in": ("opened", "appealed")}  # two business days, and a weekend between
+    return [
+        Queue("Reviews to look at", Review, waits, "opened_at", timedelta(days=4)),
+        Queue("Reviews past their time", Review, {"due_at__lt": at}, "due_at", timedelta(0)),
     ]
 
 

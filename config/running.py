@@ -94,12 +94,16 @@ def free_port(*, first: int = 0) -> int:
 
 
 def set_up(screen: Screen, *, holds: bool) -> None:
-    """Bring the database up to this code: tables, opening rows, roles of staff. As the owner."""
+    """Bring the database up to this code: tables, opening rows, roles of staff. As the owner.
+
+    Without ``holds`` it is the demo's, whose payment company takes everything that is seeded.
+    """
     with screen.step("Tables"):
         call_command("migrate", verbosity=0, interactive=False)
     with screen.step("Prices, gifts and rates"):
         database.become_owner()
-        seed.seed(holds=holds, notice_days=settings.RATE_CARD_NOTICE_DAYS)
+        notice_days = settings.RATE_CARD_NOTICE_DAYS
+        seed.seed(holds=holds, notice_days=notice_days, every_method=not holds)
         roles.sync()
     if not settings.EMBEDDED and not (settings.STATIC_ROOT / "staticfiles.json").exists():
         with screen.step("Static files"):

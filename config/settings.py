@@ -28,6 +28,10 @@ CARAT_DATA_DIR = Path(env.str("CARAT_DATA_DIR", str(BASE_DIR / ".carat")))
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 # reverse proxies in front whose X-Forwarded-* headers are believed
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+# header of the edge in front with the visitor's country, as CF-IPCountry; it must overwrite it
+COUNTRY_HEADER = env.str("COUNTRY_HEADER", "")
+if COUNTRY_HEADER and not TRUSTED_PROXY_COUNT:
+    env.refuse("COUNTRY_HEADER", "Anybody can send it: it needs a TRUSTED_PROXY_COUNT above 0.")
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")  # the least level that is logged
 
 # --- Servers ----------------------------------------------------------------------------------
@@ -81,6 +85,16 @@ DEFAULT_CURRENCY = "USD"
 RATE_CARD_NOTICE_DAYS = env.int("RATE_CARD_NOTICE_DAYS", 30)  # before a worse card may begin
 PRICE_NOTICE_DAYS = env.int("PRICE_NOTICE_DAYS", 30)  # before a higher price of coins may begin
 MARGIN_FLOOR_BPS = env.int("MARGIN_FLOOR_BPS", 1000)  # least part of a price that Carat keeps
+LIMIT_NOTICE_DAYS = env.int("LIMIT_NOTICE_DAYS", 30)  # before a lower limit on buying may begin
+PURCHASES_A_DAY_MAX = env.int("PURCHASES_A_DAY_MAX", 5)  # purchases of one person in 24 hours
+# purchases that one person may start in 7 days
+PURCHASE_ATTEMPTS_A_WEEK_MAX = env.int("PURCHASE_ATTEMPTS_A_WEEK_MAX", 15)
+# purchases that may be started from one network in 7 days: many people can share one
+NETWORK_ATTEMPTS_A_WEEK_MAX = env.int("NETWORK_ATTEMPTS_A_WEEK_MAX", 60)
+# cards and accounts that one person may pay with in 7 days
+INSTRUMENTS_A_WEEK_MAX = env.int("INSTRUMENTS_A_WEEK_MAX", 3)
+# a fan who raises an own limit above this many US dollars, or ends it, waits 72 hours, not 24
+OWN_LIMIT_LARGE_USD = env.int("OWN_LIMIT_LARGE_USD", 1000)
 FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
 DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt
 PERIOD_S = env.int("PERIOD_SECONDS", 600)  # length of the ledger's periods
@@ -96,6 +110,8 @@ REFUND_SECOND_PERSON_USD_CENTS = env.int("REFUND_SECOND_PERSON_USD_CENTS", 20_00
 UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
 GIFT_CONFIRM_COINS = env.int("GIFT_CONFIRM_COINS", 1000)  # from here on, a gift is asked about
 VIDEO_ORIGINS: list[str] = env.list("VIDEO_ORIGINS", [])  # origins that videos may come from
+# folder of fonts for receipts in letters other than Latin, Greek and Cyrillic
+DOCUMENT_FONTS_DIR = env.str("DOCUMENT_FONTS_DIR", "")
 
 # --- Django -----------------------------------------------------------------------------------
 
@@ -200,6 +216,7 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "__Host-session" if _https else "carat_session"
 CSRF_COOKIE_NAME = "__Host-csrf" if _https else "carat_csrf"
+DEVICE_COOKIE_NAME = "__Host-device" if _https else "carat_device"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600

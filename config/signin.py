@@ -2,7 +2,8 @@
 
 Promises: after signing in nobody is sent off this site; neither signing up, signing in nor
 resetting a password says whether an address has an account; suspended people are refused with the
-reason, and sessions they still hold are nobody's.
+reason, and sessions they still hold are nobody's; the device and network of each sign-in leave
+their fingerprints.
 
 Doors that change where money goes or who may spend it also ask for a fresh sign-in:
 
@@ -34,7 +35,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts import queries, services
+from accounts import fingerprints, queries, services
 from accounts.models import Standing, User
 
 
@@ -87,6 +88,25 @@ class AccountAdapter(DefaultAccountAdapter):
         if user.standing == Standing.SUSPENDED:
             raise ImmediateHttpResponse(self._suspended(request, user))
         super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: Any, **facts: Any) -> HttpResponse:
+        """Note where the person signed in from; a device without a name gets one."""
+        answer: HttpResponse = super().post_login(request, user, **facts)
+        named = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
+        address = self.get_client_ip(request)
+        seen = fingerprints.seen(device=named, address=address)
+        if not seen.device:
+            seen = fingerprints.seen(device=fingerprints.new_device(), address=address)
+        fingerprints.record(user_id=user.pk, seen=seen, at=timezone.now())
+        answer.set_cookie(
+            settings.DEVICE_COOKIE_NAME,
+            seen.device,
+            max_age=fingerprints.TERM,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+        return answer
 
     def _suspended(self, request: HttpRequest, user: User) -> HttpResponse:
         clear_login(request)
@@ -153,6 +173,7 @@ class ServiceAdapter(DefaultOIDCAdapter):
     scope_display = {
         "catalogue:read": "Read the gift catalogue",
         "prices:read": "Read prices and rates",
+        "limits:read": "Read limits on buying, and how far a consenting fan has used them",
         "balance:read": "Read a consenting fan's balance",
         "refunds:ask": "Ask for refunds for a consenting fan",
         "gifts:send": "Send gifts for a consenting fan",

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from config import leaving
 from config import relay as outbox
 
 
@@ -14,3 +15,13 @@ def relay() -> None:
 @shared_task
 def prune() -> None:
     outbox.prune(at=timezone.now())
+
+
+@shared_task
+def make_exports() -> int:
+    return leaving.make_exports(at=timezone.now())
+
+
+@shared_task
+def erase_closed() -> int:
+    return leaving.erase_due(at=timezone.now())

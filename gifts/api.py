@@ -21,7 +21,7 @@ from accounts import queries as people
 from accounts.models import User
 from gifts import queries, risk, services
 from gifts.models import Category, GiftVersion, Room, Sending
-from wallet import queries as wallets
+from wallet import reversals
 
 
 class GiftAnswered(base.Answered):
@@ -158,7 +158,7 @@ class RoomGifts(base.Door):
         after = base.read_cursor(asked.get("after"), datetime.fromisoformat, UUID)
         room = _room_or_404(room_id)
         rows = queries.page_of_gifts(room=room, after=after, limit=asked["limit"] + 1)
-        taken_back = wallets.reversed_gifts(operation_ids=[row.pk for row in rows])
+        taken_back = reversals.reversed_gifts(operation_ids=[row.pk for row in rows])
         return Response(
             base.page(
                 rows,

@@ -14,6 +14,7 @@ from djmoney.money import Money
 from accounts.models import User
 from gifts.models import Category, GiftVersion, Room, Sending, Video
 from wallet import queries as wallets
+from wallet import reversals
 from wallet.models import Channel, Operation, Price
 
 FEED_MAX: Final = 60
@@ -169,7 +170,7 @@ def latest_gifts(
     lines = [FeedLine(*row) for row in reversed(newest)]
     if after is not None:
         return lines  # just sent: no bank has taken such a payment back yet
-    taken_back = wallets.reversed_gifts(operation_ids=[line.sending_id for line in lines])
+    taken_back = reversals.reversed_gifts(operation_ids=[line.sending_id for line in lines])
     return [replace(line, is_reversed=line.sending_id in taken_back) for line in lines]
 
 

@@ -42,6 +42,10 @@ class CreatorClosed(GiftRefused):
     """The creator may not receive gifts now; why is nobody else's business."""
 
 
+class BlockedByCreator(GiftRefused):
+    """The creator wants nothing to do with the sender."""
+
+
 class GiftNotOffered(GiftRefused):
     """The gift is unknown, not on sale any more, or not for this kind of place."""
 
@@ -106,6 +110,10 @@ def _check_creator(facts: SendFacts, *, at: datetime) -> None:
     assert creator is not None, "the place was checked first"
     if creator.id == facts.sender.id:
         raise SelfGift("You cannot send gifts to yourself.")
+    if facts.is_blocked:
+        raise BlockedByCreator(
+            f"You cannot send gifts to {creator.display_name}. No coins were spent."
+        )
     if not _may_earn(creator, at=at):
         raise CreatorClosed(
             f"{creator.display_name} cannot receive gifts at the moment. No coins were spent."

@@ -4,7 +4,7 @@ Promises: a gift is sent once per operation id, whatever is retried; a refused o
 the transaction of a gift locks only its payer, so a popular creator is as fast as a quiet one.
 Everything that others see of it (feed, ranks, goals) is made after the commit from its event.
 
-The order of a send: read all facts in one statement, judge them, post to the ledger, write the
+The order of a send: read all facts in one statement, judge them, post to the ledger and write the
 sending with its event in one statement, commit, and only then raise what the ledger refused,
 because a refusal is kept too. When the facts forbid the gift, an earlier try under the same id
 still has its answer: a gift that arrived before the live ended is not taken back by asking again.
@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from accounts import consents
+from accounts import consents, statements
 from accounts.models import Scope, User
 from gifts import events, risk
 from gifts import facts as reads
@@ -41,20 +41,37 @@ ANSWERS: Final = (
 )
 
 # Each sending with its event, so that neither is ever there without the other.
-RECORD_SQL: Final = """
-WITH item AS (
-     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS item (
+_RECORDED: Final = """
+     item AS (
+     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS item (
        id uuid, sender_id bigint, creator_id bigint, room_id uuid, video_id uuid,
        gift_version_id bigint, quantity integer, coins bigint, streak_id uuid, client_id text,
        shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb)
+      WHERE {when}
      ),
      sending AS (
      INSERT INTO gifts_sending (id, sender_id, creator_id, room_id, video_id, gift_version_id,
             quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at)
      SELECT id, sender_id, creator_id, room_id, video_id, gift_version_id,
             quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at FROM item
+     ),
+     event AS (
+     INSERT INTO accounts_outboxevent (name, subject, payload)
+     SELECT %(event)s, subject, payload FROM item
      )
-INSERT INTO accounts_outboxevent (name, subject, payload) SELECT %s, subject, payload FROM item
+"""
+RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true')} SELECT count(*) FROM item"  # noqa: S608 - our own words
+
+# The posting with all that belongs to it, in one round trip. What is kept of a gift waits for the
+# ledger's word that it was posted now, and the sending of a service for the consent's, too.
+_POSTED: Final = f"posted AS MATERIALIZED ({ledger.GIFT_SQL})"
+_NOW: Final = "EXISTS (SELECT FROM posted WHERE done AND NOT replayed)"
+_ANSWER: Final = "SELECT done, replayed, refusal, result, EXISTS (SELECT FROM item) FROM posted"
+SEND_SQL: Final = f"WITH {_POSTED}, {_RECORDED.format(when=_NOW)} {_ANSWER}"
+SEND_UNDER_CONSENT_SQL: Final = f"""
+WITH {_POSTED}, {consents.COUNTED_SQL.format(when=_NOW)},
+     {_RECORDED.format(when="EXISTS (SELECT FROM counted)")}
+{_ANSWER}
 """
 
 
@@ -156,17 +173,21 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
 
 @transaction.atomic(durable=True)
 def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
-    outcome = ledger.gift(_posting(intent, facts))
-    if outcome.done and not outcome.replayed:
-        if intent.client_id:
-            consents.use(
-                fan_id=intent.sender_id,
-                client_id=intent.client_id,
-                scope=Scope.GIFTS_SEND,
-                coins=_coins(facts),
-                at=at,
-            )
-        _record([_row(intent, facts, at=at)])
+    sql = SEND_UNDER_CONSENT_SQL if intent.client_id else SEND_SQL
+    spending: dict[str, Any] = {
+        "fan_id": intent.sender_id,
+        "client_id": intent.client_id,
+        "scope": Scope.GIFTS_SEND,
+        "coins": _coins(facts),
+        "at": at,
+    }
+    values = ledger.gift_facts(_posting(intent, facts)) | _recorded([_row(intent, facts, at=at)])
+    with statements.prepared_cursor() as cursor:
+        cursor.execute(sql, values | consents.use_facts(**spending))
+        *row, is_recorded = cursor.fetchone()
+    outcome = ledger.outcome(intent.operation_id, row)
+    if outcome.done and not outcome.replayed and not is_recorded:
+        raise consents.not_counted(**spending)
     return outcome
 
 
@@ -319,10 +340,14 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
 
 def _record(rows: Sequence[dict[str, Any]]) -> None:
     assert connection.in_atomic_block, "a sending commits with its posting"
-    if not rows:
-        return
-    with reads.prepared_cursor() as cursor:
-        cursor.execute(RECORD_SQL, [json.dumps(rows), events.GIFT_SENT])
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(RECORD_SQL, _recorded(rows))
+
+
+def _recorded(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Give the values of the statements that record sendings."""
+    return {"rows": json.dumps(rows), "event": events.GIFT_SENT}
 
 
 def _judged(facts: SendFacts) -> tuple[User, Offer]:

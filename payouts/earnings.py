@@ -19,7 +19,7 @@ from djmoney.money import Money
 from accounts.models import StateChange, User
 from payouts import queries
 from payouts.models import Destination, Payout, SettlementLine
-from wallet import books, money
+from wallet import books, money, reversals
 from wallet import queries as wallets
 from wallet.models import FxRate, RateCard
 
@@ -209,7 +209,7 @@ def gifts(*, creator: User, at: datetime, before: int | None = None, limit: int)
     """Gifts received, newest first, in the words that were frozen when they were sent."""
     rate = rate_of(currency=currency_of(creator=creator), at=at)
     earned = books.earned(creator_id=creator.pk, before=before, limit=limit)
-    taken_back = wallets.reversed_gifts(operation_ids=[entry.operation_id for entry in earned])
+    taken_back = reversals.reversed_gifts(operation_ids=[entry.operation_id for entry in earned])
     return [
         Gift(
             at=entry.at,

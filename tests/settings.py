@@ -11,7 +11,9 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 DATABASES["default"]["OPTIONS"].pop("pool")
 ALLOW_STANDIN = True
-REDIS_URL = SERVERS.redis_url_for(15)
+# Tests that run beside each other (xdist: gw0, gw1, ...) count their throttles apart.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+REDIS_URL = SERVERS.redis_url_for(15 - WORKER % 8)
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
 }

@@ -58,12 +58,43 @@ class Standin:
             api_key, base_addresses={"api": self.url}, max_network_retries=retries
         )
 
-    def pay(self, session_id: str, card: str = "visa", challenge: str = "") -> dict[str, Any]:
-        """Pay a session with a test card (its name or number), as a payer would on the page."""
-        asked = {"session": session_id, "card": card}
+    def pay(
+        self, session_id: str, card: str = "visa", challenge: str = "", *, save: bool = False
+    ) -> dict[str, Any]:
+        """Pay a session with a test card (its name or number) or a rail, as a payer would."""
+        asked: dict[str, Any] = {"session": session_id, "card": card, "save": save}
         if challenge:
             asked["challenge"] = challenge
         return self.ask("POST", "/standin/pay", asked)
+
+    def refund(self, payment_intent: str, amount: int | None = None) -> dict[str, Any]:
+        """Refund a payment as somebody at the company's dashboard would."""
+        asked = {"payment_intent": payment_intent, "amount": amount}
+        return self.ask("POST", "/standin/refunds", asked)
+
+    def dispute(self, payment_intent: str, **asked: Any) -> dict[str, Any]:
+        """Let the payer's bank dispute a payment: amount, reason, inquiry."""
+        return self.ask("POST", "/standin/disputes", {"payment_intent": payment_intent, **asked})
+
+    def decide(self, dispute: str, do: str, amount: int | None = None) -> dict[str, Any]:
+        """Move a dispute on: escalate, review, win (with an amount: in part), lose, close."""
+        asked = {"dispute": dispute, "do": do, "amount": amount}
+        return self.ask("POST", "/standin/disputes", asked)
+
+    def warn(self, payment_intent: str, fraud_type: str = "misc") -> dict[str, Any]:
+        """Let the card's issuer warn that a payment may be fraud."""
+        asked = {"payment_intent": payment_intent, "fraud_type": fraud_type}
+        return self.ask("POST", "/standin/warnings", asked)
+
+    def faults(self, seed: int = 0, *, late_ms: int = 200, **per_mille: int) -> dict[str, Any]:
+        """Let things go wrong from now on, by a seed, so many in a thousand; none ends it."""
+        asked = {"seed": seed, "late_ms": late_ms, "per_mille": per_mille}
+        return self.ask("POST", "/standin/faults", asked)
+
+    def faults_done(self) -> dict[str, int]:
+        """Return how often each fault happened since the script was given."""
+        done: dict[str, int] = self.ask("GET", "/standin/faults")["done"]
+        return done
 
     def deliver(
         self, *, mode: str = "deliver", copies: int = 1, reorder_seed: int | None = None

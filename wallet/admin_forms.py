@@ -9,11 +9,27 @@ from django.conf import settings
 from django.contrib.admin.widgets import AdminSplitDateTime
 from djmoney.money import Money
 
+from accounts.forms import ReasonedForm
 from accounts.models import User
-from wallet import ledger, money
+from wallet import ledger, money, prices
 from wallet.models import Adjustment, Channel, CoinPackage, HoldClass, Price, RateCard, Region
 
 HOLD_DAYS_MAX: Final = 365
+
+
+class PaymentMethodForm(ReasonedForm):
+    """A way to pay: its provider must be there, and offer its rail."""
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if "provider" in given and "rail" in given:
+            try:
+                prices.check_rail(provider=given["provider"], rail=given["rail"])
+            except prices.NoSuchAdapter as refusal:
+                self.add_error("provider", str(refusal))
+            except prices.NoSuchRail as refusal:
+                self.add_error("rail", str(refusal))
+        return given
 
 
 class PriceForm(forms.Form):

@@ -105,13 +105,14 @@ class MethodFeeInline(admin_deeds.TabularInline):
 
 @admin.register(PaymentMethod)
 class PaymentMethodAdmin(WarnsBelowFloor):
-    list_display = ("name", "code", "provider", "hold_class", "is_offered")
+    form = admin_forms.PaymentMethodForm
+    list_display = ("name", "code", "provider", "rail", "hold_class", "is_offered")
     list_filter = ("is_offered", "hold_class")
     filter_horizontal = ("regions",)
     inlines = (MethodFeeInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("code", "provider") if obj else ()
+        return ("code", "provider", "rail") if obj else ()
 
 
 @admin.register(Price)

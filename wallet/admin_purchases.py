@@ -21,9 +21,11 @@ from wallet.providers.base import Declined, Unavailable
 STATE_TONES = {
     Purchase.State.CREATED: "info",
     Purchase.State.PENDING: "warn",
+    Purchase.State.AUTHORISED: "warn",
     Purchase.State.PAID: "warn",
     Purchase.State.CREDITED: "good",
     Purchase.State.FAILED: "bad",
+    Purchase.State.VOIDED: "info",
 }
 
 
@@ -58,7 +60,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
         "created_at",
         "failure",
     )
-    list_filter = ("state", "method", "region", "currency")
+    list_filter = ("state", "method", "region", "currency", "right_region")
     search_fields = ("=id", "=payment_ref", "=checkout_ref", "buyer__email", "buyer__handle")
     search_help_text = "Purchase, payment or checkout id; the buyer's email or handle"
     list_select_related = ("buyer", "method", "region")
@@ -72,13 +74,28 @@ class PurchaseAdmin(ReadOnlyAdmin):
             "At the provider",
             {"fields": ("method", "checkout_ref", "payment_ref", "hold_class", "failure")},
         ),
-        ("Where", {"fields": ("region", "channel", "evidence", "return_path")}),
+        (
+            "Where",
+            {
+                "fields": (
+                    "region",
+                    "channel",
+                    "verdict",
+                    "right_region",
+                    "corrects",
+                    "evidence",
+                    "captures_later",
+                    "return_path",
+                )
+            },
+        ),
         (
             "When",
             {
                 "fields": (
                     "created_at",
                     "checked_at",
+                    "authorised_at",
                     "paid_at",
                     "credited_at",
                     "alerted_at",
@@ -110,6 +127,16 @@ class PurchaseAdmin(ReadOnlyAdmin):
     def badge(self, purchase: Purchase) -> str:
         tone = STATE_TONES.get(Purchase.State(purchase.state), "")
         return _part("components/badge.html", label=purchase.get_state_display(), tone=tone)
+
+    @admin.display(description="The place is", empty_value="not judged yet")
+    def verdict(self, purchase: Purchase) -> str | None:
+        """What the pieces of evidence say of the region that was charged."""
+        found = purchase.evidence.get("verdict")
+        if found is None:
+            return None
+        parts = [f"{name}: yes" for name in purchase.evidence["agreeing"]]
+        parts += [f"{name}: no" for name in purchase.evidence["contrary"]]
+        return f"{found} ({', '.join(parts)})"
 
     @admin.display(description="Age")
     def age(self, purchase: Purchase) -> str:

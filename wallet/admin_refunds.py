@@ -19,7 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from wallet import admin_deeds, queries, refund_forms, refunds, returns, submissions
+from wallet import admin_deeds, queries, refund_forms, refunds, returns, reversals, submissions
 from wallet.models import Dispute, Refund
 from wallet.money import money
 from wallet.providers.base import Unavailable
@@ -157,7 +157,7 @@ class RefundAdmin(admin_deeds.ReadOnlyAdmin):
 def facts_about(refund: Refund) -> list[tuple[str, str]]:
     """What somebody who decides wants to know, in words."""
     purchase, buyer = refund.purchase, refund.purchase.buyer
-    used = queries.uses_of(purchase_id=purchase.pk)
+    used = reversals.uses_of(purchase_id=purchase.pk)
     earlier = Refund.objects.filter(purchase__buyer=buyer).exclude(pk=refund.pk)
     disputed = Dispute.objects.filter(purchase__buyer=buyer)
     return [

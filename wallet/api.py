@@ -1,4 +1,4 @@
-"""Value for services: rate cards, packages, quotes, a consenting fan's balance, the seals.
+"""Value for services: rate cards, packages, a consenting fan's balance, the seals.
 
 Promises: the same prices, fees and cards that purchases and gifts use; a fan's coins only under
 that fan's consent. Coins are whole numbers; diamonds are decimal strings of three places; money is
@@ -6,7 +6,6 @@ an amount in minor units with its currency and that currency's decimals.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from django.utils import timezone
@@ -22,7 +21,7 @@ from accounts import consents
 from accounts import queries as people
 from accounts.models import Scope
 from wallet import money as units
-from wallet import pricebook, queries, quotes, rates, seals
+from wallet import offers, pricebook, queries, quotes, rates, seals
 from wallet.models import Channel, HoldClass, Region
 
 REGION_CODE: Final = r"^[A-Z0-9_-]{1,8}$"
@@ -120,10 +119,6 @@ class PackagesAnswered(base.Answered):
     changes = PriceChangeAnswered(many=True)
 
 
-class QuoteAnswered(BasketAnswered):
-    region = RegionAnswered()
-
-
 class BalanceAnswered(base.Answered):
     fan = serializers.IntegerField(help_text="The fan's id.")
     coins = serializers.IntegerField()
@@ -150,24 +145,6 @@ class SealsAnswered(base.Answered):
 
 class PackagesQuery(base.Asked):
     region = serializers.RegexField(REGION_CODE, help_text="A region's code, as DE.")
-
-
-class QuoteAsked(base.Asked):
-    coins = serializers.IntegerField(
-        required=False, min_value=1, max_value=COINS_ASKED_MAX, help_text="Either, or a package."
-    )
-    package = serializers.IntegerField(required=False, min_value=1, max_value=PACKAGE_MAX)
-    region = serializers.RegexField(REGION_CODE, required=False, help_text="Either, or a fan.")
-    fan = base.PersonField(
-        required=False, help_text="Quotes where the fan lives; needs their consent balance:read."
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("coins" in attrs) == ("package" in attrs):
-            raise serializers.ValidationError("Name either coins or a package.", "one_amount")
-        if ("region" in attrs) == ("fan" in attrs):
-            raise serializers.ValidationError("Name either a region or a fan.", "one_place")
-        return attrs
 
 
 class RateCards(base.Door):
@@ -201,37 +178,15 @@ class Packages(base.Door):
     def get(self, _request: Request) -> Response:
         asked = self.asked(PackagesQuery)
         now = timezone.now()
-        till = quotes.till_of(region=_region_or_404(asked["region"]), at=now)
+        till = quotes.till_of(region=region_or_404(asked["region"]), at=now)
         changes = pricebook.changes_to_come(at=now, region=till.region)
         return Response(
             {
-                "region": _region(till.region),
-                "results": [_basket(basket) for basket in till.packages()],
+                "region": region(till.region),
+                "results": [basket_of(basket) for basket in till.packages()],
                 "changes": [_change(change) for change in changes],
             }
         )
-
-
-class Quotes(base.Door):
-    """Price a package or an exact number of coins. Nothing is stored and nothing is promised."""
-
-    scopes: ClassVar[Mapping[str, str]] = {"POST": "prices:read"}
-
-    @extend_schema(operation_id="quotes_create", request=QuoteAsked, responses=QuoteAnswered)
-    def post(self, _request: Request) -> Response:
-        asked = self.asked(QuoteAsked)
-        till = self._till(asked, at=timezone.now())
-        basket = till.basket(coins=asked.get("coins"), package_id=asked.get("package"))
-        return Response(_basket(basket) | {"region": _region(till.region)})
-
-    def _till(self, asked: Mapping[str, Any], *, at: datetime) -> quotes.Till:
-        if "region" in asked:
-            return quotes.till_of(region=_region_or_404(asked["region"]), at=at)
-        fan = people.person(asked["fan"])
-        if fan is None:
-            raise consents.missing(Scope.BALANCE_READ)
-        consents.check(fan_id=fan.pk, client_id=self.client_id, scope=Scope.BALANCE_READ, at=at)
-        return quotes.open_till(country=str(fan.country), at=at)
 
 
 class FanBalance(base.Door):
@@ -321,25 +276,27 @@ def _card(line: rates.CardLine, state: str) -> dict[str, Any]:
     }
 
 
-def _region_or_404(code: str) -> Region:
-    region = queries.open_region(code)
-    if region is None:
+def region_or_404(code: str) -> Region:
+    """Find a region that sells coins. Raises NotFound."""
+    found = queries.open_region(code)
+    if found is None:
         raise NotFound("Coins are sold in no such region.")
-    return region
+    return found
 
 
-def _region(region: Region) -> dict[str, Any]:
+def region(found: Region) -> dict[str, Any]:
+    """Write a region as the API does."""
     return {
-        "code": region.pk,
-        "name": region.name,
-        "currency": region.currency,
-        "tax_bps": region.tax_bps,
-        "tax_name": region.tax_name,
-        "tax_is_included": region.tax_is_included,
-        "withdrawal_days": region.withdrawal_days,
-        "is_goodwill": region.is_goodwill,
-        "refund_days": region.refund_days,
-        "age_min": region.age_min,
+        "code": found.pk,
+        "name": found.name,
+        "currency": found.currency,
+        "tax_bps": found.tax_bps,
+        "tax_name": found.tax_name,
+        "tax_is_included": found.tax_is_included,
+        "withdrawal_days": found.withdrawal_days,
+        "is_goodwill": found.is_goodwill,
+        "refund_days": found.refund_days,
+        "age_min": found.age_min,
     }
 
 
@@ -354,7 +311,8 @@ def _change(change: pricebook.Change) -> dict[str, Any]:
     }
 
 
-def _basket(basket: quotes.Basket) -> dict[str, Any]:
+def basket_of(basket: quotes.Basket) -> dict[str, Any]:
+    """Write a number of coins with its price and the ways to pay."""
     currency = basket.till.region.currency
     return {
         "coins": basket.coins,
@@ -365,7 +323,7 @@ def _basket(basket: quotes.Basket) -> dict[str, Any]:
     }
 
 
-def _method(offer: quotes.Offer, currency: str) -> dict[str, Any]:
+def _method(offer: offers.Offer, currency: str) -> dict[str, Any]:
     return {
         "code": offer.code,
         "name": offer.method.name,

@@ -22,7 +22,7 @@ from accounts import consents
 from accounts import queries as people
 from accounts.models import Scope, User
 from wallet import api as value
-from wallet import books, queries, refunds
+from wallet import books, refunds, reversals
 from wallet.models import Purchase, Refund
 
 
@@ -115,7 +115,7 @@ class Purchases(base.Door):
         asked, at = self.asked(FanPageQuery), timezone.now()
         fan = _consenting(self, asked["fan"], Scope.BALANCE_READ, at=at)
         after = base.read_cursor(asked.get("after"), UUID)
-        rows = queries.bought_by(
+        rows = reversals.bought_by(
             user_id=fan.pk, before=after[0] if after else None, limit=asked["limit"] + 1
         )
         return Response(
@@ -152,7 +152,7 @@ class Refunds(base.Door):
         asked = self.asked(FanPageQuery)
         fan = _consenting(self, asked["fan"], Scope.BALANCE_READ, at=timezone.now())
         after = base.read_cursor(asked.get("after"), datetime.fromisoformat, UUID)
-        rows = queries.page_of_refunds(user_id=fan.pk, after=after, limit=asked["limit"] + 1)
+        rows = reversals.page_of_refunds(user_id=fan.pk, after=after, limit=asked["limit"] + 1)
         return Response(
             base.page(
                 rows,
@@ -178,7 +178,7 @@ class Refunds(base.Door):
         refund_id, at = base.idempotency_key(request), timezone.now()
         asked = self.asked(RefundAsked)
         fan = _consenting(self, asked["fan"], Scope.REFUNDS_ASK, at=at)
-        is_replay = queries.refunds_of(user_id=fan.pk).filter(pk=refund_id).exists()
+        is_replay = reversals.refunds_of(user_id=fan.pk).filter(pk=refund_id).exists()
         try:
             refund = refunds.request(
                 refund_id=refund_id,
@@ -191,7 +191,7 @@ class Refunds(base.Door):
             )
         except Purchase.DoesNotExist:
             raise NotFound("The fan has no such purchase.") from None
-        made = queries.refunds_of(user_id=fan.pk).get(pk=refund.pk)
+        made = reversals.refunds_of(user_id=fan.pk).get(pk=refund.pk)
         headers = {"Idempotent-Replayed": "true"} if is_replay else None
         return Response(_refund(made), status=201, headers=headers)
 

@@ -18,7 +18,18 @@ from django.urls import reverse
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind
-from wallet import alerts, events, ledger, payments, providers, queries, refunds, returns, services
+from wallet import (
+    alerts,
+    events,
+    ledger,
+    payments,
+    providers,
+    queries,
+    refunds,
+    returns,
+    reviewing,
+    services,
+)
 from wallet.models import Dispute, Purchase, Refund
 from wallet.money import MILLI
 from wallet.providers import base
@@ -112,6 +123,7 @@ def _record(
         events.dispute_changed(dispute)
         if kind == Dispute.Kind.DISPUTE:
             alerts.tell_staff(purchase, why=f"Its payer disputes it: {found.reason}.", at=at)
+            reviewing.dispute_opened(purchase=purchase, reason=found.reason, at=at)
     dispute.refresh_from_db()
     return dispute
 

@@ -3,12 +3,23 @@
 from typing import Final
 
 from accounts import events
-from wallet.models import Dispute, PriceAnnouncement, ProviderEvent, Purchase, RateCard, Refund
+from wallet.models import (
+    Dispute,
+    PriceAnnouncement,
+    ProviderEvent,
+    Purchase,
+    PurchaseLimit,
+    RateCard,
+    Refund,
+)
 
 PURCHASE_CREDITED: Final = "purchase.credited"
 PROVIDER_NOTIFIED: Final = "provider.notified"
 REFUND_APPROVED: Final = "refund.approved"
 RATE_CARD_ANNOUNCED: Final = "rate_card.announced"
+LIMIT_ANNOUNCED: Final = "limit.announced"
+LIMIT_REACHED: Final = "limit.reached"
+LIMIT_PASSED: Final = "limit.passed"
 PRICES_ANNOUNCED: Final = "prices.announced"
 
 
@@ -46,6 +57,43 @@ def rate_card_announced(card: RateCard) -> None:
             "notice_days": card.notice_days,
             "effective_at": card.effective_at.isoformat(),
         },
+    )
+
+
+def limit_announced(row: PurchaseLimit) -> None:
+    """Say that from a date on people in a region may pay more or less."""
+    events.publish(
+        name=LIMIT_ANNOUNCED,
+        subject=f"{row.region_id}:{row.kind}",
+        payload={
+            "region": row.region_id,
+            "kind": row.kind,
+            "is_hard": row.is_hard,
+            "currency": row.currency,
+            "purchase_minor": row.purchase_minor,
+            "day_minor": row.day_minor,
+            "month_minor": row.month_minor,
+            "first_day_minor": row.first_day_minor,
+            "valid_from": row.valid_from.isoformat(),
+        },
+    )
+
+
+def limit_reached(purchase: Purchase, *, window: str, share: int) -> None:
+    """Say that a payment brought somebody to a share (in percent) of a limit of their own."""
+    events.publish(
+        name=LIMIT_REACHED,
+        subject=str(purchase.pk),
+        payload={"user": purchase.buyer_id, "window": window, "share": share},
+    )
+
+
+def limit_passed(purchase: Purchase, *, why: str) -> None:
+    """Say that a payment that came late took its buyer over a limit: somebody should look."""
+    events.publish(
+        name=LIMIT_PASSED,
+        subject=str(purchase.pk),
+        payload={"purchase": str(purchase.pk), "user": purchase.buyer_id, "why": why},
     )
 
 

@@ -35,6 +35,8 @@ class BuyForm(ExactForm):
     """What to buy: a package or an exact number of coins."""
 
     package = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+    corrects = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    method = forms.SlugField(required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -20,7 +20,7 @@ from django.db import models
 from django.db.models import Q
 from djmoney.money import Money
 
-from wallet import queries
+from wallet import reversals
 from wallet.models import Account, Lot, Purchase, Transfer
 from wallet.money import currency_of, half_up, money
 
@@ -129,7 +129,7 @@ def page(
     """Up to ``limit`` entries after the cursor, of these kinds (none: of all)."""
     found = list(islice(entries(user_id=user_id, after=after, kinds=kinds), limit + 1))
     gifts = [entry.id for entry in found[:limit] if entry.kind == Kind.GIFT]
-    reversed_ids = queries.reversed_gifts(operation_ids=gifts)
+    reversed_ids = reversals.reversed_gifts(operation_ids=gifts)
     shown = [replace(entry, is_reversed=entry.id in reversed_ids) for entry in found[:limit]]
     return Page(shown, shown[-1].cursor if len(found) > limit else None)
 

@@ -15,7 +15,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from wallet import history, stories
+from wallet import history, queries, stories
+
+LOTS_A_PAGE = 20
+USES_A_PAGE = 50
+ID_DIGITS = 19
 
 
 @require_safe
@@ -71,6 +75,58 @@ def operation(request: HttpRequest, operation_id: UUID) -> HttpResponse:
     if story is None:
         raise Http404("There is no such entry in your history.")
     return render(request, "wallet/story.html", {"story": story})
+
+
+@require_safe
+@login_required
+def lots_page(request: HttpRequest) -> HttpResponse:
+    """Show where the person's coins came from, what is left and until when it can be asked back."""
+    at, after = timezone.now(), _after(request)
+    found = list(queries.all_lots(user_id=_user(request).pk, before=after)[: LOTS_A_PAGE + 1])
+    shown = found[:LOTS_A_PAGE]
+    address = reverse("wallet:lots")
+    return render(
+        request,
+        "wallet/lots.html",
+        {
+            "lots": [stories.lot_story(lot, at=at) for lot in shown],
+            "next_url": f"{address}?after={shown[-1].pk}" if len(found) > len(shown) else "",
+            "first_url": address if after else "",
+        },
+    )
+
+
+@require_safe
+@login_required
+def lot_page(request: HttpRequest, lot_id: int) -> HttpResponse:
+    """Show one lot of the person's and everything that used its coins."""
+    lot = queries.all_lots(user_id=_user(request).pk).filter(pk=lot_id).first()
+    if lot is None:
+        raise Http404("You have no such coins.")
+    after = _after(request)
+    found = list(queries.uses_of(lot, before=after)[: USES_A_PAGE + 1])
+    shown = found[:USES_A_PAGE]
+    address = reverse("wallet:lot", args=[lot.pk])
+    return render(
+        request,
+        "wallet/lot.html",
+        {
+            "story": stories.lot_story(lot, at=timezone.now()),
+            "uses": [stories.use(lot, transfer) for transfer in shown],
+            "next_url": f"{address}?after={shown[-1].pk}" if len(found) > len(shown) else "",
+            "first_url": address if after else "",
+        },
+    )
+
+
+def _after(request: HttpRequest) -> int | None:
+    """Where a list goes on. Raises Http404 for what no page gave out."""
+    text = request.GET.get("after", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < ID_DIGITS):
+        raise Http404("There is no such page.")
+    return int(text)
 
 
 def _user(request: HttpRequest) -> User:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from wallet import disputes, events, payments, providers, queries, submissions
+from wallet import disputes, events, payments, providers, queries, reviewing, submissions
 from wallet.models import ProviderEvent, Purchase
 from wallet.providers.base import Declined, NoticeObject, ProviderNotice, Unavailable
 
@@ -68,7 +68,7 @@ def _act_on(event: ProviderEvent, *, at: datetime) -> str:
         case NoticeObject.DISPUTE:
             return disputes.learn(provider=event.provider, ref=event.object_ref, at=at)
         case NoticeObject.WARNING:
-            return _on_warning(event)
+            return _on_warning(event, at=at)
         case NoticeObject.NONE:
             return "Nothing to do"
 
@@ -88,11 +88,13 @@ def _on_refund(event: ProviderEvent, *, at: datetime) -> str:
     return ours or disputes.mirror_refund(provider=event.provider, ref=event.object_ref, at=at)
 
 
-def _on_warning(event: ProviderEvent) -> str:
+def _on_warning(event: ProviderEvent, *, at: datetime) -> str:
     warning = providers.load(event.provider).fetch_warning(event.object_ref)
     purchase = queries.purchase_paid_by(provider=event.provider, payment_ref=warning.payment_ref)
     if purchase is None:
         return "No purchase of ours"
+    with transaction.atomic(durable=True):
+        reviewing.early_fraud_warning(purchase=purchase, kind=warning.kind, at=at)
     return f"Purchase {purchase.pk}: fraud warning, {warning.kind}"
 
 

@@ -21,10 +21,18 @@ from uuid import UUID
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from accounts import statements
 from wallet.money import CURRENCY_NUMBERS
 
 COIN: Final = 1
 DIA: Final = 2
+
+# A gift as a part of the caller's own statement, which writes what belongs to it in the same round
+# trip: ``gift_facts`` are its values, ``outcome`` reads its row.
+GIFT_SQL: Final = """
+SELECT done, replayed, refusal, result
+  FROM ledger.gift(%(op)s, %(payer)s, %(creator)s, %(coins)s, %(actor)s, %(context)s, %(memo)s)
+"""
 
 
 class InsufficientCoins(Exception):
@@ -80,18 +88,12 @@ class OperationConflict(Exception):
 
 _REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
     "conflict": OperationConflict,
-    "insufficient_diamonds": lambda: InsufficientDiamonds(
-        "The creator does not have that many diamonds available."
-    ),
-    "insufficient_cash": lambda: InsufficientCash(
-        "The creator does not have that much to be paid."
-    ),
+    "insufficient_diamonds": lambda: InsufficientDiamonds("The creator has fewer diamonds."),
+    "insufficient_cash": lambda: InsufficientCash("The creator has less to be paid."),
     "nothing_available": lambda: NothingAvailable("There is nothing to settle."),
     "nothing_due": lambda: NothingDue("Nothing is due for release."),
     "no_rate_card": lambda: NoRateCard("Gifts are closed: no rate card is in force."),
-    "lot_disputed": lambda: LotDisputed(
-        "The bank is looking into this payment, so its coins cannot move until it has decided."
-    ),
+    "lot_disputed": lambda: LotDisputed("The bank is looking into this payment: coins wait."),
     "coins_spent": lambda: CoinsSpent("Some of these coins have been spent meanwhile."),
     "already_resolved": lambda: AlreadyResolved("This refund has come to its end before."),
     "not_disputed": lambda: NotDisputed("This payment is not in dispute."),
@@ -165,8 +167,29 @@ def gift(posting: Gift) -> Outcome:
 
     Locks the payer's wallet only. Refusals: insufficient_coins, no_rate_card.
     """
-    facts = (posting.payer_id, posting.creator_id, posting.coins, posting.actor_id)
-    return post("gift", posting.operation_id, *facts, posting.context, Jsonb(posting.memo))
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    with statements.prepared_cursor() as cursor:
+        cursor.execute(GIFT_SQL, gift_facts(posting))
+        return outcome(posting.operation_id, cursor.fetchone())
+
+
+def gift_facts(posting: Gift) -> dict[str, Any]:
+    """Give the values of GIFT_SQL."""
+    return {
+        "op": posting.operation_id,
+        "payer": posting.payer_id,
+        "creator": posting.creator_id,
+        "coins": posting.coins,
+        "actor": posting.actor_id,
+        "context": posting.context,
+        "memo": Jsonb(posting.memo),
+    }
+
+
+def outcome(operation_id: UUID, row: Sequence[Any]) -> Outcome:
+    """Read the row that a posting function answers with."""
+    done, replayed, refusal, result = row
+    return Outcome(operation_id, done, replayed, refusal, json.loads(result) if result else {})
 
 
 def post_gifts(postings: Sequence[Gift]) -> list[Outcome]:
@@ -193,10 +216,7 @@ def post_gifts(postings: Sequence[Gift]) -> list[Outcome]:
         cursor.execute(
             "SELECT op, done, replayed, refusal, result FROM ledger.post_gifts(%s)", parameters
         )
-        outcomes = {
-            operation_id: Outcome(operation_id, done, replayed, refusal, _result(result))
-            for operation_id, done, replayed, refusal, result in cursor
-        }
+        outcomes = {row[0]: outcome(row[0], row[1:]) for row in cursor}
     return [outcomes[p.operation_id] for p in postings]
 
 
@@ -368,12 +388,7 @@ def post(function: str, operation_id: UUID, *arguments: Any) -> Outcome:
             f"SELECT done, replayed, refusal, result FROM ledger.{function}({places})",  # noqa: S608 - our own names
             [operation_id, *arguments],
         )
-        done, replayed, refusal, result = cursor.fetchone()
-    return Outcome(operation_id, done, replayed, refusal, _result(result))
-
-
-def _result(text: str | None) -> dict[str, Any]:
-    return json.loads(text) if text else {}
+        return outcome(operation_id, cursor.fetchone())
 
 
 def _value(sql: str, *arguments: Any) -> int | None:

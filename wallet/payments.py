@@ -3,7 +3,8 @@
 Promises: nothing is credited but what was fetched and found to be this purchase's payment, in its
 amount and currency; each payment is credited once, whether a webhook, the return page or the sweep
 brings it, in any order and any number of times; money that arrives after a purchase failed, expired
-or was cancelled is credited too. No transaction is open while the provider is asked.
+or was cancelled is credited too, even over a limit. Money that was only set aside is taken or let
+go as ``captures`` decides. No transaction is open while the provider is asked.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +17,19 @@ from django.urls import reverse
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind
-from wallet import alerts, charges, events, ledger, providers, queries, returns
+from wallet import (
+    alerts,
+    captures,
+    charges,
+    events,
+    ledger,
+    own_limits,
+    providers,
+    queries,
+    receipts,
+    returns,
+    reviewing,
+)
 from wallet.models import MethodFee, Purchase
 from wallet.providers.base import Payment, PaymentState, Provider
 
@@ -42,16 +55,24 @@ def settle_purchase(*, purchase_id: UUID, at: datetime) -> Purchase:
         Purchase.objects.filter(pk=purchase_id).update(checked_at=at)
         if not purchase.checkout_ref:
             return _expire_unopened(purchase, at=at)
-        payment = provider_of(purchase).fetch(purchase.checkout_ref)
-        try:
-            _check_payment(purchase, payment)
-            purchase = _record_payment(purchase_id=purchase_id, payment=payment, at=at)
-        except PaymentDiffers as error:
-            _report_difference(purchase_id=purchase_id, why=str(error), at=at)
-            raise
+        purchase = _look(purchase, at=at)
+        if purchase.state == State.AUTHORISED:
+            captures.carry_out(purchase)
+            purchase = _look(purchase, at=at)
     if purchase.state == State.PAID:
         purchase = _credit(purchase_id=purchase_id, at=at)
     return purchase
+
+
+def _look(purchase: Purchase, *, at: datetime) -> Purchase:
+    """Fetch the payment, and record it when it is this purchase's."""
+    payment = provider_of(purchase).fetch(purchase.checkout_ref)
+    try:
+        _check_payment(purchase, payment)
+        return _record_payment(purchase_id=purchase.pk, payment=payment, at=at)
+    except PaymentDiffers as error:
+        _report_difference(purchase_id=purchase.pk, why=str(error), at=at)
+        raise
 
 
 def _check_payment(purchase: Purchase, payment: Payment) -> None:
@@ -79,6 +100,9 @@ def _record_payment(*, purchase_id: UUID, payment: Payment, at: datetime) -> Pur
     match payment.state:
         case PaymentState.PAID:
             _record_paid(purchase, payment=payment, at=at)
+        case PaymentState.AUTHORISED:
+            captures.record(purchase, payment=payment, at=at)
+            _keep(purchase, payment=payment)
         case PaymentState.PENDING:
             purchase.failure = payment.problem[:FAILURE_LENGTH]
             if not payment.is_page_open:
@@ -90,6 +114,7 @@ def _record_payment(*, purchase_id: UUID, payment: Payment, at: datetime) -> Pur
 
 
 def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
+    was_closed = purchase.state not in (State.CREATED, State.PENDING, State.AUTHORISED)
     states.move(purchase, to=State.PAID, why=f"Paid: {payment.payment_ref}", at=at)
     purchase.payment_ref = payment.payment_ref
     purchase.customer_ref = payment.customer_ref or purchase.customer_ref
@@ -101,9 +126,17 @@ def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
         fees = MethodFee.objects.filter(method=purchase.method_id, currency=purchase.currency)
         fee = fees.first() or MethodFee()
         purchase.fee_minor = charges.expected_fee_minor(gross_minor=purchase.gross_minor, fee=fee)
-    purchase.evidence |= {"card_country": payment.card_country}
+    captures.judge(purchase, card_country=payment.card_country)
     purchase.failure = purchase.checkout_url = ""
     purchase.paid_at = at
+    _keep(purchase, payment=payment)
+    instrument = payment.instrument_fingerprint
+    own_limits.note_payment(purchase, instrument=instrument, was_closed=was_closed, at=at)
+    reviewing.payment_seen(purchase=purchase, instrument=instrument, at=at)
+
+
+def _keep(purchase: Purchase, *, payment: Payment) -> None:
+    """Save the purchase with its payment's name, which no other purchase may have."""
     try:
         with transaction.atomic():
             purchase.save()
@@ -112,6 +145,9 @@ def _record_paid(purchase: Purchase, *, payment: Payment, at: datetime) -> None:
 
 
 def _record_closed(purchase: Purchase, *, to: State, why: str, at: datetime) -> None:
+    if purchase.state == State.AUTHORISED:
+        captures.record_gone(purchase, why=why, at=at)
+        return
     if purchase.state not in (State.CREATED, State.PENDING):
         return
     states.move(purchase, to=to, why=why or to.label, at=at)
@@ -134,6 +170,11 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
     purchase = locked(purchase_id)
     if purchase.state == State.CREDITED:
         return purchase
+    return put_into_wallet(purchase, at=at)
+
+
+def put_into_wallet(purchase: Purchase, *, at: datetime) -> Purchase:
+    """Credit a paid purchase that the caller has locked, in the caller's transaction."""
     assert purchase.state == State.PAID
     assert purchase.hold_class is not None
     assert purchase.fee_minor is not None
@@ -164,6 +205,7 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
     states.move(purchase, to=State.CREDITED, why="The coins are in the wallet.", at=at)
     purchase.credited_at = at
     purchase.save(update_fields=["credited_at"])
+    receipts.open_receipt(purchase)
     events.purchase_credited(purchase)
     people.notify(
         user_id=purchase.buyer_id,
@@ -172,6 +214,7 @@ def _credit(*, purchase_id: UUID, at: datetime) -> Purchase:
         title=f"{purchase.coins:,} coins arrived",
         body=f"You paid {purchase.money} by {purchase.method.name.lower()}.",
         path=page_of(purchase),
+        document_path=reverse("wallet:receipt", args=[purchase.pk]),
     )
     return purchase
 
@@ -204,7 +247,7 @@ def locked(purchase_id: UUID) -> Purchase:
     """Return the purchase as it is now, locked until the caller's transaction ends."""
     return (
         Purchase.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("method")
+        .select_related("method", "region", "right_region")
         .get(pk=purchase_id)
     )
 

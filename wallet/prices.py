@@ -21,7 +21,7 @@ from djmoney.money import Money
 
 from accounts import services as people
 from accounts.models import NoticeKind
-from wallet import events, pricebook, queries, risk
+from wallet import events, pricebook, providers, queries, risk
 from wallet.models import Channel, CoinPackage, FxRate, Price, PriceAnnouncement, Region
 from wallet.money import CURRENCY_NUMBERS
 
@@ -78,6 +78,17 @@ class Reviewed:
     def was(self) -> Money | None:
         """What as many coins cost before, half-up."""
         return None if self.before is None else queries.value_at(self.before, self.price.coins)
+
+
+class NoSuchAdapter(Exception):
+    """A payment method names an adapter that is not there."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such adapter. Check the dotted path.")
+
+
+class NoSuchRail(Exception):
+    """A payment method names a rail that its provider does not offer."""
 
 
 def add_price(
@@ -324,3 +335,14 @@ def _check_fx(
             f"{per_usd} {currency} for one dollar is {round(moved * 100)} % away from "
             f"{before.per_usd.normalize():f} before it. Check it, and confirm if it is meant."
         )
+
+
+def check_rail(*, provider: str, rail: str) -> None:
+    """Look whether an adapter is there and offers a rail. Raises NoSuchAdapter, NoSuchRail."""
+    try:
+        rails = providers.load(provider).rails()
+    except ImportError as error:
+        raise NoSuchAdapter from error
+    codes = [one.code for one in rails]
+    if rail not in codes:
+        raise NoSuchRail(f"This provider does not offer it. Use one of: {', '.join(codes)}.")

@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from accounts import risk as people_risk
 from accounts import states
 from accounts.models import User
-from wallet import alerts, payments, queries, quotes
+from wallet import alerts, captures, locations, own_limits, payments, queries, quotes, reviewing
 from wallet.models import Purchase
 from wallet.providers.base import Checkout, Declined, Order, Unavailable
 
@@ -86,14 +86,19 @@ def start_purchase(
     shown_minor: int | None = None,
     return_path: str = "",
     evidence: Mapping[str, Any] | None = None,
+    corrects_id: UUID | None = None,
+    address: str = "",
     at: datetime,
 ) -> Purchase:
     """Record the purchase, then open its page at the provider: ``checkout_url``.
 
     The same id again gives the same purchase and page, so a double click or a retry buys once.
-    ``shown_minor`` is the price the buyer agreed to. Raises what a quote and
-    ``accounts.risk.check_may_spend`` raise, PriceChanged, PurchaseConflict, CheckoutUnavailable
-    (try again with the same id), CheckoutDeclined.
+    ``shown_minor`` is the price the buyer agreed to. ``evidence`` is what ``locations.seen`` tells,
+    ``address`` the network address they are at. ``corrects_id`` is a purchase that was let go: this
+    one is at the right region's price, where the buyer confirmed that they live. Raises what a
+    quote and ``accounts.risk.check_may_spend`` raise, reviewing.PurchasesPaused, PriceChanged,
+    PurchaseConflict, CheckoutDeclined; and CheckoutUnavailable and own_limits.StillStarting: try
+    the same id again.
     """
     purchase = _record_intent(
         purchase_id=purchase_id,
@@ -104,8 +109,12 @@ def start_purchase(
         shown_minor=shown_minor,
         return_path=return_path,
         evidence=dict(evidence or {}),
+        corrects_id=corrects_id,
+        address=address,
         at=at,
     )
+    if isinstance(purchase, reviewing.PurchasesPaused):
+        raise purchase
     if purchase.state != State.CREATED:
         return purchase
     try:
@@ -131,16 +140,43 @@ def _record_intent(
     shown_minor: int | None,
     return_path: str,
     evidence: dict[str, Any],
+    corrects_id: UUID | None,
+    address: str,
     at: datetime,
-) -> Purchase:
-    first = Purchase.objects.select_related("method", "buyer").filter(pk=purchase_id).first()
+) -> Purchase | reviewing.PurchasesPaused:
+    """Write the purchase under its buyer's lock: what others have begun counts against limits.
+
+    Or, when rules hold it back, what they said and the case they opened: stored, then raised.
+    """
+    there = Purchase.objects.select_related("method", "buyer").filter(pk=purchase_id)
+    first = there.first()
     if first is None:
         people_risk.check_may_spend(user=user, at=at)
+        network = own_limits.lock_buyer(user_id=user.pk, address=address)
+        first = there.first()
+    if first is None:
+        corrected = _corrected(user, corrects_id)
         quote = quotes.quote(
-            user=user, coins=coins, package_id=package_id, method_code=method_code, at=at
+            user=user,
+            region=corrected.right_region if corrected else None,
+            coins=coins,
+            package_id=package_id,
+            method_code=method_code,
+            network=network,
+            at=at,
         )
+        known = _known(user, evidence, corrected)
         if shown_minor is not None and shown_minor != quote.gross_minor:
             raise PriceChanged(quote)
+        paused = reviewing.screen_purchase(
+            purchase_id=purchase_id,
+            user_id=user.pk,
+            gross_minor=quote.gross_minor,
+            currency=quote.currency,
+            at=at,
+        )
+        if paused is not None:
+            return paused
         first, is_new = Purchase.objects.select_related("method", "buyer").get_or_create(
             pk=purchase_id,
             defaults={
@@ -153,7 +189,11 @@ def _record_intent(
                 "tax_bps": quote.tax_bps,
                 "currency": quote.currency,
                 "return_path": return_path,
-                "evidence": evidence | {"country": str(user.country)},
+                "evidence": known,
+                "captures_later": captures.is_needed(
+                    method=quote.method, pieces=locations.pieces_of(known)
+                ),
+                "corrects": corrected,
                 "customer_ref": queries.customer_ref(
                     user_id=user.pk, provider=quote.method.provider
                 ),
@@ -161,8 +201,25 @@ def _record_intent(
         )
         if is_new:
             first.refresh_from_db(fields=["created_at"])
+            own_limits.note_attempt(first, network=network, at=at)
     _check_same(first, user=user, coins=coins, method_code=method_code, shown_minor=shown_minor)
     return first
+
+
+def _corrected(user: User, corrects_id: UUID | None) -> Purchase | None:
+    """Find what the purchase corrects. Raises PurchaseConflict."""
+    if corrects_id is None:
+        return None
+    found = queries.let_go(user_id=user.pk, purchase_id=corrects_id)
+    if found is None:
+        raise PurchaseConflict
+    return found
+
+
+def _known(user: User, seen: dict[str, Any], corrected: Purchase | None) -> dict[str, Any]:
+    """What is known of where the buyer is before there is a card."""
+    known = seen | {"country": str(user.country)}
+    return known | {"declared": corrected.evidence["card_country"]} if corrected else known
 
 
 def _check_same(
@@ -202,7 +259,7 @@ def look_up(*, purchase_id: UUID, user_id: int, at: datetime) -> Purchase:
             payments.settle_purchase(purchase_id=purchase_id, at=at)
         except (Unavailable, Declined, payments.PaymentDiffers) as error:
             logger.warning("look-up of %s: %s", purchase_id, error)
-    return mine.select_related("method", "region").get()
+    return mine.select_related("method", "region", "right_region").get()
 
 
 def cancel_purchase(*, purchase_id: UUID, user_id: int, at: datetime) -> Purchase:
@@ -260,4 +317,5 @@ def _order(purchase: Purchase) -> Order:
         rail=purchase.method.rail,
         customer_ref=purchase.customer_ref,
         remembers_method=True,
+        captures_later=purchase.captures_later,
     )

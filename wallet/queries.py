@@ -1,10 +1,8 @@
 """Reads of value, each scoped by whose it is, and of what coins cost where and when."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -45,7 +43,12 @@ from wallet.models import (
 )
 
 BASE_CURRENCY: Final = "USD"  # what rate cards are written in
-OPEN: Final = (Purchase.State.CREATED, Purchase.State.PENDING, Purchase.State.PAID)
+OPEN: Final = (
+    Purchase.State.CREATED,
+    Purchase.State.PENDING,
+    Purchase.State.AUTHORISED,
+    Purchase.State.PAID,
+)
 # When an open purchase is looked up again: soon at first, then ever less often.
 FIRST_LOOK: Final = timedelta(seconds=20)
 PAUSE_MIN: Final = timedelta(seconds=15)
@@ -168,6 +171,34 @@ def lots(*, user_id: int) -> QuerySet[Lot]:
     )
 
 
+def refundable_until(purchase: Purchase) -> datetime | None:
+    """Until when unused coins of a purchase can be given back, None if they cannot at all.
+
+    The region's window, from the day after the payment (domain.md 8.6). Coins of a gift card go
+    back where the card was bought.
+    """
+    days = purchase.region.withdrawal_days
+    if purchase.paid_at is None or not days or purchase.channel == Channel.GIFT_CARD:
+        return None
+    return purchase.paid_at + timedelta(days=days + 1)
+
+
+def all_lots(*, user_id: int, before: int | None = None) -> QuerySet[Lot]:
+    """Return the person's lots, empty ones too, newest first, after the one named."""
+    lots = Lot.objects.filter(account__owner_id=user_id, account__code=Account.Code.WALLET)
+    if before is not None:
+        lots = lots.filter(pk__lt=before)
+    return lots.select_related("purchase__method", "purchase__region").order_by("-id")
+
+
+def uses_of(lot: Lot, *, before: int | None = None) -> QuerySet[Transfer]:
+    """Return what took coins out of the lot, newest first, after the one named."""
+    moves = Transfer.objects.filter(lot=lot, debit_account_id=lot.account_id)
+    if before is not None:
+        moves = moves.filter(pk__lt=before)
+    return moves.select_related("op").order_by("-id")
+
+
 def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
     """Return the person's own purchase."""
     return (
@@ -177,11 +208,31 @@ def purchase_of(*, user_id: int, purchase_id: UUID) -> Purchase | None:
     )
 
 
+def preferred_method(*, user_id: int) -> str:
+    """The code of the method the person last paid with; empty before they did."""
+    paid = Purchase.objects.filter(buyer_id=user_id, paid_at__isnull=False)
+    return paid.order_by("-paid_at", "-pk").values_list("method_id", flat=True).first() or ""
+
+
 def customer_ref(*, user_id: int, provider: str) -> str:
     """The buyer as a provider knows them since their last payment there; empty when it does not."""
     known = Purchase.objects.filter(buyer_id=user_id, method__provider=provider)
     latest = known.exclude(customer_ref="").order_by("-created_at", "-pk").first()
     return latest.customer_ref if latest else ""
+
+
+def let_go(*, user_id: int, purchase_id: UUID) -> Purchase | None:
+    """Return the person's own purchase that was let go because another region's price is right."""
+    return (
+        Purchase.objects.select_related("right_region")
+        .filter(
+            pk=purchase_id,
+            buyer_id=user_id,
+            state=Purchase.State.VOIDED,
+            right_region__is_open=True,
+        )
+        .first()
+    )
 
 
 def open_purchases_of(*, user_id: int) -> QuerySet[Purchase]:
@@ -202,6 +253,41 @@ def spent_since(*, user_id: int, since: datetime) -> list[Money]:
         .order_by("currency")
     )
     return [money.money(row["total"], row["currency"]) for row in sums]
+
+
+def begun_between(*, user_id: int, since: datetime, until: datetime | None) -> dict[str, int]:
+    """Sum what the person began to buy in between and did not leave, by currency."""
+    rows = Purchase.objects.filter(
+        buyer_id=user_id, state__in=(*OPEN, Purchase.State.CREDITED), created_at__gt=since
+    )
+    if until is not None:
+        rows = rows.filter(created_at__lte=until)
+    return dict(
+        rows.values("currency")
+        .annotate(total=Sum("gross_minor"))
+        .order_by("currency")
+        .values_list("currency", "total")
+    )
+
+
+def declines_since(*, user_id: int, since: datetime) -> int:
+    """How many of the person's purchases the bank declined at least once since then."""
+    return (
+        Purchase.objects.filter(buyer_id=user_id, created_at__gt=since).exclude(failure="").count()
+    )
+
+
+def has_bought(*, user_id: int) -> bool:
+    """Whether the person ever got coins they paid for."""
+    return Purchase.objects.filter(buyer_id=user_id, state=Purchase.State.CREDITED).exists()
+
+
+def latest_per_usd(currency: str, *, at: datetime) -> Decimal | None:
+    """Return the latest rate, however old: for estimates that nothing is paid by."""
+    if currency == BASE_CURRENCY:
+        return Decimal(1)
+    rates = FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at")
+    return rates.values_list("per_usd", flat=True).first()
 
 
 def moves_of(purchase: Purchase) -> QuerySet[StateChange]:
@@ -236,11 +322,15 @@ def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:
 
 
 def uncredited_purchases(*, at: datetime) -> QuerySet[Purchase]:
-    """Return the purchases paid too long ago without coins, of which staff were not told yet."""
+    """Return the purchases paid too long ago without coins, of which staff were not told yet.
+
+    Money that was set aside for so long without being taken or let go is among them.
+    """
     since = at - timedelta(seconds=settings.UNCREDITED_ALERT_S)
-    return Purchase.objects.filter(
-        state=Purchase.State.PAID, paid_at__lte=since, alerted_at=None
-    ).order_by("paid_at", "id")
+    is_late = Q(state=Purchase.State.PAID, paid_at__lte=since) | Q(
+        state=Purchase.State.AUTHORISED, authorised_at__lte=since
+    )
+    return Purchase.objects.filter(is_late, alerted_at=None).order_by("created_at", "id")
 
 
 def events_waiting() -> QuerySet[ProviderEvent]:
@@ -252,88 +342,6 @@ def coins_left(*, purchase_id: UUID) -> int:
     """How many coins of a purchase were neither used nor given back."""
     left = Lot.objects.filter(purchase_id=purchase_id).values_list("remaining", flat=True)
     return left.first() or 0
-
-
-def coins_left_of(*, purchase_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Say the same of each of several purchases that brought coins."""
-    lots = Lot.objects.filter(purchase_id__in=purchase_ids)
-    return dict(lots.values_list("purchase_id", "remaining"))
-
-
-def purchases_with(rows: QuerySet[Any], *, purchase_ids: Sequence[UUID]) -> set[UUID]:
-    """Return which of the purchases have such refunds or disputes."""
-    return set(rows.filter(purchase_id__in=purchase_ids).values_list("purchase_id", flat=True))
-
-
-def bought_by(*, user_id: int, before: UUID | None, limit: int) -> list[Purchase]:
-    """Return the person's purchases that brought coins, newest first, made before another."""
-    rows = Purchase.objects.filter(buyer_id=user_id, state=Purchase.State.CREDITED)
-    if before is not None:
-        rows = rows.filter(pk__lt=before)  # their ids begin with the time
-    return list(rows.select_related("method", "region").order_by("-pk")[:limit])
-
-
-def refunds_of(*, user_id: int) -> QuerySet[Refund]:
-    """Return what the person asked to give back, latest first."""
-    rows = Refund.objects.filter(purchase__buyer_id=user_id)
-    return rows.select_related("purchase__method").order_by("-requested_at", "-pk")
-
-
-def page_of_refunds(*, user_id: int, after: Sequence[Any] | None, limit: int) -> list[Refund]:
-    """Return the person's refunds, latest first, after the one of that time and id."""
-    rows = refunds_of(user_id=user_id)
-    if after is not None:
-        requested_at, refund_id = after
-        rows = rows.filter(requested_at__lte=requested_at)
-        rows = rows.exclude(requested_at=requested_at, pk__gte=refund_id)
-    return list(rows[:limit])
-
-
-def refund_with(*, operation_id: UUID) -> Refund | None:
-    """The refund that an operation of the ledger froze coins for, or ended."""
-    asked = Refund.objects.filter(Q(hold_id=operation_id) | Q(end_id=operation_id))
-    return asked.first()
-
-
-def coins_are_gone(refund: Refund) -> bool:
-    """Whether the coins of a refund were paid for, whatever became of the money afterwards."""
-    return Transfer.objects.filter(op=refund.end_id, code=Transfer.Code.REFUND_COINS).exists()
-
-
-@dataclass(frozen=True, slots=True)
-class Uses:
-    """What coins of a purchase were given as."""
-
-    coins: int
-    gifts: int
-    creators: int
-
-
-def uses_of(*, purchase_id: UUID) -> Uses:
-    """Count what coins of a purchase paid for."""
-    # A gift's coins are found through its diamonds: the lot's index has only those.
-    legs = Transfer.objects.filter(
-        lot__purchase_id=purchase_id, code=Transfer.Code.GIFT_DIAMONDS
-    ).values_list("op_id", "credit_account__owner_id")
-    gifts = {operation_id for operation_id, _ in legs}
-    coins = Transfer.objects.filter(
-        op_id__in=gifts, lot__purchase_id=purchase_id, code=Transfer.Code.GIFT_COINS
-    ).aggregate(total=Sum("amount", default=0))
-    return Uses(int(coins["total"]), len(gifts), len({creator_id for _, creator_id in legs}))
-
-
-def reversed_gifts(*, operation_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How many diamonds (thousandths) of these gifts were taken back. Others are not named."""
-    taken = (
-        Transfer.objects.filter(
-            code=Transfer.Code.LOSS_DIAMONDS,
-            reverses__op_id__in=operation_ids,
-            reverses__code=Transfer.Code.GIFT_DIAMONDS,
-        )
-        .values("reverses__op_id")
-        .annotate(diamonds=Sum("amount"))
-    )
-    return {row["reverses__op_id"]: int(row["diamonds"]) for row in taken}
 
 
 def coins_owed(*, user_id: int) -> int:
@@ -374,3 +382,10 @@ def purchase_paid_by(*, provider: str, payment_ref: str) -> Purchase | None:
     if not payment_ref:
         return None
     return Purchase.objects.filter(method__provider=provider, payment_ref=payment_ref).first()
+
+
+def has_money_coming_back(*, user_id: int) -> bool:
+    """Whether a refund or a dispute of somebody's purchases is under way."""
+    refunds = Refund.objects.filter(purchase__buyer_id=user_id, state__in=Refund.OPEN)
+    disputes = Dispute.objects.filter(purchase__buyer_id=user_id, state__in=Dispute.OPEN)
+    return refunds.exists() or disputes.exists()

@@ -2,25 +2,27 @@
 
 Promises: a quote is complete before anything is agreed: price, tax, method, and what the coins are
 worth to a creator. A method is offered only for amounts it can charge and that keep the margin
-floor; otherwise it says from which amount it is.
+floor; otherwise it says from which amount it is. For a person it is offered within their limits
+only, and each limit is in the offer with what is used of it.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
-from django.conf import settings
 from django_countries import countries
 from djmoney.money import Money
 
 from accounts import risk as people_risk
 from accounts.models import User
-from wallet import charges, money, providers, queries, risk, shares
-from wallet.models import Channel, MethodFee, PaymentMethod, Price, RateCard, Region
-from wallet.providers.base import ChargeBounds
+from wallet import charges, facts, limits, money, offers, queries, shares
+from wallet.models import Channel, PaymentKind, PaymentMethod, Price, Region, kind_of
+
+CARD: Final = "card"  # the code of the method that is proposed to who has not paid yet
+type Offer = offers.Offer
 
 
 class NotSoldHere(Exception):
@@ -44,36 +46,6 @@ class MethodNotOffered(Exception):
 
 class BuyingPaused(Exception):
     """Something of ours is missing, so that no price can be vouched for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """One method for one number of coins, and from and to how many exact coins it is offered."""
-
-    method: PaymentMethod
-    fee: MethodFee
-    bounds: ChargeBounds
-    charge: charges.Charge
-    is_offered: bool
-    from_coins: int | None
-    to_coins: int
-    why_not: str = ""
-
-    @property
-    def code(self) -> str:
-        return self.method.code
-
-    @property
-    def gross(self) -> Money:
-        return money.money(self.charge.gross_minor, self.fee.currency)
-
-    @property
-    def fee_minor(self) -> int:
-        return charges.expected_fee_minor(gross_minor=self.charge.gross_minor, fee=self.fee)
-
-    @property
-    def fee_money(self) -> Money:
-        return money.money(self.fee_minor, self.fee.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +98,7 @@ class Basket:
     package_id: int | None
     listed_minor: Fraction
     till: "Till"
-    offers: Sequence[Offer]
+    offers: Sequence[offers.Offer]
 
     @property
     def listed(self) -> Money:
@@ -168,20 +140,43 @@ class Basket:
         return None if self.is_buyable or not starts else min(starts)
 
     @property
+    def is_over_limit(self) -> bool:
+        """Whether it is the buyer's limits that stand in the way."""
+        return not self.is_buyable and any(offer.over is not None for offer in self.offers)
+
+    @property
+    def to_coins(self) -> int | None:
+        """The largest number of coins that the buyer's limits let through, when not this one."""
+        ends = [
+            offer.to_coins
+            for offer in self.offers
+            if offer.over is not None and (offer.from_coins or 0) <= offer.to_coins < self.coins
+        ]
+        return None if self.is_buyable or not ends else max(ends)
+
+    @property
     def why_not(self) -> str:
         if self.is_buyable:
             return ""
         if not self.offers:
             return "There is no way to pay in your country yet."
-        return self.offers[0].why_not
+        nearest = next((one for one in self.offers if one.from_coins == self.from_coins), None)
+        return (nearest or self.offers[0]).why_not
+
+    def chosen(self, *, wanted: str) -> Offer | None:
+        """The method to propose: the wanted one where it is offered, else the card, else any."""
+        offered = {offer.code: offer for offer in self.offers if offer.is_offered}
+        return offered.get(wanted) or offered.get(CARD) or next(iter(offered.values()), None)
 
     def quote(self, method_code: str) -> Quote:
-        """Quote one of the methods. Raises MethodNotOffered."""
+        """Quote one of the methods. Raises MethodNotOffered, limits.Refused."""
         offer = next((o for o in self.offers if o.code == method_code), None)
         if offer is None:
             raise MethodNotOffered(
                 "This way to pay is not offered in your country. Choose another one."
             )
+        if offer.over is not None:
+            raise offer.over
         if not offer.is_offered:
             raise MethodNotOffered(offer.why_not)
         region = self.till.region
@@ -200,15 +195,21 @@ class Basket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Till:
+class Till(offers.Terms):
     """What is sold in a region now and on which terms; read once, asked many times."""
 
-    region: Region
     prices: Sequence[Price]
-    rate: Price | None
     methods: Sequence[PaymentMethod]
-    card: RateCard
-    per_usd: Decimal
+
+    @property
+    def own_limits(self) -> list[limits.Line]:
+        """The buyer's own limits, over every way to pay."""
+        return limits.own_lines(self.buyer) if self.buyer else []
+
+    @property
+    def kinds(self) -> list[PaymentKind]:
+        """The kinds of payment there are, each once."""
+        return list(dict.fromkeys(kind_of(method.hold_class) for method in self.methods))
 
     def packages(self) -> list[Basket]:
         return [self._basket(price, package_id=price.package_id) for price in self.prices]
@@ -247,7 +248,7 @@ class Till:
             listed_minor=listed,
             till=self,
             offers=[
-                _offer(method, coins=bought, price_minor=listed, till=self)
+                offers.offer(method=method, coins=bought, price_minor=listed, terms=self)
                 for method in self.methods
             ],
         )
@@ -259,25 +260,17 @@ def quote(
     coins: int | None = None,
     package_id: int | None = None,
     method_code: str,
+    region: Region | None = None,
+    network: str = "",
     at: datetime,
 ) -> Quote:
-    """Quote a package or an exact number of coins by one method.
+    """Quote a package or an exact number of coins by one method, where the person lives.
 
     Raises NotSoldHere, AmountNotSold, PackageNotOffered, MethodNotOffered, BuyingPaused,
-    accounts.risk.TooYoung.
+    limits.Refused, accounts.risk.TooYoung.
     """
-    till = till_for(user=user, at=at)
+    till = till_for(user=user, region=region, network=network, at=at)
     return till.basket(coins=coins, package_id=package_id).quote(method_code)
-
-
-def till_for(*, user: User, at: datetime) -> Till:
-    """Read what is sold to a person where they live.
-
-    Raises NotSoldHere, BuyingPaused, accounts.risk.TooYoung by the region's own age.
-    """
-    till = open_till(country=str(user.country), at=at)
-    check_age(user=user, region=till.region, at=at)
-    return till
 
 
 def check_age(*, user: User, region: Region, at: datetime) -> None:
@@ -290,13 +283,51 @@ def check_age(*, user: User, region: Region, at: datetime) -> None:
 
 def open_till(*, country: str, at: datetime) -> Till:
     """Read what is sold in a country and on which terms. Raises NotSoldHere, BuyingPaused."""
+    return till_of(region=region_of(country), at=at)
+
+
+def region_of(country: str) -> Region:
+    """Find the region in which a country buys. Raises NotSoldHere."""
     region = queries.region_for(country)
     if region is None:
         name = countries.name(country) or "your country"
         raise NotSoldHere(
             f"Coins are not sold in {name} yet. Coins you already have can still be given."
         )
-    return till_of(region=region, at=at)
+    return region
+
+
+def till_for(*, user: User, region: Region | None = None, network: str = "", at: datetime) -> Till:
+    """Read what is sold to a person where they live, or in another region that is right for them.
+
+    Raises NotSoldHere, BuyingPaused, accounts.risk.TooYoung by the region's own age.
+    """
+    till = till_within(user=user, region=region, network=network, at=at)
+    check_age(user=user, region=till.region, at=at)
+    return till
+
+
+def till_within(
+    *, user: User, region: Region | None = None, network: str = "", at: datetime
+) -> Till:
+    """Read what is sold within a person's limits. Raises NotSoldHere, BuyingPaused."""
+    till = till_of(region=region, at=at) if region else open_till(country=str(user.country), at=at)
+    return replace(till, buyer=_buyer(user, region=till.region, network=network, at=at))
+
+
+def buyer(*, user: User, at: datetime) -> facts.Buyer:
+    """Read all that limits a person where they live. Raises NotSoldHere, BuyingPaused."""
+    return _buyer(user, region=region_of(str(user.country)), network="", at=at)
+
+
+def _buyer(user: User, *, region: Region, network: str, at: datetime) -> facts.Buyer:
+    try:
+        return facts.of_buyer(user=user, region=region, at=at, network=network)
+    except (queries.FxMissing, queries.FxStale) as error:
+        raise BuyingPaused(
+            "Coins cannot be sold to you right now: you have paid in another currency lately, and "
+            "our exchange rate for it is out of date. Try again later."
+        ) from error
 
 
 def till_of(*, region: Region, at: datetime) -> Till:
@@ -316,79 +347,11 @@ def till_of(*, region: Region, at: datetime) -> Till:
         region=region,
         prices=sorted(prices, key=lambda price: price.coins),
         rate=queries.rate_for(region, Channel.WEB, at),
-        methods=list(queries.methods_for(region)),
+        methods=[
+            method
+            for method in queries.methods_for(region)
+            if offers.takes(method, currency=region.currency)
+        ],
         card=card,
         per_usd=per_usd,
     )
-
-
-def _offer(method: PaymentMethod, *, coins: int, price_minor: Fraction, till: Till) -> Offer:
-    region = till.region
-    bounds = providers.load(method.provider).charge_bounds(currency=region.currency)
-    charge = charges.charge(price_minor=price_minor, region=region, step_minor=bounds.step_minor)
-    fee = next(iter(method.fees.all()), None) or MethodFee(method=method, currency=region.currency)
-    from_coins = _from_coins(fee, bounds=bounds, till=till)
-    offer = Offer(
-        method=method,
-        fee=fee,
-        bounds=bounds,
-        charge=charge,
-        is_offered=True,
-        from_coins=from_coins,
-        to_coins=_to_coins(bounds, till=till),
-    )
-    why_not = _why_not(offer, coins=coins, till=till)
-    return replace(offer, is_offered=False, why_not=why_not) if why_not else offer
-
-
-def _why_not(offer: Offer, *, coins: int, till: Till) -> str:
-    """Why the method is not offered for this, in the buyer's words; nothing when it is."""
-    region, name = till.region, offer.method.name
-    gross_minor = offer.charge.gross_minor
-    if gross_minor > offer.bounds.maximum_minor:
-        most = money.money(offer.bounds.maximum_minor, region.currency)
-        return f"{name} takes at most {most} at a time. Buy fewer coins."
-    keeps_floor = risk.charge_ok(
-        amount_minor=gross_minor - (0 if region.tax_is_included else offer.charge.tax_minor),
-        coins=coins,
-        region=region,
-        fee=offer.fee,
-        card=till.card,
-        per_usd=till.per_usd,
-        floor_bps=settings.MARGIN_FLOOR_BPS,
-    )
-    if keeps_floor and gross_minor >= offer.bounds.minimum_minor:
-        return ""
-    if offer.from_coins is None:
-        return f"{name} costs too much in your country to be offered."
-    return (
-        f"{name} is offered from {offer.from_coins:,} coins: "
-        "below that, its fee would take the creator's part."
-    )
-
-
-def _from_coins(fee: MethodFee, *, bounds: ChargeBounds, till: Till) -> int | None:
-    """The number of coins from which both the floor and the provider's minimum are kept."""
-    if till.rate is None:
-        return None
-    by_floor = risk.method_from_coins(
-        rate=till.rate,
-        region=till.region,
-        fee=fee,
-        card=till.card,
-        per_usd=till.per_usd,
-        floor_bps=settings.MARGIN_FLOOR_BPS,
-    )
-    if by_floor is None:
-        return None
-    by_minimum = math.ceil(bounds.minimum_minor / till.rate.minor_per_coin)
-    least = max(by_floor, by_minimum, charges.COINS_MIN)
-    return least if least <= _to_coins(bounds, till=till) else None
-
-
-def _to_coins(bounds: ChargeBounds, *, till: Till) -> int:
-    """The number of coins up to which an exact amount stays within what can be charged."""
-    if till.rate is None:
-        return charges.COINS_MAX
-    per_coin = charges.with_tax(till.rate.minor_per_coin, region=till.region)
-    return min(charges.COINS_MAX, int(bounds.maximum_minor / per_coin))

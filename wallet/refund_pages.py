@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from djmoney.money import Money
 
 from accounts.models import User
-from wallet import ledger, queries, refund_forms, refunds, returns
+from wallet import ledger, queries, refund_forms, refunds, returns, reversals
 from wallet.models import Refund
 from wallet.money import money
 
@@ -40,11 +40,11 @@ def refunds_page(request: HttpRequest) -> HttpResponse:
     """Show what of each purchase can be given back, until when, or why not; and what was asked."""
     user, at = _person(request), timezone.now()
     before = request.GET.get("before", "")
-    rows = queries.bought_by(user_id=user.pk, before=_place(before), limit=PURCHASES_A_PAGE + 1)
+    rows = reversals.bought_by(user_id=user.pk, before=_place(before), limit=PURCHASES_A_PAGE + 1)
     shown = rows[:PURCHASES_A_PAGE]
     context = {
         "offers": refunds.offers(purchases=shown, at=at),
-        "refunds": [] if before else _toned(queries.refunds_of(user_id=user.pk)[:REFUNDS_SHOWN]),
+        "refunds": [] if before else _toned(reversals.refunds_of(user_id=user.pk)[:REFUNDS_SHOWN]),
         "next_url": f"?before={shown[-1].pk}" if len(rows) > PURCHASES_A_PAGE else "",
         "first_url": "?" if before else "",
     }
@@ -107,7 +107,7 @@ def refund(request: HttpRequest, refund_id: UUID) -> HttpResponse:
         "tone": TONES.get(Refund.State(found.state), ""),
         "is_open": found.state in Refund.OPEN,
         "can_cancel": found.state == Refund.State.REQUESTED,
-        "came_back": found.state == Refund.State.FAILED and queries.coins_are_gone(found),
+        "came_back": found.state == Refund.State.FAILED and reversals.coins_are_gone(found),
         "is_part": found.approved_coins not in (None, 0, found.coins),
     }
     return render(request, "wallet/refund.html", context)
@@ -134,7 +134,7 @@ def _asked_before(request: HttpRequest, user: User) -> Refund | None:
         refund_id = UUID(request.POST.get("refund", ""))
     except ValueError:
         return None
-    return queries.refunds_of(user_id=user.pk).filter(pk=refund_id).first()
+    return reversals.refunds_of(user_id=user.pk).filter(pk=refund_id).first()
 
 
 def _worth(offer: refunds.Offer, *, coins: int) -> Money | None:
@@ -145,7 +145,7 @@ def _worth(offer: refunds.Offer, *, coins: int) -> Money | None:
 
 
 def _own(request: HttpRequest, refund_id: UUID) -> Refund:
-    found = queries.refunds_of(user_id=_person(request).pk).filter(pk=refund_id).first()
+    found = reversals.refunds_of(user_id=_person(request).pk).filter(pk=refund_id).first()
     if found is None:
         raise Http404("You have no such refund.")
     return found

@@ -7,8 +7,7 @@ own money.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -16,16 +15,15 @@ from django.db import transaction
 from django.urls import reverse
 from djmoney.money import Money
 
+from accounts import reviewing as cases
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind, User
-from wallet import events, ledger, payments, queries, returns
+from wallet import events, ledger, payments, queries, returns, reversals
 from wallet.models import Channel, Dispute, Purchase, Refund
 from wallet.money import decimals, money
 
 State = Refund.State
-
-SATURDAY: Final = 5
 
 
 class NotRefundable(Exception):
@@ -67,7 +65,7 @@ class Offer:
 def offer(*, purchase: Purchase, at: datetime) -> Offer:
     """Say what of a purchase its buyer can give back, for how much, until when, or why not.
 
-    The window is the region's, from the day after the payment (domain.md 8.6).
+    The window is ``queries.refundable_until``.
     """
     return offers(purchases=[purchase], at=at)[0]
 
@@ -75,15 +73,15 @@ def offer(*, purchase: Purchase, at: datetime) -> Offer:
 def offers(*, purchases: Sequence[Purchase], at: datetime) -> list[Offer]:
     """Say the same of several purchases, with their regions, in as many queries as of one."""
     ids = [purchase.pk for purchase in purchases]
-    left = queries.coins_left_of(purchase_ids=ids)
-    busy = queries.purchases_with(Refund.objects.filter(state__in=Refund.OPEN), purchase_ids=ids)
-    disputed = queries.purchases_with(
+    left = reversals.coins_left_of(purchase_ids=ids)
+    busy = reversals.purchases_with(Refund.objects.filter(state__in=Refund.OPEN), purchase_ids=ids)
+    disputed = reversals.purchases_with(
         Dispute.objects.filter(state__in=Dispute.OPEN), purchase_ids=ids
     )
     worth = returns.refund_values(coins_by_purchase=left)
     found = []
     for purchase in purchases:
-        coins, until = left.get(purchase.pk, 0), _until(purchase)
+        coins, until = left.get(purchase.pk, 0), queries.refundable_until(purchase)
         why_not = _why_not(
             purchase,
             coins=coins,
@@ -103,11 +101,6 @@ def offers(*, purchases: Sequence[Purchase], at: datetime) -> list[Offer]:
             )
         )
     return found
-
-
-def _until(purchase: Purchase) -> datetime | None:
-    days = purchase.region.withdrawal_days
-    return purchase.paid_at + timedelta(days=days + 1) if purchase.paid_at and days else None
 
 
 def _why_not(
@@ -176,19 +169,11 @@ def request(
                 end_id=ledger.new_operation_id(),
                 amount_minor=value.gross_minor,
                 **asked,
-                due_at=working_days_after(at, days=purchase.region.refund_days),
+                due_at=cases.business_days_after(at, purchase.region.refund_days),
             )
             events.refund_changed(refund)
     outcome.check()
     return refund
-
-
-def working_days_after(at: datetime, *, days: int) -> datetime:
-    """The same time so many working days later; Saturdays and Sundays do not count."""
-    while days:
-        at += timedelta(days=1)
-        days -= at.weekday() < SATURDAY
-    return at
 
 
 def cancel(*, refund_id: UUID, user: User, at: datetime) -> Refund:

@@ -1,4 +1,4 @@
-"""The ledger's other half: money that goes back, and revenue that was earned.
+"""The ledger's other half: money that goes back, revenue that was earned, people who leave.
 
 Promise: as ``ledger``'s. Each runs one posting function inside the caller's transaction, its
 operation id is the idempotency key, and refusals are outcomes. ``open_dispute`` may raise
@@ -116,3 +116,14 @@ def repay_coins(*, operation_id: UUID, payer_id: int, memo: Mapping[str, Any]) -
 def recognise_revenue(*, operation_id: UUID) -> ledger.Outcome:
     """Book as earned what was spent in the periods closed since. Refusal: nothing_due."""
     return ledger.post("recognise_revenue", operation_id)
+
+
+def forget(*, person_id: int) -> int:
+    """Take a person's names and words out of memos; the books stay as they are. How many lost any.
+
+    Seals cover transfers alone, so they hold as before. Again is no change.
+    """
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger.forget(%s)", [person_id])
+        return int(cursor.fetchone()[0])

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from djmoney.money import Money
 
-from wallet import history, queries, shares
+from wallet import history, queries, reversals, shares
 from wallet.models import Account, FxRate, Lot, Operation, Purchase, RateCard, Refund, Transfer
 from wallet.money import MILLI, currency_of, decimals, money
 
@@ -80,6 +80,63 @@ class Story:
         return None if bought is None else money(bought.tax_minor, bought.currency)
 
 
+@dataclass(frozen=True, slots=True)
+class LotStory:
+    """A lot as its owner sees it: what is left, and until when that can be asked back."""
+
+    lot: Lot
+    price: Money | None
+    left_price: Money | None
+    refundable_until: datetime | None
+    is_refundable: bool
+
+    @property
+    def used(self) -> int:
+        return self.lot.amount - self.lot.remaining
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One thing that took coins out of a lot."""
+
+    id: UUID
+    at: datetime
+    what: str
+    where: str
+    coins: int
+    price: Money | None
+    transfer_id: int
+
+
+def lot_story(lot: Lot, *, at: datetime) -> LotStory:
+    """Tell of one lot: the price of what is left is its exact share, half-up."""
+    until = queries.refundable_until(lot.purchase) if lot.purchase else None
+    is_good = lot.state == Lot.State.GOOD
+    return LotStory(
+        lot=lot,
+        price=history.price_of([(lot, lot.amount)]),
+        left_price=history.price_of([(lot, lot.remaining)]),
+        refundable_until=until,
+        is_refundable=until is not None and at < until and lot.remaining > 0 and is_good,
+    )
+
+
+def use(lot: Lot, transfer: Transfer) -> Use:
+    """Tell what one transfer out of the lot was, in the words frozen when it was made."""
+    operation = transfer.op
+    memo = operation.memo or {}
+    kind = _TOLD.get(Operation.Kind(operation.kind))
+    return Use(
+        id=operation.pk,
+        at=operation.recorded_at,
+        what=history.words(kind, memo) if kind else operation.get_kind_display(),
+        where=str(memo.get("where", "")),
+        coins=transfer.amount,
+        price=history.price_of([(lot, transfer.amount)]),
+        transfer_id=transfer.pk,
+    )
+
+
 def story(*, user_id: int, operation_id: UUID) -> Story | None:
     """The story of the person's own operation or purchase; None if there is none of theirs."""
     operation = (
@@ -136,8 +193,8 @@ def _of_operation(operation: Operation) -> Story:
         chains=_chains(operation, slices) if is_gift else (),
         unpaid_coins=sum(s.coins for s in slices if s.price is None) if is_gift else 0,
         purchase=slices[0].lot.purchase if kind in _OF_ONE_PURCHASE and slices else None,
-        refund=queries.refund_with(operation_id=operation.pk),
-        reversed_milli=queries.reversed_gifts(operation_ids=[operation.pk]).get(operation.pk, 0),
+        refund=reversals.refund_with(operation_id=operation.pk),
+        reversed_milli=reversals.reversed_gifts(operation_ids=[operation.pk]).get(operation.pk, 0),
     )
 
 

@@ -1,5 +1,6 @@
 """The wallet's doorbells: each looks for its work in the database, so ringing twice is harmless."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
@@ -8,10 +9,13 @@ from django.utils import timezone
 from wallet import (
     disputes,
     inbox,
+    own_limits,
     payments,
     prices,
     purchases,
+    receipts,
     recognition,
+    reconciliations,
     services,
     submissions,
 )
@@ -30,6 +34,11 @@ def sweep_purchases() -> int:
 @shared_task
 def settle_purchase(*, purchase_id: str) -> str:
     return payments.settle_purchase(purchase_id=UUID(purchase_id), at=timezone.now()).state
+
+
+@shared_task
+def forget_attempts() -> int:
+    return own_limits.forget_attempts(at=timezone.now())
 
 
 @shared_task
@@ -70,3 +79,14 @@ def sweep_disputes() -> int:
 @shared_task
 def recognise_revenue() -> dict[str, int]:
     return recognition.recognise_revenue()
+
+
+@shared_task
+def reconcile(*, hours: int) -> int:
+    runs = reconciliations.reconcile_recent(at=timezone.now(), over=timedelta(hours=hours))
+    return sum(run.compared for run in runs)
+
+
+@shared_task
+def number_receipts() -> int:
+    return receipts.number_receipts(at=timezone.now())

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,20 +15,26 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import fingerprints
 from accounts import risk as people_risk
 from accounts.models import User
 from wallet import (
+    captures,
     forms,
     history,
     ledger,
+    limits,
+    locations,
+    own_limits,
     payments,
     pricebook,
     purchases,
     queries,
     quotes,
     refunds,
+    reviewing,
 )
-from wallet.models import Purchase
+from wallet.models import Purchase, Region
 
 SPENT_DAYS = 30
 LATEST = 5
@@ -40,6 +48,12 @@ REFUSALS = (
     quotes.AmountNotSold,
     quotes.PackageNotOffered,
     quotes.MethodNotOffered,
+    limits.LimitReached,
+    limits.NoLimitSet,
+    limits.TimedOut,
+    limits.TooManyAttempts,
+    limits.TooManyInstruments,
+    limits.TooManyPurchases,
     purchases.PurchaseConflict,
     purchases.CheckoutUnavailable,
     purchases.CheckoutDeclined,
@@ -120,6 +134,8 @@ def return_page(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         "poll_s": next((s for limit, s in POLLS_S if age < limit), POLL_S_LAST),
         "balance": queries.coins(user_id=user.pk),
         "again": _again(purchase),
+        "why_let_go": captures.why_let_go(purchase),
+        "right_price": _right_price(purchase, at),
         **_what_goes_back(purchase, at),
     }
     template = "wallet/purchase.html#purchase" if _is_htmx(request) else "wallet/purchase.html"
@@ -142,21 +158,29 @@ def cancel(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
 
 
 def _agree(request: HttpRequest, form: forms.CheckoutForm) -> HttpResponse:
-    given = form.cleaned_data
+    given, user = form.cleaned_data, _person(request)
+    address = get_adapter().get_client_ip(request) or ""
+    seen = fingerprints.seen(
+        device=request.COOKIES.get(settings.DEVICE_COOKIE_NAME, ""), address=address
+    )
+    fingerprints.record(user_id=user.pk, seen=seen, at=timezone.now())
     try:
         purchase = purchases.start_purchase(
             purchase_id=given["purchase"],
-            user=_person(request),
+            user=user,
             coins=given["coins"],
             package_id=given["package"],
             method_code=given["method"],
             shown_minor=given["shown"],
             return_path=given["next"],
+            evidence=locations.seen(request.headers),
+            corrects_id=given["corrects"],
+            address=address,
             at=timezone.now(),
         )
     except purchases.PriceChanged as change:
         return _checkout_page(request, form, changed=change)
-    except purchases.CheckoutUnavailable as refusal:
+    except (purchases.CheckoutUnavailable, own_limits.StillStarting) as refusal:
         # The same id again: the provider gives the page that it may have made already.
         return _checkout_page(request, form, refusal=refusal, purchase_id=given["purchase"])
     except REFUSALS as refusal:
@@ -185,21 +209,50 @@ def _checkout_page(
     }
     try:
         people_risk.check_may_spend(user=user, at=at)
-        till = quotes.till_for(user=user, at=at)
+        reviewing.check_not_paused(user_id=user.pk, at=at)
+        corrected = _corrected(user, given["corrects"])
+        region = corrected.right_region if corrected else None
+        till = quotes.till_for(user=user, region=region, at=at)
         basket = till.basket(coins=given["coins"], package_id=given["package"])
     except REFUSALS as error:
         context |= {"refusal": error, "remedy": getattr(error, "remedy", ""), "is_closed": True}
         return render(request, "wallet/checkout.html", context, status=403)
-    chosen = next((offer for offer in basket.offers if offer.is_offered), None)
+    preferred = queries.preferred_method(user_id=user.pk)
+    chosen = basket.chosen(wanted=given.get("method") or preferred)
     context |= {
+        "preferred": preferred,
         "basket": basket,
         "region": till.region,
         "tax_share": Decimal(till.region.tax_bps) / 10_000,
         "chosen": chosen,
+        "over": next((offer.over for offer in basket.offers if offer.over), None),
         "quote": basket.quote(chosen.code) if chosen else None,
+        "corrected": corrected,
+        "elsewhere": _elsewhere(request, till.region, corrected),
     }
+    if _is_htmx(request) and request.method == "GET":
+        return render(request, "wallet/checkout.html#where", context | {"is_open": True})
     status = 409 if changed or refusal else 200
     return render(request, "wallet/checkout.html", context, status=status)
+
+
+def _corrected(user: User, purchase_id: UUID | None) -> Purchase | None:
+    """Find what was let go, whose right price is asked for. Raises PurchaseConflict."""
+    if purchase_id is None:
+        return None
+    found = queries.let_go(user_id=user.pk, purchase_id=purchase_id)
+    if found is None:
+        raise purchases.PurchaseConflict
+    return found
+
+
+def _elsewhere(request: HttpRequest, region: Region, corrected: Purchase | None) -> str:
+    """The country that the buyer seems to be in, when its price is another; empty otherwise."""
+    if corrected is not None:
+        return ""
+    seen = locations.seen(request.headers)
+    pieces = locations.pieces_of(seen | {"country": str(_person(request).country)})
+    return locations.differs(pieces=pieces, region=region)
 
 
 def _back_to_packages(request: HttpRequest, form: forms.BuyForm) -> HttpResponse:
@@ -212,7 +265,7 @@ def _back_to_packages(request: HttpRequest, form: forms.BuyForm) -> HttpResponse
 def _shelf(user: User, at: datetime) -> dict[str, Any]:
     """What is for sale to the person, or why nothing is."""
     try:
-        till = quotes.open_till(country=str(user.country), at=at)
+        till = quotes.till_within(user=user, at=at)
     except NOT_SOLD as refusal:
         return {"not_sold": refusal}
     return {
@@ -239,6 +292,22 @@ def _what_goes_back(purchase: Purchase, at: datetime) -> dict[str, Any]:
         "refunds": purchase.refunds.order_by("-requested_at", "-pk"),
         "disputes": purchase.disputes.order_by("-learnt_at", "-pk"),
     }
+
+
+def _right_price(purchase: Purchase, at: datetime) -> dict[str, Any] | None:
+    """The same coins at the price of the region that is right, of a purchase that was let go."""
+    region = purchase.right_region
+    if purchase.state != Purchase.State.VOIDED or region is None or not region.is_open:
+        return None
+    try:
+        basket = quotes.till_of(region=region, at=at).exact(purchase.coins)
+    except (quotes.BuyingPaused, quotes.AmountNotSold):
+        return None
+    query = {"coins": purchase.coins, "corrects": purchase.pk}
+    if purchase.return_path:
+        query["next"] = purchase.return_path
+    address = reverse("wallet:checkout", query=query)
+    return {"region": region, "basket": basket, "address": address}
 
 
 def _again(purchase: Purchase) -> str:

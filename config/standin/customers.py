@@ -5,16 +5,26 @@ nothing is kept. A customer who is deleted is forgotten: the saved cards go.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
-from config.standin import ids, refusals, webhooks
+from config.standin import cards, ids, refusals, webhooks
 from config.standin.models import CheckoutSession, Customer, Json, SavedMethod, epoch
 
 
 class NoSuchCustomer(refusals.Refused):
     """There is no customer of that name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedCard:
+    """A card that a customer can pay with again."""
+
+    public_id: str
+    card: cards.Card
+    expiry: str
 
 
 def remember(
@@ -24,13 +34,25 @@ def remember(
     if session.customer is None and session.makes_customer:
         session.customer = make(email=session.customer_email, metadata={}, at=at)
         session.save(update_fields=["customer"])
-    if session.customer is not None and session.offers_saving and saves:
+    can_save = saves and session.offers_saving and tender_name in cards.BY_NAME
+    if session.customer is not None and can_save:
         SavedMethod.objects.update_or_create(
             customer=session.customer,
             card=tender_name,
             defaults={"expiry": expiry},
             create_defaults={"expiry": expiry, "public_id": ids.new_id("pm"), "created_at": at},
         )
+
+
+def saved_cards(session: CheckoutSession) -> list[SavedCard]:
+    """Return the cards that the session's customer saved, latest first."""
+    if session.customer is None:
+        return []
+    rows = SavedMethod.objects.filter(customer=session.customer).order_by("-number")
+    return [
+        SavedCard(public_id=row.public_id, card=cards.BY_NAME[row.card], expiry=row.expiry)
+        for row in rows
+    ]
 
 
 @transaction.atomic

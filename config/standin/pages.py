@@ -20,10 +20,12 @@ from config.standin import (
     accounts,
     books,
     cards,
+    customers,
     money,
     options,
     payments,
     policy,
+    rails,
     sessions,
     shapes,
 )
@@ -40,11 +42,10 @@ _ASSETS: Final = Path(__file__).parent / "assets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardForm:
-    """What a payer typed, and what is wrong with it."""
+class TenderForm:
+    """What a payer typed or chose, and what is wrong with it."""
 
-    card: cards.Card | None
-    expiry: str
+    tender: payments.Tender | None
     errors: dict[str, str]
 
 
@@ -71,13 +72,13 @@ def checkout(request: HttpRequest, public_id: str) -> HttpResponse:
     if request.method == "GET":
         chosen = cards.BY_NAME.get(request.GET.get("card", ""))
         return _checkout_page(request, session, context={"chosen": chosen})
-    form = _read_card(request, at=at)
-    if form.card is None or form.errors:
+    form = _read_tender(request, session, at=at)
+    if form.tender is None:
         return _checkout_page(request, session, context={"errors": form.errors})
     tried = payments.pay(
         session_id=public_id,
         attempt=_attempt(request, session),
-        tender=payments.Tender(card=form.card, expiry=form.expiry),
+        tender=form.tender,
         at=at,
     )
     return _after(request, public_id=public_id, tried=tried)
@@ -101,7 +102,7 @@ def challenge(request: HttpRequest, public_id: str) -> HttpResponse:
     if intent is None or intent.status != IntentStatus.NEEDS_ACTION:
         return HttpResponseRedirect(f"/c/pay/{public_id}")
     context = _order(session) | {
-        "card": cards.BY_NAME[intent.waiting_card],
+        "card": payments.instrument_named(intent.waiting_card),
         "attempt": session.attempts,
     }
     return _page(request, "standin/challenge.html", session, context)
@@ -136,7 +137,19 @@ def bank_book(request: HttpRequest) -> HttpResponse:
 def _checkout_page(
     request: HttpRequest, session: CheckoutSession, *, context: dict[str, Any]
 ) -> HttpResponse:
-    shown = _order(session) | {"cards": cards.CARDS, "attempt": session.attempts + 1} | context
+    taken = session.method_types or ["card"]
+    shown = (
+        _order(session)
+        | {
+            "attempt": session.attempts + 1,
+            "takes_cards": "card" in taken,
+            "cards": cards.CARDS,
+            "rails": [rails.BY_NAME[name] for name in taken if name != "card"],
+            "saved": customers.saved_cards(session),
+            "offers_saving": session.offers_saving,
+        }
+        | context
+    )
     return _page(request, "standin/checkout.html", session, shown)
 
 
@@ -173,7 +186,22 @@ def _closed(request: HttpRequest, session: CheckoutSession, *, may_go_on: bool) 
     return _page(request, "standin/closed.html", session, context, status=410 if is_over else 200)
 
 
-def _read_card(request: HttpRequest, *, at: datetime) -> CardForm:
+def _read_tender(request: HttpRequest, session: CheckoutSession, *, at: datetime) -> TenderForm:
+    """Read which of the page's forms was sent: a rail, a saved card, or a card typed anew."""
+    taken = session.method_types or ["card"]
+    rail = rails.BY_NAME.get(request.POST.get("rail", ""))
+    if rail is not None and rail.name in taken:
+        return TenderForm(tender=payments.Tender(card=rail, expiry=""), errors={})
+    if "card" not in taken:
+        return TenderForm(tender=None, errors={"rail": "Choose one of the ways to pay."})
+    for saved in customers.saved_cards(session):
+        if saved.public_id == request.POST.get("saved"):
+            tender = payments.Tender(card=saved.card, expiry=saved.expiry)
+            return TenderForm(tender=tender, errors={})
+    return _read_card(request, at=at)
+
+
+def _read_card(request: HttpRequest, *, at: datetime) -> TenderForm:
     """Read the card form; what is wrong is said beside its field."""
     errors: dict[str, str] = {}
     number = re.sub(r"[\s-]", "", request.POST.get("number", ""))
@@ -189,7 +217,10 @@ def _read_card(request: HttpRequest, *, at: datetime) -> CardForm:
     digits = card.cvc_digits if card else 3
     if not re.fullmatch(rf"[0-9]{{{digits}}}", request.POST.get("cvc", "").strip()):
         errors["cvc"] = f"Enter the {digits} digits of the security code."
-    return CardForm(card=card, expiry=expiry, errors=errors)
+    if card is None or errors:
+        return TenderForm(tender=None, errors=errors)
+    saves = request.POST.get("save") == "1"
+    return TenderForm(tender=payments.Tender(card=card, expiry=expiry, saves=saves), errors={})
 
 
 def _read_expiry(text: str, *, errors: dict[str, str], at: datetime) -> str:

@@ -58,7 +58,7 @@ def agree(user: User) -> None:
         TermsAcceptance.objects.get_or_create(user=user, terms=terms)
 
 
-def buy_coins(page: Page, coins: int, *, number: str = "4242424242424242") -> None:
+def buy_coins(page: Page, coins: int, *, number: str = "4000002760000016") -> None:
     page.goto(f"/coins/checkout/?coins={coins}")
     page.get_by_role("radio", name="Card").check()
     picture(page, "checkout-390")

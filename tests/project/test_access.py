@@ -3,7 +3,7 @@
 The table is complete: an address that is not in it fails the test, and so does a row without an
 address. A row says how each visitor is answered, in the order of VISITORS: a status, `>name` for a
 redirect there, `-` where it is not asked. Objects in addresses are alice's (a purchase, an
-operation, a consent, a session) and bob's (a room, a video, a payout).
+operation, a consent, a session, a review) and bob's (a room, a video, a payout).
 """
 
 import re
@@ -23,12 +23,12 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.utils import timezone
 
-from accounts.models import Consent, Scope, User
+from accounts.models import Consent, Review, ReviewReason, Scope, User
 from gifts.models import Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
-from wallet.models import PaymentMethod, Purchase, Refund
+from wallet.models import Lot, PaymentMethod, Purchase, Refund
 
 # Fans, creators, staff without and with a second factor.
 VISITORS: Final = ("nobody", "alice", "mallory", "bob", "carol", "stan", "olga")
@@ -67,22 +67,47 @@ TABLE: Final = {
     "POST accounts:session_end": ">login >usersessions_list 404 404 404 404 404",
     "GET accounts:follow": ">login" + 6 * " >accounts:creator",
     "POST accounts:follow": ">login" + 6 * " >accounts:creator",
+    "GET accounts:reviews": SIGNED_IN,
+    "GET accounts:review": ALICE,
+    "POST accounts:review": ">login 200 404 404 404 404 404",  # without words
+    "GET accounts:blocks": SIGNED_IN,
+    "POST accounts:block": ">login" + 6 * " >accounts:blocks",
+    "GET report_person": SIGNED_IN,
+    "POST report_person": SIGNED_IN,  # without a reason
+    "GET report_room": SIGNED_IN,
+    "GET report_video": SIGNED_IN,
+    "GET accounts:guardian": PUBLIC,
+    "GET accounts:guardian_confirm": ABSENT,  # of a link we did not send
+    "GET accounts:leaving": SIGNED_IN,
+    "POST accounts:ask_export": ">login" + 6 * " >accounts:leaving",
+    "GET accounts:export_file": CONFIRMED,
+    "GET accounts:close": SIGNED_IN,
+    "POST accounts:close": CONFIRMED,
     # Coins
     "GET wallet:balance": SIGNED_IN,
     "GET wallet:packages": SIGNED_IN,
     "GET wallet:checkout": ">login 400 400 400 400 400 400",  # of nothing
     "GET wallet:return_page": ALICE,
+    "GET wallet:receipt": ">login 404 404 404 404 404 404",  # it has no coins yet
     "POST wallet:cancel_purchase": ">login >wallet:return_page 404 404 404 404 404",
     "GET wallet:ask_refund": ALICE,
     "POST wallet:ask_refund": ">login 400 404 404 404 404 404",  # of nothing
     "GET wallet:refunds": SIGNED_IN,
     "GET wallet:refund": ALICE,
     "POST wallet:cancel_refund": ">login >wallet:refund 404 404 404 404 404",
+    "GET wallet:gift_card": SIGNED_IN,
     "GET wallet:stripe_hook": POSTED,
     "POST wallet:stripe_hook": "400 400 400 400 400 400 400",  # without a signature
     "GET wallet:history": SIGNED_IN,
     "GET wallet:history_csv": SIGNED_IN,
+    "GET wallet:lots": SIGNED_IN,
+    "GET wallet:lot": ALICE,
     "GET wallet:operation": ALICE,
+    "GET wallet:limits": SIGNED_IN,
+    "POST wallet:set_limits": ">login" + 6 * " >wallet:limits",  # nothing to set
+    "POST wallet:keep_limit": ">login" + 6 * " >wallet:limits",
+    "POST wallet:time_out": ">login 400 400 400 400 400 400",  # of nothing
+    "GET wallet:spending": SIGNED_IN,
     "GET wallet:rates": PUBLIC,
     "GET wallet:seals": PUBLIC,
     "GET wallet:seals_json": PUBLIC,
@@ -267,11 +292,21 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
     session = UserSession.objects.create(
         user=alice, session_key="another device", ip="192.0.2.1", user_agent="A browser"
     )
+    review = Review.objects.create(
+        subject=alice,
+        reason=ReviewReason.EFW,
+        subject_key=f"purchase:{purchase.pk}",
+        opened_at=timezone.now(),
+        decide_by_at=timezone.now(),
+    )
     return {
+        "review_id": review.pk,
         "operation_id": gift.operation_id,
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,
         "refund_id": refund.pk,
+        "lot_id": Lot.objects.filter(account__owner_id=alice.pk).get().pk,
+        "export_id": purchase.pk,  # of no copy
         "consent_id": consent.pk,
         "session_id": session.pk,
         "object_id": alice.pk,

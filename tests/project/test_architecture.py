@@ -86,7 +86,7 @@ def adapters_behind_deeds(module: Module) -> Iterator[str]:
     """The outside is called by deeds, by reads that ask what may be charged, and by webhooks."""
     if module.app not in source.APPS:
         return
-    above = DEEDS | ADAPTER_DOORS | source.layer_of("quotes")
+    above = DEEDS | ADAPTER_DOORS | source.layer_of("quotes") | source.layer_of("offers")
     for line, name in source.imports(module.tree):
         package = ".".join(name.split(".")[:2])
         is_inside = module.path.startswith(package.replace(".", "/"))

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Notice, OutboxEvent, User
+from accounts.models import Notice, OutboxEvent, Review, User
 from config import desk
 from payouts.models import Destination, Payout, SettlementRun
 from tests import factories
@@ -88,6 +88,14 @@ def busy(alice: User, bob: User, olga: User) -> None:
     ProviderEvent.objects.create(
         provider="stripe", event_id="2", kind="x", object_ref="y", body="", handled_at=now
     )
+    clocks = {"opened_at": now, "decide_by_at": now}
+    Review.objects.create(
+        subject=alice, reason="efw", subject_key="a", due_at=now + timedelta(days=1), **clocks
+    )
+    Review.objects.create(
+        subject=alice, reason="efw", subject_key="b", state="appealed", outcome="upheld",
+        statement="Why.", due_at=now - timedelta(hours=1), **clocks,
+    )  # fmt: skip
     OutboxEvent.objects.all().delete()
     OutboxEvent.objects.create(name="room.started", subject="1", payload={})
     OutboxEvent.objects.create(name="room.started", subject="2", payload={}, relayed_at=now)
@@ -114,11 +122,13 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Refunds on their way": (1, False),
         "Disputes under way": (1, False),
         "Adjustments for a second person": (1, False),
+        "Reviews to look at": (2, False),
+        "Reviews past their time": (1, True),
         "Provider notices not handled": (1, False),
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
     }
-    assert [row.is_late for row in shown.waiting] == [True] * 4 + [False] * 7
+    assert [row.is_late for row in shown.waiting] == [True] * 5 + [False] * 8
 
 
 def test_every_number_leads_to_the_rows_it_counts(busy: None, olga: User, client: Client) -> None:
@@ -165,7 +175,7 @@ def test_when_nothing_waits_it_is_said_calmly(olga: User, client: Client) -> Non
                 "Payouts unknown at the bank", "Payouts behind their time",
                 "Adjustments for a second person", "Refunds to decide", "Refunds on their way",
                 "Disputes under way", "Provider notices not handled",
-                "Emails not sent",
+                "Reviews to look at", "Reviews past their time", "Emails not sent",
             },
         ),
         ("pricing", set()),

@@ -38,6 +38,30 @@ GERMANY = {
 }
 
 
+def limits_of_cards() -> list[dict[str, Any]]:
+    """What everybody may pay by card in Germany; of nobody in particular, nothing is used."""
+    return [
+        {
+            "set_by": "region",
+            "kind": "card",
+            "tier": tier,
+            "window": window,
+            "is_first_day": False,
+            "amount": eur(minor),
+            "used": None,
+            "left": None,
+            "room_at": None,
+            "resets_at": None,
+        }
+        for tier, amounts in (
+            ("new", (100_00, 200_00, 800_00)),
+            ("active", (250_00, 500_00, 2_000_00)),
+            ("verified", (1_000_00, 2_000_00, 8_000_00)),
+        )
+        for window, minor in zip(("purchase", "day", "month"), amounts, strict=True)
+    ]
+
+
 def test_the_cards_are_exact(tipbot: APIClient) -> None:
     card = RateCard.objects.get()
 
@@ -76,6 +100,7 @@ def test_an_exact_number_of_coins_is_quoted_with_all_there_is_to_know(tipbot: AP
             }
         ],
         "region": GERMANY,
+        "limits": limits_of_cards(),
     }
 
 
@@ -106,7 +131,7 @@ def test_the_packages_of_a_region_are_listed_with_their_prices(tipbot: APIClient
     assert answer["results"][3]["price"] == eur(840)
     package = CoinPackage.objects.get(coins=700).pk
     quoted = tipbot.post("/api/v1/quotes", {"package": package, "region": "DE"}).json()
-    assert quoted == answer["results"][3] | {"region": GERMANY}
+    assert quoted == answer["results"][3] | {"region": GERMANY, "limits": limits_of_cards()}
     assert answer["changes"] == []
 
 

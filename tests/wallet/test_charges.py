@@ -119,17 +119,24 @@ def test_the_creators_part_is_rounded_down() -> None:
 
 
 @pytest.mark.parametrize(
-    "country", ["US", "MX", "BR", "PE", "VN", "AE", "IN", "GB", "DE", "JP", "KE", "KW"]
-)
+    ("country", "code"),
+    [
+        ("US", "card"), ("MX", "card"), ("BR", "card"), ("PE", "card"), ("VN", "card"),
+        ("AE", "card"), ("IN", "card"), ("GB", "card"), ("DE", "card"), ("JP", "card"),
+        ("KE", "card"), ("KW", "card"),
+        ("US", "paypal"), ("GB", "bank"), ("DE", "bank"), ("BR", "pix"), ("IN", "upi"),
+    ],
+)  # fmt: skip
 def test_from_the_amount_a_method_names_it_is_offered_and_keeps_the_floor(
-    db: None, country: str, settings: LazySettings
+    db: None, country: str, code: str, settings: LazySettings
 ) -> None:
+    PaymentMethod.objects.update(is_offered=True)
     till = quotes.open_till(country=country, at=datetime.now(UTC))
-    first = till.exact(30).offers[0].from_coins
+    first = next(one for one in till.exact(30).offers if one.code == code).from_coins
     assert first is not None
 
     for coins in range(first, first + 40):
-        quote = till.exact(coins).quote("card")
+        quote = till.exact(coins).quote(code)
         net = quote.gross_minor - quote.tax_minor - quote.fee_minor
         earned = risk.in_usd(Fraction(net), currency=quote.currency, per_usd=till.per_usd)
         floor = risk.floor_per_coin(

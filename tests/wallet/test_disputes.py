@@ -1,5 +1,6 @@
 """Disputes through the real stand-in: what a bank takes back, from whom, and how it is told."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from tests.gifts import world
 from tests.standin import Standin, eventually
 from tests.wallet.test_refunds import ask, bought, now
 from tests.wallet.test_returns import close, findings, held, mature
-from wallet import disputes, inbox, ledger, queries, refunds, services, submissions
-from wallet.models import Account, Dispute, Lot, ProviderEvent, Purchase, Refund
+from wallet import disputes, inbox, ledger, queries, refunds, reversals, services, submissions
+from wallet.models import Account, Dispute, Lot, ProviderEvent, Purchase, Refund, Transfer
 
 Code = Account.Code
 STRIPE = "wallet.providers.stripe.Stripe"
@@ -84,7 +85,7 @@ def diamonds(user: User) -> tuple[int, int, int, int]:
 
 def cleared(purchase: Purchase) -> int:
     """What the books say went back of a payment."""
-    moved = queries.Transfer.objects.filter(lot__purchase=purchase, code__in=(63, 64, 87))
+    moved = Transfer.objects.filter(lot__purchase=purchase, code__in=(63, 64, 87))
     return sum(moved.values_list("amount", flat=True))
 
 
@@ -149,7 +150,7 @@ def test_a_dispute_lost_takes_coins_then_diamonds_and_marks_the_gift_reversed(
     assert diamonds(bob) == (0, 0, 0, 0)
     assert cleared(purchase) == 840
     assert findings() == []
-    assert queries.reversed_gifts(operation_ids=[gift_id]) == {gift_id: price * 1_000}
+    assert reversals.reversed_gifts(operation_ids=[gift_id]) == {gift_id: price * 1_000}
     client.force_login(alice)
     assert (
         "Your bank took the payment back"
@@ -175,7 +176,7 @@ def test_control_a_gift_of_a_good_payment_is_not_marked(
     world.send(alice, room, "rosebud", operation_id=gift_id)
     client.force_login(alice)
 
-    assert queries.reversed_gifts(operation_ids=[gift_id]) == {}
+    assert reversals.reversed_gifts(operation_ids=[gift_id]) == {}
     assert "reversed" not in client.get(f"/live/{room.pk}/").content.decode()
     assert "reversed" not in client.get("/balance/history/").content.decode()
 
@@ -209,7 +210,7 @@ def settle_all(creator: User) -> None:
         ):
             ledger.settle(
                 operation_id=ledger.new_operation_id(), creator_id=creator.pk,
-                card_id=account.card_id, currency="EUR", fx_per_usd=queries.Decimal("0.9"),
+                card_id=account.card_id, currency="EUR", fx_per_usd=Decimal("0.9"),
                 memo={}, context="x",
             ).check()  # fmt: skip
 

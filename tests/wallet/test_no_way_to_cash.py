@@ -10,8 +10,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
+import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
@@ -70,7 +72,7 @@ def edges_of(legs: Iterable[tuple[object, int, int, int, int]]) -> set[Edge]:
 
 
 def reached(edges: Iterable[Edge], start: frozenset[Code]) -> set[int]:
-    steps, seen = list(edges), set(start)
+    steps, seen = list(edges), {int(kind) for kind in start}
     while more := {edge.target for edge in steps if edge.source in seen} - seen:
         seen |= more
     return seen
@@ -94,7 +96,7 @@ def legs_written() -> list[tuple[object, int, int, int, int]]:
 
 
 def adjust(coins: int = 0, diamonds: int = 0) -> None:
-    facts = {"operation_id": ledger.new_operation_id(), "proposer_id": 1, "approver_id": 2,
+    facts: dict[str, Any] = {"operation_id": ledger.new_operation_id(), "proposer_id": 1, "approver_id": 2,
              "memo": {}}  # fmt: skip
     with transaction.atomic():
         if coins:
@@ -114,7 +116,7 @@ def settle_and_pay(creator: int) -> None:
         card = Transfer.objects.filter(code=21).values_list("credit_account__card_id", flat=True)[0]
         ledger.settle(
             operation_id=ledger.new_operation_id(), creator_id=creator, card_id=card,
-            currency="EUR", fx_per_usd=books.Decimal(1), memo={}, context="x",
+            currency="EUR", fx_per_usd=Decimal(1), memo={}, context="x",
         ).check()  # fmt: skip
         for steps in (
             (ledger.reserve_payout, ledger.post_payout, ledger.return_payout),
@@ -209,7 +211,7 @@ def test_what_leaves_is_bounded_by_what_was_paid_for_the_lot(world: str) -> None
 def test_no_more_than_was_paid_can_be_noted_as_gone_back(world: str) -> None:
     with (
         owner(world) as session,
-        pytest.raises(books.psycopg.errors.CheckViolation, match="lot_money_returned"),
+        pytest.raises(psycopg.errors.CheckViolation, match="lot_money_returned"),
     ):
         session.execute("UPDATE ledger.lot_money SET returned_minor = gross_minor + 1")
 
@@ -254,7 +256,7 @@ def test_the_database_itself_refuses_a_transfer_from_coins_to_cash(world: str) -
     cash = Account.objects.get(owner_id=ANNA, code=Code.CASH_PAYABLE, unit=EUR)
     operation = Operation.objects.first()
     assert operation is not None
-    with owner(world) as session, pytest.raises(books.psycopg.Error, match="not both of unit"):
+    with owner(world) as session, pytest.raises(psycopg.Error, match="not both of unit"):
         session.execute(
             "INSERT INTO ledger.transfer"
             " (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount)"

@@ -15,7 +15,10 @@ from wallet.models import CoinPackage, Price, Purchase
 
 
 @pytest.fixture
-def fan(client: Client, alice: User) -> Client:
+def fan(client: Client, alice: User, settings: LazySettings) -> Client:
+    """Alice at home, as the operator's edge says."""
+    settings.COUNTRY_HEADER = "X-Country"
+    client.defaults["HTTP_X_COUNTRY"] = "DE"
     client.force_login(alice)
     return client
 

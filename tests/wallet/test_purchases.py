@@ -25,12 +25,13 @@ def now() -> datetime:
 
 
 def start(user: User, **asked: Any) -> Purchase:
-    """Start a purchase of 700 coins by card, unless asked otherwise."""
+    """Start a purchase of 700 coins by card, at home, unless asked otherwise."""
     facts: dict[str, Any] = {
         "purchase_id": ledger.new_operation_id(),
         "user": user,
         "coins": None if "package_id" in asked else 700,
         "method_code": "card",
+        "evidence": {"address": str(user.country)},
         "at": now(),
     }
     return purchases.start_purchase(**(facts | asked))
@@ -57,7 +58,16 @@ def test_a_paid_purchase_is_credited_with_its_price_tax_and_fee(
     assert (lot.amount, lot.remaining, lot.gross_minor, lot.tax_minor) == (700, 700, 840, 134)
     assert lot.fee_minor == 54  # the stand-in's 2.9 % and 30 cents
     assert lot.hold_class == HoldClass.CARD
-    assert purchase.evidence == {"country": "DE", "card_country": "US"}
+    assert purchase.evidence == {
+        "country": "DE",
+        "address": "DE",
+        "card_country": "US",
+        "charged": "DE",
+        "verdict": "agreed",
+        "right_region": "DE",
+        "agreeing": ["declared", "address"],
+        "contrary": ["card"],
+    }
     moves = StateChange.objects.filter(subject_id=str(purchase.pk)).order_by("id")
     assert [(m.before, m.after) for m in moves] == [
         ("created", "pending"),

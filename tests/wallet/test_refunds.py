@@ -14,7 +14,7 @@ from accounts.models import Notice, User
 from tests import factories
 from tests.standin import Standin, eventually
 from tests.wallet.test_purchases import settle, start
-from wallet import ledger, providers, queries, refunds, returns, submissions
+from wallet import ledger, providers, refunds, returns, reversals, submissions
 from wallet.models import Account, Lot, PaymentMethod, Purchase, Refund, Region
 from wallet.providers import base
 from wallet.providers.base import RefundOrder, Unavailable
@@ -551,7 +551,7 @@ def test_coins_that_were_given_cannot_go_back(standin: Standin, alice: User, bob
 def test_the_offers_of_many_purchases_are_those_of_each(standin: Standin, alice: User) -> None:
     made = [bought(standin, alice) for _ in range(3)]
     ask(made[0], 5)
-    rows = queries.bought_by(user_id=alice.pk, before=None, limit=10)
+    rows = reversals.bought_by(user_id=alice.pk, before=None, limit=10)
 
     together = refunds.offers(purchases=rows, at=now())
 
@@ -562,13 +562,6 @@ def test_the_offers_of_many_purchases_are_those_of_each(standin: Standin, alice:
         made[1].pk: 120,
         made[2].pk: 840,
     }
-
-
-def test_working_days_leave_out_the_week_end() -> None:
-    friday = datetime(2026, 11, 20, 15, tzinfo=UTC)
-
-    assert refunds.working_days_after(friday, days=1) == datetime(2026, 11, 23, 15, tzinfo=UTC)
-    assert refunds.working_days_after(friday, days=7) == datetime(2026, 12, 1, 15, tzinfo=UTC)
 
 
 def test_a_damaged_form_is_said_and_asks_for_nothing(

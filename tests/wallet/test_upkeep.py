@@ -71,6 +71,7 @@ def test_staff_look_a_purchase_up_at_the_provider(
         user=alice,
         coins=700,
         method_code="card",
+        evidence={"address": "DE"},
         at=datetime.now(UTC),
     )
     standin.pay(purchase.checkout_ref)

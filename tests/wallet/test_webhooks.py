@@ -36,7 +36,11 @@ def now() -> datetime:
 
 
 def start(user: User, **asked: Any) -> Purchase:
-    facts: dict[str, Any] = {"coins": 700, "purchase_id": ledger.new_operation_id()}
+    facts: dict[str, Any] = {
+        "coins": 700,
+        "purchase_id": ledger.new_operation_id(),
+        "evidence": {"address": str(user.country)},
+    }
     return purchases.start_purchase(user=user, method_code="card", at=now(), **(facts | asked))
 
 

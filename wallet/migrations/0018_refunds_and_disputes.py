@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallet', '0017_windows_of_the_law'),
+        ('wallet', '0018_evidence_of_place'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

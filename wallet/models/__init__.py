@@ -11,6 +11,17 @@ from wallet.models.books import (
     RateCard,
     Transfer,
 )
+from wallet.models.gift_cards import CODES_MAX, GiftCard, GiftCardBatch, GiftCardTries
+from wallet.models.limits import (
+    BPS,
+    OwnLimit,
+    PaymentKind,
+    PurchaseAttempt,
+    PurchaseLimit,
+    SpendingLimits,
+    Window,
+    kind_of,
+)
 from wallet.models.pricing import (
     Channel,
     CoinPackage,
@@ -24,31 +35,52 @@ from wallet.models.pricing import (
     RegionCountry,
 )
 from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.receipts import Receipt, ReceiptFile, ReceiptSeries, Seller, SellerRegion
+from wallet.models.reconciliation import Difference, Reconciliation
 from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 
 __all__ = [
+    "BPS",
+    "CODES_MAX",
     "Account",
     "Adjustment",
     "Balance",
     "Bucket",
     "Channel",
     "CoinPackage",
+    "Difference",
     "Dispute",
     "FxRate",
+    "GiftCard",
+    "GiftCardBatch",
+    "GiftCardTries",
     "HoldClass",
     "Lot",
     "MethodFee",
     "Operation",
+    "OwnLimit",
+    "PaymentKind",
     "PaymentMethod",
     "Period",
     "Price",
     "PriceAnnouncement",
     "ProviderEvent",
     "Purchase",
+    "PurchaseAttempt",
+    "PurchaseLimit",
     "RateCard",
+    "Receipt",
+    "ReceiptFile",
+    "ReceiptSeries",
+    "Reconciliation",
     "RecoursePolicy",
     "Refund",
     "Region",
     "RegionCountry",
+    "Seller",
+    "SellerRegion",
+    "SpendingLimits",
     "Transfer",
+    "Window",
+    "kind_of",
 ]

@@ -17,22 +17,36 @@ class Purchase(models.Model):
     class State(models.TextChoices):
         CREATED = "created", "Started"
         PENDING = "pending", "Waiting for payment"
+        AUTHORISED = "authorised", "Payment being checked"
         PAID = "paid", "Paid, coins on the way"
         CREDITED = "credited", "Coins arrived"
         FAILED = "failed", "Payment failed"
         EXPIRED = "expired", "Not paid in time"
         CANCELLED = "cancelled", "Cancelled"
+        VOIDED = "voided", "Payment let go, not charged"
 
     STATE_FIELD: ClassVar[str] = "state"
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {
         State.CREATED: frozenset(
-            {State.PENDING, State.PAID, State.FAILED, State.EXPIRED, State.CANCELLED}
+            {
+                State.PENDING,
+                State.AUTHORISED,
+                State.PAID,
+                State.FAILED,
+                State.EXPIRED,
+                State.CANCELLED,
+            }
         ),
-        State.PENDING: frozenset({State.PAID, State.FAILED, State.EXPIRED, State.CANCELLED}),
+        State.PENDING: frozenset(
+            {State.AUTHORISED, State.PAID, State.FAILED, State.EXPIRED, State.CANCELLED}
+        ),
+        # Set aside at the buyer's bank: taken, let go because of where the buyer is, or gone.
+        State.AUTHORISED: frozenset({State.PAID, State.VOIDED, State.FAILED}),
         # A payment can outlive our patience: money that did arrive is always credited.
-        State.FAILED: frozenset({State.PAID}),
-        State.EXPIRED: frozenset({State.PAID}),
-        State.CANCELLED: frozenset({State.PAID}),
+        State.FAILED: frozenset({State.AUTHORISED, State.PAID}),
+        State.EXPIRED: frozenset({State.AUTHORISED, State.PAID}),
+        State.CANCELLED: frozenset({State.AUTHORISED, State.PAID}),
+        State.VOIDED: frozenset({State.PAID}),
         State.PAID: frozenset({State.CREDITED}),
     }
 
@@ -57,9 +71,18 @@ class Purchase(models.Model):
     hold_class = models.PositiveSmallIntegerField(choices=HoldClass, null=True)
     fee_minor = models.PositiveBigIntegerField(null=True)
     failure = models.CharField(max_length=200, blank=True)
+    # What is known of where the buyer is, and what was decided by it (``wallet.locations``).
     evidence = models.JSONField(default=dict)
+    captures_later = models.BooleanField(default=False, db_default=False)
+    right_region = models.ForeignKey(
+        Region, models.PROTECT, null=True, related_name="+", help_text="Whose price is right."
+    )
+    corrects = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="+", help_text="The one let go before."
+    )
     return_path = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    authorised_at = models.DateTimeField(null=True)
     paid_at = models.DateTimeField(null=True)
     credited_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
@@ -89,7 +112,7 @@ class Purchase(models.Model):
             models.Index(fields=["buyer", "-created_at"], name="purchase_latest"),
             models.Index(
                 fields=["checked_at"],
-                condition=models.Q(state__in=["created", "pending", "paid"]),
+                condition=models.Q(state__in=["created", "pending", "authorised", "paid"]),
                 name="purchase_open",
             ),
         ]

@@ -1,7 +1,7 @@
 """Reads Stripe's objects: what a payment, refund, dispute or warning of its API means to us.
 
-The states are those of stripe-python 16.1 (API 2026-10-28.endive). One that is not known here
-raises KeyError rather than being taken for another: a new version of the API is a decision.
+The states are those of stripe-python 16.1 (API 2026-10-28.endive). One that is not known here is
+declined rather than taken for another: a new version of the API is a decision.
 """
 
 from collections.abc import Mapping
@@ -105,7 +105,7 @@ def refund(shown: Mapping[str, Any]) -> Refund:
         ref=shown["id"],
         payment_ref=shown["payment_intent"] or "",
         refund_id=(shown["metadata"] or {}).get("refund", ""),
-        state=REFUND_STATES[shown["status"]],
+        state=_known(REFUND_STATES, shown),
         amount_minor=stripe_units.from_stripe(shown["amount"], currency),
         currency=currency,
         problem=shown.get("failure_reason") or "",
@@ -117,7 +117,7 @@ def dispute(shown: Mapping[str, Any]) -> Dispute:
     """Read a dispute, with the movements of its money, which it always carries."""
     currency = shown["currency"].upper()
     amount_minor = stripe_units.from_stripe(shown["amount"], currency)
-    state = DISPUTE_STATES[shown["status"]]
+    state = _known(DISPUTE_STATES, shown)
     withdrawn_minor = _withdrawn_minor(shown, amount_minor, state)
     if state == DisputeState.WON and withdrawn_minor:
         state = DisputeState.LOST
@@ -159,7 +159,7 @@ def payment_activity(intent: Mapping[str, Any]) -> Activity:
         amount_minor=stripe_units.from_stripe(intent["amount"], currency),
         fee_minor=stripe_units.fee_minor(booked, currency),
         currency=currency,
-        state=INTENT_STATES[intent["status"]].value,
+        state=_known(INTENT_STATES, intent).value,
         at=at(intent["created"]),
         order_ref=intent["metadata"].get("purchase", ""),
     )
@@ -199,6 +199,13 @@ def dispute_activity(shown: Mapping[str, Any]) -> Activity:
 def at(seconds: int) -> datetime:
     """Read one of Stripe's times."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _known[State](states: Mapping[str, State], shown: Mapping[str, Any]) -> State:
+    state = states.get(shown["status"])
+    if state is None:
+        raise Declined(f"{shown['id']} is {shown['status']!r}, which is not known here.")
+    return state
 
 
 def _payment_state(session: Mapping[str, Any], intent: Mapping[str, Any]) -> PaymentState:

@@ -30,13 +30,20 @@ CREATE OR REPLACE TRIGGER rate_card_immutable BEFORE UPDATE OR DELETE ON ledger.
 CREATE OR REPLACE TRIGGER rate_card_no_truncate BEFORE TRUNCATE ON ledger.rate_card
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid();
 
--- An operation changes only while the transaction that wrote it is open: to note its outcome.
+-- An operation changes only while the transaction that wrote it is open, to note its outcome; later
+-- its memo may lose words.
 CREATE OR REPLACE FUNCTION ledger.guard_operation() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_words CONSTANT text[] := ARRAY['from', 'from_handle', 'to', 'to_handle', 'where', 'text', 'reason'];
 BEGIN
-    IF OLD.xid <> pg_current_xact_id()
-       OR (NEW.id, NEW.home_id, NEW.actor_id, NEW.kind, NEW.card_id, NEW.request, NEW.xid, NEW.recorded_at)
-          IS DISTINCT FROM
-          (OLD.id, OLD.home_id, OLD.actor_id, OLD.kind, OLD.card_id, OLD.request, OLD.xid, OLD.recorded_at)
+    IF (NEW.id, NEW.home_id, NEW.actor_id, NEW.kind, NEW.card_id, NEW.request, NEW.xid, NEW.recorded_at)
+       IS DISTINCT FROM
+       (OLD.id, OLD.home_id, OLD.actor_id, OLD.kind, OLD.card_id, OLD.request, OLD.xid, OLD.recorded_at)
+       OR (OLD.xid <> pg_current_xact_id()
+           AND (to_jsonb(NEW) - 'memo' IS DISTINCT FROM to_jsonb(OLD) - 'memo'
+                OR NEW.memo IS NULL
+                OR NOT NEW.memo <@ OLD.memo
+                OR NEW.memo - v_words IS DISTINCT FROM OLD.memo - v_words))
     THEN
         RAISE EXCEPTION 'operation % has its outcome', OLD.id USING ERRCODE = 'restrict_violation';
     END IF;

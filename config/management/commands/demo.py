@@ -111,12 +111,17 @@ def children_environment(
 
 
 def audience(environ: Mapping[str, str]) -> Program:
-    """Return the simulated fans."""
+    """Return the simulated fans. They buy more often than people may, never for more."""
+    often = "1000000"
     return Program(
         name="audience",
         argv=(sys.executable, "manage.py", "audience"),
         stops=running.AUDIENCE,
-        environ=environ,
+        environ={
+            **environ,
+            "PURCHASES_A_DAY_MAX": often,
+            "PURCHASE_ATTEMPTS_A_WEEK_MAX": often,
+        },
     )
 
 

@@ -1,0 +1,85 @@
+"""Staff's view of receipts, and of the legal entities they are from."""
+
+from typing import Any
+
+import pghistory
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.forms import ReasonedForm
+from wallet import admin_deeds, documents
+from wallet.models import Receipt, Seller, SellerRegion
+
+
+class SellerForm(ReasonedForm):
+    """What a receipt says of its seller must be printable on it."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name in ("name", "address", "tax_number", "contact"):
+            try:
+                documents.check_printable(cleaned.get(name) or "")
+            except documents.NotPrintable as refusal:
+                self.add_error(name, str(refusal))
+        return cleaned
+
+
+class SellerRegionInline(admin_deeds.TabularInline):
+    model = SellerRegion
+    extra = 0
+
+
+@admin.register(Seller)
+class SellerAdmin(admin_deeds.ModelAdmin):
+    """Receipts already numbered keep what the seller was called then."""
+
+    form = SellerForm
+    list_display = ("name", "code", "country", "tax_number", "is_default", "last_number")
+    list_select_related = ("series",)
+    search_fields = ("name", "code")
+    inlines = (SellerRegionInline,)
+    ordering = ("name",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Seller | None = None
+    ) -> tuple[str, ...]:
+        """The code stays: numbers begin with it."""
+        return ("code",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="Last number", empty_value="none yet")
+    def last_number(self, seller: Seller) -> int | None:
+        return seller.series.last_number if hasattr(seller, "series") else None
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(admin_deeds.ReadOnlyAdmin):
+    list_display = ("number_shown", "seller", "buyer", "total", "issued_at", "created_at")
+    list_filter = ("seller", ("number", admin.EmptyFieldListFilter))
+    search_fields = ("=number", "=purchase__id", "purchase__buyer__handle")
+    search_help_text = "Number, purchase, or the buyer's handle"
+    list_select_related = ("seller", "purchase__buyer")
+    date_hierarchy = "issued_at"
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:
+        return super().get_queryset(request).select_related("purchase__buyer", "seller")
+
+    @admin.display(description="Number", ordering="number", empty_value="waits")
+    def number_shown(self, receipt: Receipt) -> str | None:
+        return receipt.label or None
+
+    @admin.display(description="Buyer")
+    def buyer(self, receipt: Receipt) -> str:
+        return str(receipt.purchase.buyer)
+
+    @admin.display(description="Total")
+    def total(self, receipt: Receipt) -> str:
+        return str(receipt.purchase.money)
