@@ -9,9 +9,11 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Final
+from uuid import RFC_4122, UUID
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,6 +25,27 @@ PAGE_MAX: Final = 200
 PAGE: Final = 50
 ID_MAX: Final = 2**63 - 1
 CURSOR_MAX: Final = 200
+KEY: Final = OpenApiParameter(
+    name="Idempotency-Key",
+    type={"type": "string", "format": "uuid", "pattern": "-7[0-9a-fA-F]{3}-"},
+    location=OpenApiParameter.HEADER,
+    required=True,
+    description="A UUIDv7 made before the first try; it becomes the id of what is made and never "
+    "expires. The same key again answers as the first try did, and the same key with other "
+    "contents is 422.",
+)
+
+
+class KeyMissing(APIException):
+    status_code = 400
+    default_code = "idempotency_key_missing"
+    default_detail = "Send an Idempotency-Key: a UUIDv7 made before the first try."
+
+
+class KeyMalformed(APIException):
+    status_code = 400
+    default_code = "idempotency_key_malformed"
+    default_detail = "The Idempotency-Key is not a UUIDv7."
 
 
 class Door(APIView):
@@ -163,3 +186,20 @@ class PersonAnswered(Answered):
 
 def person(user: User) -> dict[str, Any]:
     return {"id": user.pk, "handle": user.handle, "display_name": user.display_name}
+
+
+def idempotency_key(request: Request) -> UUID:
+    """Read the id that the caller made before the first try. Raises KeyMissing, KeyMalformed.
+
+    Quotes around it are the header's own, if any.
+    """
+    given = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip().strip('"')
+    if not given:
+        raise KeyMissing
+    try:
+        key = UUID(given)
+    except ValueError:
+        raise KeyMalformed from None
+    if str(key) != given.lower() or key.variant != RFC_4122 or key.version != 7:
+        raise KeyMalformed
+    return key

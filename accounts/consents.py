@@ -40,6 +40,13 @@ SELECT id, consent_id, day, coins FROM counted
 """  # noqa: S608 - our own words
 
 
+_WHAT: Final = {
+    Scope.GIFTS_SEND: "send gifts for",
+    Scope.BALANCE_READ: "see the balance of",
+    Scope.REFUNDS_ASK: "ask for refunds for",
+}
+
+
 class UnknownService(Exception):
     pass
 
@@ -121,7 +128,7 @@ def check(*, fan_id: int, client_id: str, scope: str, at: datetime) -> Consent:
 
 def missing(scope: str) -> ConsentMissing:
     """Make the refusal of what the fan has not allowed, or not any more."""
-    what = "send gifts for" if scope == Scope.GIFTS_SEND else "see the balance of"
+    what = _WHAT[Scope(scope)]
     return ConsentMissing(
         f"The fan has not allowed this service to {what} them. Ask them to, on their consent page."
     )

@@ -49,6 +49,9 @@ PURCHASES: Final = (
         "seller",
         "giftcardbatch",
         "giftcard",
+        "refund",
+        "dispute",
+        "recoursepolicy",
     )
     | OWN_LIMITS
 )
@@ -66,14 +69,14 @@ EDITS: Final = (
     | _view("accounts", "useredit", "creatorprofileevent")
     | _view(
         "wallet", "regionevent", "coinpackageevent", "priceevent", "paymentmethodevent",
-        "methodfeeevent", "fxrateevent", "sellerevent",
+        "methodfeeevent", "fxrateevent", "sellerevent", "recoursepolicyevent",
     )
     | _view("gifts", "giftversionevent")
 )  # fmt: skip
 
 ROLES: Final = {
-    # Answers people: sees what concerns them, corrects profiles, looks up lost payments, proposes
-    # adjustments.
+    # Answers people: sees what concerns them, corrects profiles, looks up lost payments, decides
+    # about refunds, proposes adjustments.
     "support": PEOPLE
     | SIGN_IN
     | REVIEWS
@@ -85,10 +88,11 @@ ROLES: Final = {
         "accounts.change_user",
         "accounts.change_closure",
         "wallet.look_up_purchase",
+        "wallet.decide_refund",
         "wallet.view_adjustment",
         "wallet.add_adjustment",
     },
-    # Moves money by two people: adjustments, settlements, payouts, refunds to come.
+    # Moves money by two people: adjustments, settlements, payouts, refunds; says who bears losses.
     "finance": PEOPLE
     | PRICES
     | BOOKS
@@ -96,8 +100,10 @@ ROLES: Final = {
     | CATALOGUE
     | PAYOUTS
     | OPERATION
+    | _edit("wallet", "recoursepolicy")
     | {
         "wallet.look_up_purchase",
+        "wallet.decide_refund",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
         "wallet.add_giftcardbatch",
@@ -120,6 +126,7 @@ ROLES: Final = {
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
+    | _edit("wallet", "recoursepolicy")
     | {
         "accounts.set_standing",
         "accounts.change_review",

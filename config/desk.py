@@ -2,7 +2,7 @@
 
 Promises: reads only; a member of staff sees a queue only with the permission to view its rows, and
 every number leads to the list it counts; the number of queries does not grow with what waits.
-Ages are told against a clock: how long a thing of its kind may take before it is late.
+Ages are told against the clocks of ``queues``.
 """
 
 from collections.abc import Mapping
@@ -14,24 +14,22 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db import models
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncHour
-from django.urls import reverse
-from django.utils.http import urlencode
 from djmoney.money import Money
 
-from accounts.models import Notice, OutboxEvent, Review, User
+from accounts.models import User
+from config import queues
 from payouts.models import Payout, SettlementRun
 from wallet import seals
-from wallet.models import Adjustment, Period, ProviderEvent, Purchase, Transfer
+from wallet.models import (
+    Period,
+    Purchase,
+    Transfer,
+)
 from wallet.money import money
 
-# How long each may take; past it somebody should look.
-SECOND_PERSON: Final = timedelta(days=1)
-BANK_ANSWER: Final = timedelta(minutes=30)
-HANDED_ON: Final = timedelta(minutes=5)
-MAILED: Final = timedelta(minutes=15)
+# How late what runs by itself may be.
 FOLDED: Final = timedelta(minutes=1)
 SETTLED: Final = timedelta(hours=6)
 SEAL_PERIODS: Final = 3
@@ -39,44 +37,6 @@ HOURS: Final = 24
 # Rows are found by their ids, which begin with a time: how much older an id may be than the event.
 GIFT_ID_AGE: Final = timedelta(days=1)
 PAYMENT_ID_AGE: Final = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Rows that wait for somebody or something, and for how long they may."""
-
-    label: str
-    model: type[models.Model]
-    waits: Mapping[str, Any]  # the same lookups filter the rows and their list in the admin
-    since: str
-    clock: timedelta
-
-    @property
-    def permission(self) -> str:
-        return _view(self.model)
-
-    def address(self) -> str:
-        named = {
-            name: ",".join(value) if isinstance(value, tuple) else _in_address(value)
-            for name, value in self.waits.items()
-        }
-        return f"{_list(self.model)}?{urlencode(named)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What a queue holds now."""
-
-    label: str
-    count: int
-    oldest_at: datetime | None
-    clock: timedelta
-    is_late: bool
-    address: str
-
-    @property
-    def tone(self) -> str:
-        return "bad" if self.is_late else "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +94,8 @@ class Gifts:
 class Desk:
     """What one member of staff sees. None: not theirs to see."""
 
-    waiting: list[Waiting]
-    quiet: list[Waiting]
+    waiting: list[queues.Waiting]
+    quiet: list[queues.Waiting]
     clocks: list[Clock]
     sold: list[Sold] | None
     paid_out: list[PaidOut] | None
@@ -144,92 +104,20 @@ class Desk:
 
 def desk_of(user: User | AnonymousUser, *, at: datetime) -> Desk:
     """Gather what this member of staff may see."""
-    found = [_look(queue, at=at) for queue in queues(at=at) if user.has_perm(queue.permission)]
+    found = [
+        queues.look(queue, at=at)
+        for queue in queues.all_queues(at=at)
+        if user.has_perm(queue.permission)
+    ]
     begins_at = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return Desk(
         waiting=sorted((row for row in found if row.count), key=lambda row: not row.is_late),
         quiet=[row for row in found if not row.count],
         clocks=_clocks(user, at=at),
-        sold=_sold(begins_at) if user.has_perm(_view(Purchase)) else None,
-        paid_out=_paid_out(begins_at) if user.has_perm(_view(Payout)) else None,
-        gifts=_gifts(begins_at) if user.has_perm(_view(Transfer)) else None,
+        sold=_sold(begins_at) if user.has_perm(queues.view(Purchase)) else None,
+        paid_out=_paid_out(begins_at) if user.has_perm(queues.view(Payout)) else None,
+        gifts=_gifts(begins_at) if user.has_perm(queues.view(Transfer)) else None,
     )
-
-
-def queues(*, at: datetime) -> list[Queue]:
-    """Everything that can wait, the most urgent kind first."""
-    state = Payout.State
-    return [
-        Queue(
-            "Purchases paid without coins",
-            Purchase,
-            {"state__exact": Purchase.State.PAID.value},
-            "paid_at",
-            timedelta(seconds=settings.UNCREDITED_ALERT_S),
-        ),
-        Queue(
-            "Payouts for two people",
-            Payout,
-            {"state__in": (state.REQUESTED.value, state.CHECKED.value)},
-            "requested_at",
-            SECOND_PERSON,
-        ),
-        Queue(
-            "Payouts unknown at the bank",
-            Payout,
-            {"state__exact": state.UNKNOWN.value},
-            "sent_at",
-            BANK_ANSWER,
-        ),
-        Queue(
-            "Payouts behind their time", Payout, {"due_at__lt": at - HANDED_ON}, "due_at", HANDED_ON
-        ),
-        Queue(
-            "Adjustments for a second person",
-            Adjustment,
-            {"state__exact": Adjustment.State.PROPOSED.value},
-            "proposed_at",
-            SECOND_PERSON,
-        ),
-        *_reviews(at=at),
-        Queue(
-            "Provider notices not handled",
-            ProviderEvent,
-            {"handled_at__isnull": True},
-            "received_at",
-            HANDED_ON,
-        ),
-        Queue(
-            "Events not handed on",
-            OutboxEvent,
-            {"relayed_at__isnull": True},
-            "created_at",
-            HANDED_ON,
-        ),
-        Queue(
-            "Emails not sent",
-            Notice,
-            {"email_due__exact": True, "emailed_at__isnull": True},
-            "created_at",
-            MAILED,
-        ),
-    ]
-
-
-def _reviews(*, at: datetime) -> list[Queue]:
-    waits = {"state__in": ("opened", "appealed")}  # two business days, and a weekend between
-    return [
-        Queue("Reviews to look at", Review, waits, "opened_at", timedelta(days=4)),
-        Queue("Reviews past their time", Review, {"due_at__lt": at}, "due_at", timedelta(0)),
-    ]
-
-
-def _look(queue: Queue, *, at: datetime) -> Waiting:
-    rows = queue.model._default_manager.filter(**queue.waits)  # noqa: SLF001
-    seen = rows.aggregate(count=Count("pk"), oldest_at=Min(queue.since))
-    oldest_at = seen["oldest_at"]
-    is_late = oldest_at is not None and at - oldest_at > queue.clock
-    return Waiting(queue.label, seen["count"], oldest_at, queue.clock, is_late, queue.address())
 
 
 # What runs by itself
@@ -237,9 +125,9 @@ def _look(queue: Queue, *, at: datetime) -> Waiting:
 
 def _clocks(user: User | AnonymousUser, *, at: datetime) -> list[Clock]:
     clocks = []
-    if user.has_perm(_view(Period)):
+    if user.has_perm(queues.view(Period)):
         clocks += [_fold(at=at), _seal(at=at)]
-    if user.has_perm(_view(SettlementRun)):
+    if user.has_perm(queues.view(SettlementRun)):
         clocks.append(_settlement(at=at))
     return clocks
 
@@ -253,7 +141,7 @@ def _fold(*, at: datetime) -> Clock:
         folded_at,
         "" if not is_late else "Balances stay exact, but reading them takes longer.",
         "bad" if is_late else "good",
-        _list(Period),
+        queues.list_of(Period),
     )
 
 
@@ -261,7 +149,9 @@ def _seal(*, at: datetime) -> Clock:
     """The newest sealed period: until then the books are proved."""
     newest = Period.objects.exclude(seal=None).order_by("-pk").first()
     if newest is None:
-        return Clock("Books sealed", "Not yet", None, "No period has ended.", "", _list(Period))
+        return Clock(
+            "Books sealed", "Not yet", None, "No period has ended.", "", queues.list_of(Period)
+        )
     assert newest.closed_at is not None, "a sealed period is closed"
     is_late = at - newest.closed_at > SEAL_PERIODS * timedelta(seconds=settings.PERIOD_S)
     return Clock(
@@ -270,7 +160,7 @@ def _seal(*, at: datetime) -> Clock:
         newest.closed_at,
         "The next seals are late." if is_late else "",
         "bad" if is_late else "good",
-        _list(Period),
+        queues.list_of(Period),
     )
 
 
@@ -287,7 +177,7 @@ def _settlement(*, at: datetime) -> Clock:
         is_late = at - run.started_at > SETTLED
         words = ("Running", run.started_at, run.period_key, "bad" if is_late else "")
     value, when, note, tone = words
-    return Clock("Latest settlement", value, when, note, tone, _list(SettlementRun))
+    return Clock("Latest settlement", value, when, note, tone, queues.list_of(SettlementRun))
 
 
 # The day
@@ -384,17 +274,3 @@ def _hour(
 def _first_id(at: datetime) -> UUID:
     """The least UUIDv7 of a moment: ids made from then on are no less."""
     return UUID(int=int(at.timestamp()) * 1000 << 80 | 7 << 76 | 2 << 62)
-
-
-def _view(model: type[models.Model]) -> str:
-    return f"{model._meta.app_label}.view_{model._meta.model_name}"  # noqa: SLF001
-
-
-def _list(model: type[models.Model]) -> str:
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")  # noqa: SLF001
-
-
-def _in_address(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(int(value)) if isinstance(value, bool) else str(value)

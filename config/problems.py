@@ -138,6 +138,13 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     purchases.CheckoutDeclined: Answer(409, "checkout_declined"),
     purchases.CannotCancelNow: Answer(409, "cannot_cancel_now"),
     payments.PaymentDiffers: Answer(409, "payment_differs"),
+    ledger.CoinsSpent: Answer(409, "coins_spent"),
+    ledger.LotDisputed: Answer(409, "lot_disputed"),
+    refunds.NotRefundable: Answer(409, "not_refundable"),
+    refunds.RefundConflict: Answer(422, "refund_conflict"),
+    refunds.AlreadyDecided: Answer(409, "refund_decided"),
+    refunds.NeedsSecondPerson: Answer(409, "needs_second_person"),
+    refunds.OwnRefund: Answer(403, "own_refund"),
     cards.NoticeTooShort: Answer(409, "notice_too_short"),
     cards.CardNameTaken: Answer(409, "card_name_taken"),
     cards.CardDateTaken: Answer(409, "card_date_taken"),
@@ -215,12 +222,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     prices.NoSuchRail: Answer(400, "no_such_rail"),
     # refunds and disputes
     ledger.AlreadyResolved: Answer(409, "already_resolved"),
-    ledger.CoinsSpent: Answer(409, "coins_spent"),
-    ledger.LotDisputed: Answer(409, "lot_disputed"),
     ledger.NotDisputed: Answer(409, "not_disputed"),
-    refunds.AlreadyDecided: Answer(409, "refund_decided"),
-    refunds.NeedsSecondPerson: Answer(409, "needs_second_person"),
-    refunds.NotRefundable: Answer(409, "not_refundable"),
 }
 
 # What a refusal carries besides its words, by the names the API uses.

@@ -175,6 +175,7 @@ class ServiceAdapter(DefaultOIDCAdapter):
         "prices:read": "Read prices and rates",
         "limits:read": "Read limits on buying, and how far a consenting fan has used them",
         "balance:read": "Read a consenting fan's balance",
+        "refunds:ask": "Ask for refunds for a consenting fan",
         "gifts:send": "Send gifts for a consenting fan",
         "rooms:read": "Read rooms and their gifts",
         "earnings:read": "Read creators' earnings",

@@ -6,13 +6,13 @@ the sendings it made and no others; nothing tells what a fan has or pays.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final
-from uuid import RFC_4122, UUID
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,28 +21,7 @@ from accounts import queries as people
 from accounts.models import User
 from gifts import queries, risk, services
 from gifts.models import Category, GiftVersion, Room, Sending
-
-# Times as the site writes them everywhere: UTC.
-KEY: Final = OpenApiParameter(
-    name="Idempotency-Key",
-    type={"type": "string", "format": "uuid", "pattern": "-7[0-9a-fA-F]{3}-"},
-    location=OpenApiParameter.HEADER,
-    required=True,
-    description="A UUIDv7 made before the first try; it becomes the sending's id, never expires. "
-    "The same key again answers as the first try did, and the same key with other contents is 422.",
-)
-
-
-class KeyMissing(APIException):
-    status_code = 400
-    default_code = "idempotency_key_missing"
-    default_detail = "Send an Idempotency-Key: a UUIDv7 made before the first try."
-
-
-class KeyMalformed(APIException):
-    status_code = 400
-    default_code = "idempotency_key_malformed"
-    default_detail = "The Idempotency-Key is not a UUIDv7."
+from wallet import reversals
 
 
 class GiftAnswered(base.Answered):
@@ -86,6 +65,7 @@ class RoomGiftAnswered(base.Answered):
     coins = serializers.IntegerField()
     streak_id = serializers.UUIDField(allow_null=True)
     sent_at = serializers.DateTimeField()
+    is_reversed = serializers.BooleanField(help_text="Its payment was taken back by a bank.")
 
 
 class RoomGiftsAnswered(base.Answered):
@@ -178,11 +158,12 @@ class RoomGifts(base.Door):
         after = base.read_cursor(asked.get("after"), datetime.fromisoformat, UUID)
         room = _room_or_404(room_id)
         rows = queries.page_of_gifts(room=room, after=after, limit=asked["limit"] + 1)
+        taken_back = reversals.reversed_gifts(operation_ids=[row.pk for row in rows])
         return Response(
             base.page(
                 rows,
                 limit=asked["limit"],
-                shown=_room_gift,
+                shown=lambda row: _room_gift(row) | {"is_reversed": row.pk in taken_back},
                 cursor=lambda row: base.cursor_of(row.sent_at.isoformat(), row.pk),
             )
         )
@@ -195,7 +176,7 @@ class Sendings(base.Door):
 
     @extend_schema(
         operation_id="gift_sends_create",
-        parameters=[KEY],
+        parameters=[base.KEY],
         request=SendAsked,
         responses={
             201: OpenApiResponse(
@@ -205,7 +186,7 @@ class Sendings(base.Door):
         },
     )
     def post(self, request: Request) -> Response:
-        operation_id = _key(request)
+        operation_id = base.idempotency_key(request)
         asked = self.asked(SendAsked)
         fan_id = _fan_id(asked["fan"])
         sent = services.send_gift(
@@ -245,20 +226,6 @@ class OneSending(base.Door):
         if sending is None:
             raise NotFound("This service has sent no such gift.")
         return Response(_sending(sending))
-
-
-def _key(request: Request) -> UUID:
-    """Read the operation id of the request. Quotes around it are the header's own, if any."""
-    given = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip().strip('"')
-    if not given:
-        raise KeyMissing
-    try:
-        key = UUID(given)
-    except ValueError:
-        raise KeyMalformed from None
-    if str(key) != given.lower() or key.variant != RFC_4122 or key.version != 7:
-        raise KeyMalformed
-    return key
 
 
 def _fan_id(reference: int | str) -> int:

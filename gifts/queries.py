@@ -1,7 +1,7 @@
 """Reads of gifts: the catalogue with what it costs the viewer, places, and what they were sent."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +14,7 @@ from djmoney.money import Money
 from accounts.models import User
 from gifts.models import Category, GiftVersion, Room, Sending, Video
 from wallet import queries as wallets
+from wallet import reversals
 from wallet.models import Channel, Operation, Price
 
 FEED_MAX: Final = 60
@@ -48,6 +49,7 @@ class FeedLine:
     quantity: int
     coins: int
     sent_at: datetime
+    is_reversed: bool = False  # its payment was taken back, and the creator's diamonds with it
 
     @property
     def tier(self) -> str:
@@ -165,7 +167,11 @@ def latest_gifts(
         "coins",
         "sent_at",
     )[:limit]
-    return [FeedLine(*row) for row in reversed(newest)]
+    lines = [FeedLine(*row) for row in reversed(newest)]
+    if after is not None:
+        return lines  # just sent: no bank has taken such a payment back yet
+    taken_back = reversals.reversed_gifts(operation_ids=[line.sending_id for line in lines])
+    return [replace(line, is_reversed=line.sending_id in taken_back) for line in lines]
 
 
 def page_of_rooms(*, after: Sequence[Any] | None, limit: int) -> list[Room]:

@@ -48,6 +48,7 @@ class EarnedAnswered(base.Answered):
     where = serializers.CharField(allow_blank=True)
     coins = serializers.IntegerField()
     diamonds = value.DiamondsField()
+    diamonds_taken_back = value.DiamondsField()
     rate_card = serializers.CharField()
 
 
@@ -133,5 +134,6 @@ def _gift(gift: earnings.Gift) -> dict[str, Any]:
         "where": gift.where,
         "coins": gift.coins,
         "diamonds": value.diamonds(gift.diamonds_milli),
+        "diamonds_taken_back": value.diamonds(gift.reversed_milli),
         "rate_card": gift.card.name,
     }

@@ -19,7 +19,7 @@ from djmoney.money import Money
 from accounts.models import StateChange, User
 from payouts import queries
 from payouts.models import Destination, Payout, SettlementLine
-from wallet import books, money
+from wallet import books, money, reversals
 from wallet import queries as wallets
 from wallet.models import FxRate, RateCard
 
@@ -45,6 +45,7 @@ class Sums:
     available_milli: int
     available_worth: Money | None
     debt_milli: int
+    disputed_milli: int
     settled_milli: int
     payable: Sequence[Money]
     in_payout: Sequence[Money]
@@ -83,6 +84,7 @@ class Gift:
     card: RateCard
     worth: Money | None
     cursor: int
+    reversed_milli: int  # taken back since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +174,7 @@ def sums(*, creator: User, at: datetime) -> Sums:
             [(part.available_milli, part.card) for part in held.per_card], rate=rate
         ),
         debt_milli=held.debt_milli,
+        disputed_milli=held.disputed_milli,
         settled_milli=int(settled["sum"] or 0),
         payable=[part.payable for part in cash if part.payable_minor],
         in_payout=[part.in_payout for part in cash if part.in_payout_minor],
@@ -205,6 +208,8 @@ def maturing(*, creator: User, at: datetime) -> list[Step]:
 def gifts(*, creator: User, at: datetime, before: int | None = None, limit: int) -> list[Gift]:
     """Gifts received, newest first, in the words that were frozen when they were sent."""
     rate = rate_of(currency=currency_of(creator=creator), at=at)
+    earned = books.earned(creator_id=creator.pk, before=before, limit=limit)
+    taken_back = reversals.reversed_gifts(operation_ids=[entry.operation_id for entry in earned])
     return [
         Gift(
             at=entry.at,
@@ -218,8 +223,9 @@ def gifts(*, creator: User, at: datetime, before: int | None = None, limit: int)
             card=entry.card,
             worth=worth([(entry.diamonds_milli, entry.card)], rate=rate),
             cursor=entry.cursor,
+            reversed_milli=taken_back.get(entry.operation_id, 0),
         )
-        for entry in books.earned(creator_id=creator.pk, before=before, limit=limit)
+        for entry in earned
     ]
 
 

@@ -14,12 +14,13 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from payouts import destinations, earnings, eligibility, queries, risk, services, settlements
 from payouts.forms import DestinationForm, PayoutForm
-from wallet import ledger
+from wallet import books, ledger
 from wallet import money as units
 from wallet import queries as wallets
 
 GIFTS_A_PAGE: Final = 30
 PAYOUTS_SHOWN: Final = 100
+TAKEN_BACK_SHOWN: Final = 20
 LATEST: Final = 5
 
 # Where each line of the checklist is put right.
@@ -75,7 +76,13 @@ def gifts(request: SignedIn) -> HttpResponse:
     )
     shown = rows[:GIFTS_A_PAGE]
     more = f"?before={shown[-1].cursor}" if len(rows) > GIFTS_A_PAGE else ""
-    context = {"gifts": shown, "next_url": more, "first_url": "?" if before else ""}
+    context = {
+        "gifts": shown,
+        "next_url": more,
+        "first_url": "?" if before else "",
+        "taken_back": books.taken_back(creator_id=request.user.pk, limit=TAKEN_BACK_SHOWN),
+        "sums": earnings.sums(creator=request.user, at=timezone.now()),
+    }
     return render(request, "payouts/gifts.html", context)
 
 

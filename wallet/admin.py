@@ -2,20 +2,24 @@
 
 from wallet import (
     admin_books,
+    admin_disputes,
     admin_gift_cards,
     admin_limits,
     admin_prices,
     admin_purchases,
     admin_rates,
     admin_receipts,
+    admin_refunds,
 )
 
 __all__ = [
     "admin_books",
+    "admin_disputes",
     "admin_gift_cards",
     "admin_limits",
     "admin_prices",
     "admin_purchases",
     "admin_rates",
     "admin_receipts",
+    "admin_refunds",
 ]

@@ -60,7 +60,18 @@ class Diamonds:
     pending_milli: int
     available_milli: int
     debt_milli: int
+    disputed_milli: int
     per_card: Sequence[CardDiamonds]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Diamonds that went with a payment its payer's bank took back; ``debt_milli`` of them are owed
+    because they were paid out before."""
+
+    at: datetime
+    diamonds_milli: int
+    debt_milli: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +168,11 @@ def maturing(*, creator_id: int) -> list[Maturing]:
 
 
 def diamond_accounts(*, creator_id: int) -> Diamonds:
-    """The creator's diamonds, exact: pending and available, per card and in all, and owed."""
+    """The creator's diamonds, exact: pending and available, per card and in all, owed, disputed."""
     sql = """
         SELECT a.code, a.card_id, sum(a.sign * (t.credits - t.debits))
           FROM ledger.account a CROSS JOIN LATERAL ledger.turnover(a.id) t
-         WHERE a.owner_id = %s AND a.code IN (210, 211, 213) GROUP BY a.code, a.card_id
+         WHERE a.owner_id = %s AND a.code IN (210, 211, 212, 213) GROUP BY a.code, a.card_id
     """
     with connection.cursor() as cursor:
         cursor.execute(sql, [creator_id])
@@ -179,8 +190,28 @@ def diamond_accounts(*, creator_id: int) -> Diamonds:
         sum(card.pending_milli for card in per_card),
         sum(card.available_milli for card in per_card),
         sum(amount for (code, _), amount in held.items() if code == Account.Code.DIAMOND_DEBT),
+        sum(amount for (code, _), amount in held.items() if code == Account.Code.DIAMOND_DISPUTED),
         per_card,
     )
+
+
+def taken_back(*, creator_id: int, limit: int) -> list[TakenBack]:
+    """What was taken back from the creator by lost payments, latest first."""
+    rows = (
+        Transfer.objects.filter(
+            code=Transfer.Code.LOSS_DIAMONDS, debit_account__owner_id=creator_id
+        )
+        .values("op_id", "op__recorded_at")
+        .annotate(
+            diamonds=Sum("amount"),
+            debt=Sum("amount", filter=Q(debit_account__code=Account.Code.DIAMOND_DEBT), default=0),
+        )
+        .order_by("-op__recorded_at", "op_id")
+    )
+    return [
+        TakenBack(row["op__recorded_at"], int(row["diamonds"]), int(row["debt"]))
+        for row in rows[:limit]
+    ]
 
 
 def cash_accounts(*, creator_id: int) -> list[Cash]:

@@ -20,6 +20,7 @@ from django.db import models
 from django.db.models import Q
 from djmoney.money import Money
 
+from wallet import reversals
 from wallet.models import Account, Lot, Purchase, Transfer
 from wallet.money import currency_of, half_up, money
 
@@ -36,6 +37,7 @@ class Kind(models.TextChoices):
     PURCHASE = "purchases", "Purchases"
     GIFT = "gifts", "Gifts"
     ADJUSTMENT = "adjustments", "Corrections"
+    RETURN = "returns", "Refunds and disputes"
 
 
 _KIND_OF_CODE: Final = {
@@ -43,6 +45,13 @@ _KIND_OF_CODE: Final = {
     Transfer.Code.GIFT_COINS: Kind.GIFT,
     Transfer.Code.ADJUST_COINS_IN: Kind.ADJUSTMENT,
     Transfer.Code.ADJUST_COINS_OUT: Kind.ADJUSTMENT,
+    Transfer.Code.REFUND_HOLD: Kind.RETURN,
+    Transfer.Code.REFUND_GIVE_BACK: Kind.RETURN,
+    Transfer.Code.DISPUTE_HOLD_COINS: Kind.RETURN,
+    Transfer.Code.DISPUTE_GIVE_BACK_COINS: Kind.RETURN,
+    Transfer.Code.LOSS_COINS: Kind.RETURN,
+    Transfer.Code.LOSS_COVER: Kind.RETURN,
+    Transfer.Code.REPAY_COINS: Kind.RETURN,
 }
 
 
@@ -97,6 +106,7 @@ class Entry:
     is_settled: bool
     top: int
     cursor: Cursor
+    is_reversed: bool = False
 
     @property
     def coins_moved(self) -> int:
@@ -118,7 +128,9 @@ def page(
 ) -> Page:
     """Up to ``limit`` entries after the cursor, of these kinds (none: of all)."""
     found = list(islice(entries(user_id=user_id, after=after, kinds=kinds), limit + 1))
-    shown = found[:limit]
+    gifts = [entry.id for entry in found[:limit] if entry.kind == Kind.GIFT]
+    reversed_ids = reversals.reversed_gifts(operation_ids=gifts)
+    shown = [replace(entry, is_reversed=entry.id in reversed_ids) for entry in found[:limit]]
     return Page(shown, shown[-1].cursor if len(found) > limit else None)
 
 

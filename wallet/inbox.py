@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from wallet import disputes, events, payments, providers, queries, refunds, reviewing
+from wallet import disputes, events, payments, providers, queries, reviewing, submissions
 from wallet.models import ProviderEvent, Purchase
 from wallet.providers.base import Declined, NoticeObject, ProviderNotice, Unavailable
 
@@ -84,7 +84,7 @@ def _on_checkout(event: ProviderEvent, *, at: datetime) -> str:
 
 
 def _on_refund(event: ProviderEvent, *, at: datetime) -> str:
-    ours = refunds.mirror(provider=event.provider, ref=event.object_ref, at=at)
+    ours = submissions.mirror(provider=event.provider, ref=event.object_ref, at=at)
     return ours or disputes.mirror_refund(provider=event.provider, ref=event.object_ref, at=at)
 
 

@@ -292,9 +292,13 @@ def latest_per_usd(currency: str, *, at: datetime) -> Decimal | None:
 
 def moves_of(purchase: Purchase) -> QuerySet[StateChange]:
     """Return the purchase's changes of state, first to last."""
-    return StateChange.objects.filter(
-        subject_type="wallet.purchase", subject_id=str(purchase.pk)
-    ).order_by("id")
+    return state_changes(subject_type="wallet.purchase", subject_id=purchase.pk)
+
+
+def state_changes(*, subject_type: str, subject_id: UUID) -> QuerySet[StateChange]:
+    """Return the changes of state of a refund, a dispute or a purchase, first to last."""
+    rows = StateChange.objects.filter(subject_type=subject_type, subject_id=str(subject_id))
+    return rows.order_by("id")
 
 
 def purchases_to_look_up(*, at: datetime) -> QuerySet[Purchase]:

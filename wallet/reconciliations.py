@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from wallet import disputes, payments, providers, refunds
+from wallet import disputes, payments, providers, submissions
 from wallet.models import Difference, Dispute, PaymentMethod, Purchase, Reconciliation, Refund
 from wallet.money import money
 from wallet.providers.base import (
@@ -132,7 +132,7 @@ def _payment(one: Activity, *, provider: str, at: datetime) -> Seen | None:
 def _refund(one: Activity, *, provider: str, at: datetime) -> Seen | None:
     if one.state == RefundState.PENDING:
         return None
-    if not refunds.mirror(provider=provider, ref=one.ref, at=at):
+    if not submissions.mirror(provider=provider, ref=one.ref, at=at):
         disputes.mirror_refund(provider=provider, ref=one.ref, at=at)
     value = money(one.amount_minor, one.currency)
     is_paid = one.state == RefundState.SUCCEEDED

@@ -46,6 +46,18 @@ def refund_value(*, purchase_id: UUID, coins: int) -> Value:
         return Value(*cursor.fetchone())
 
 
+def refund_values(*, coins_by_purchase: Mapping[UUID, int]) -> dict[UUID, Value]:
+    """Say the same of several purchases at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT asked.purchase, worth.net_minor, worth.tax_minor"
+            "  FROM unnest(%s::uuid[], %s::bigint[]) AS asked (purchase, coins)"
+            " CROSS JOIN LATERAL ledger.refund_value(asked.purchase, asked.coins) AS worth",
+            [list(coins_by_purchase), list(coins_by_purchase.values())],
+        )
+        return {purchase_id: Value(net, tax) for purchase_id, net, tax in cursor.fetchall()}
+
+
 def hold_refund(
     *, operation_id: UUID, purchase_id: UUID, coins: int, actor_id: int, memo: Mapping[str, Any]
 ) -> ledger.Outcome:

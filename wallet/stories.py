@@ -13,8 +13,8 @@ from uuid import UUID
 
 from djmoney.money import Money
 
-from wallet import history, queries, shares
-from wallet.models import Account, FxRate, Lot, Operation, Purchase, RateCard, Transfer
+from wallet import history, queries, reversals, shares
+from wallet.models import Account, FxRate, Lot, Operation, Purchase, RateCard, Refund, Transfer
 from wallet.money import MILLI, currency_of, decimals, money
 
 _COIN_CODES: Final = (
@@ -22,6 +22,14 @@ _COIN_CODES: Final = (
     Transfer.Code.GIFT_COINS,
     Transfer.Code.ADJUST_COINS_IN,
     Transfer.Code.ADJUST_COINS_OUT,
+    Transfer.Code.REFUND_HOLD,
+    Transfer.Code.REFUND_GIVE_BACK,
+    Transfer.Code.REFUND_COINS,
+    Transfer.Code.DISPUTE_HOLD_COINS,
+    Transfer.Code.DISPUTE_GIVE_BACK_COINS,
+    Transfer.Code.LOSS_COINS,
+    Transfer.Code.LOSS_COVER,
+    Transfer.Code.REPAY_COINS,
 )
 
 
@@ -59,6 +67,8 @@ class Story:
     chains: Sequence[Chain]
     unpaid_coins: int
     purchase: Purchase | None
+    refund: Refund | None = None
+    reversed_milli: int = 0  # of a gift's diamonds, taken back since
 
     @property
     def paid(self) -> Money | None:
@@ -146,13 +156,21 @@ _TOLD: Final = {
     Operation.Kind.BUY: history.Kind.PURCHASE,
     Operation.Kind.GIFT: history.Kind.GIFT,
     Operation.Kind.ADJUST_COINS: history.Kind.ADJUSTMENT,
+    Operation.Kind.HOLD_REFUND: history.Kind.RETURN,
+    Operation.Kind.RESOLVE_REFUND: history.Kind.RETURN,
+    Operation.Kind.OPEN_DISPUTE: history.Kind.RETURN,
+    Operation.Kind.RESOLVE_DISPUTE: history.Kind.RETURN,
+    Operation.Kind.REPAY_COINS: history.Kind.RETURN,
 }
+
+
+_OF_ONE_PURCHASE: Final = (history.Kind.PURCHASE, history.Kind.RETURN)
 
 
 def _of_operation(operation: Operation) -> Story:
     transfers = list(
         Transfer.objects.filter(op=operation)
-        .select_related("lot__purchase__method", "credit_account")
+        .select_related("lot__purchase__method", "credit_account", "debit_account")
         .order_by("pk")
     )
     coins = [t for t in transfers if t.code in _COIN_CODES]
@@ -160,21 +178,31 @@ def _of_operation(operation: Operation) -> Story:
     kind = _TOLD[Operation.Kind(operation.kind)]
     memo = operation.memo or {}
     is_gift = kind == history.Kind.GIFT
+    moved = sum(_on_wallet(t) for t in coins)
     return Story(
         id=operation.pk,
         at=operation.recorded_at,
         kind=kind,
         title=history.words(kind, memo),
         memo=memo,
-        coins=sum(t.amount for t in coins),
-        gained=all(t.credit_account.code == Account.Code.WALLET for t in coins),
+        coins=abs(moved),
+        gained=moved > 0,
         diamonds_milli=sum(t.amount for t in transfers if t.code == Transfer.Code.GIFT_DIAMONDS),
         slices=slices,
         card=operation.card,
         chains=_chains(operation, slices) if is_gift else (),
         unpaid_coins=sum(s.coins for s in slices if s.price is None) if is_gift else 0,
-        purchase=slices[0].lot.purchase if kind == history.Kind.PURCHASE and slices else None,
+        purchase=slices[0].lot.purchase if kind in _OF_ONE_PURCHASE and slices else None,
+        refund=reversals.refund_with(operation_id=operation.pk),
+        reversed_milli=reversals.reversed_gifts(operation_ids=[operation.pk]).get(operation.pk, 0),
     )
+
+
+def _on_wallet(transfer: Transfer) -> int:
+    """What a transfer of coins put into the wallet, or took out of it."""
+    gained = transfer.amount if transfer.credit_account.code == Account.Code.WALLET else 0
+    lost = transfer.amount if transfer.debit_account.code == Account.Code.WALLET else 0
+    return gained - lost
 
 
 def _of_purchase(purchase: Purchase) -> Story:

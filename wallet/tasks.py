@@ -16,8 +16,8 @@ from wallet import (
     receipts,
     recognition,
     reconciliations,
-    refunds,
     services,
+    submissions,
 )
 
 
@@ -68,7 +68,7 @@ def tell_of_prices() -> int:
 
 @shared_task
 def submit_refunds() -> int:
-    return refunds.sweep(at=timezone.now())
+    return submissions.sweep(at=timezone.now())
 
 
 @shared_task

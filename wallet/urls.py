@@ -8,6 +8,7 @@ from wallet import (
     limit_pages,
     rates_pages,
     receipt_pages,
+    refund_pages,
     views,
     webhooks,
 )
@@ -20,6 +21,10 @@ urlpatterns = [
     path("coins/checkout/", views.checkout, name="checkout"),
     path("coins/purchases/<uuid:purchase_id>/", views.return_page, name="return_page"),
     path("coins/purchases/<uuid:purchase_id>/cancel/", views.cancel, name="cancel_purchase"),
+    path("coins/purchases/<uuid:purchase_id>/refund/", refund_pages.ask, name="ask_refund"),
+    path("balance/refunds/", refund_pages.refunds_page, name="refunds"),
+    path("balance/refunds/<uuid:refund_id>/", refund_pages.refund, name="refund"),
+    path("balance/refunds/<uuid:refund_id>/cancel/", refund_pages.cancel, name="cancel_refund"),
     path("coins/purchases/<uuid:purchase_id>/receipt.pdf", receipt_pages.receipt, name="receipt"),
     path("coins/gift-card/", gift_card_pages.gift_card, name="gift_card"),
     path("hooks/stripe/", webhooks.stripe, name="stripe_hook"),

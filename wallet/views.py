@@ -31,6 +31,7 @@ from wallet import (
     purchases,
     queries,
     quotes,
+    refunds,
     reviewing,
 )
 from wallet.models import Purchase, Region
@@ -135,6 +136,7 @@ def return_page(request: HttpRequest, purchase_id: UUID) -> HttpResponse:
         "again": _again(purchase),
         "why_let_go": captures.why_let_go(purchase),
         "right_price": _right_price(purchase, at),
+        **_what_goes_back(purchase, at),
     }
     template = "wallet/purchase.html#purchase" if _is_htmx(request) else "wallet/purchase.html"
     return render(request, template, context)
@@ -279,6 +281,17 @@ def _exact(till: quotes.Till, form: forms.ExactForm) -> quotes.Basket | None:
     except quotes.AmountNotSold as refusal:
         form.add_error("coins", str(refusal))
         return None
+
+
+def _what_goes_back(purchase: Purchase, at: datetime) -> dict[str, Any]:
+    """What of a purchase can be given back, was asked back, or is taken back by a bank."""
+    if purchase.state != Purchase.State.CREDITED:
+        return {}
+    return {
+        "offer": refunds.offer(purchase=purchase, at=at),
+        "refunds": purchase.refunds.order_by("-requested_at", "-pk"),
+        "disputes": purchase.disputes.order_by("-learnt_at", "-pk"),
+    }
 
 
 def _right_price(purchase: Purchase, at: datetime) -> dict[str, Any] | None:

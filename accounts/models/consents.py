@@ -41,6 +41,7 @@ class Scope(models.TextChoices):
 
     GIFTS_SEND = "gifts:send", "Send gifts with your coins"
     BALANCE_READ = "balance:read", "See your balance and history"
+    REFUNDS_ASK = "refunds:ask", "Ask to give your unused coins back"
 
 
 class Consent(models.Model):

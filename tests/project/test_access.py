@@ -28,7 +28,7 @@ from gifts.models import Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
-from wallet.models import Lot, PaymentMethod, Purchase
+from wallet.models import Lot, PaymentMethod, Purchase, Refund
 
 # Fans, creators, staff without and with a second factor.
 VISITORS: Final = ("nobody", "alice", "mallory", "bob", "carol", "stan", "olga")
@@ -90,6 +90,11 @@ TABLE: Final = {
     "GET wallet:return_page": ALICE,
     "GET wallet:receipt": ">login 404 404 404 404 404 404",  # it has no coins yet
     "POST wallet:cancel_purchase": ">login >wallet:return_page 404 404 404 404 404",
+    "GET wallet:ask_refund": ALICE,
+    "POST wallet:ask_refund": ">login 400 404 404 404 404 404",  # of nothing
+    "GET wallet:refunds": SIGNED_IN,
+    "GET wallet:refund": ALICE,
+    "POST wallet:cancel_refund": ">login >wallet:refund 404 404 404 404 404",
     "GET wallet:gift_card": SIGNED_IN,
     "GET wallet:stripe_hook": POSTED,
     "POST wallet:stripe_hook": "400 400 400 400 400 400 400",  # without a signature
@@ -264,6 +269,17 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         tax_bps=1900,
         currency="EUR",
     )
+    refund = Refund.objects.create(
+        id=ledger.new_operation_id(),
+        purchase=purchase,
+        hold_id=ledger.new_operation_id(),
+        end_id=ledger.new_operation_id(),
+        coins=10,
+        amount_minor=12,
+        ground="other",
+        state="cancelled",
+        due_at=timezone.now(),
+    )
     service = Service(id="tipbot", name="Tip Bot", grant_types="client_credentials")
     service.save()
     consent = Consent.objects.create(
@@ -288,6 +304,7 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         "operation_id": gift.operation_id,
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,
+        "refund_id": refund.pk,
         "lot_id": Lot.objects.filter(account__owner_id=alice.pk).get().pk,
         "export_id": purchase.pk,  # of no copy
         "consent_id": consent.pk,

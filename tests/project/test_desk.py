@@ -16,7 +16,7 @@ from tests import factories
 from tests.accounts.test_roles import make_role
 from tests.gifts import world
 from wallet import adjustments, ledger
-from wallet.models import PaymentMethod, ProviderEvent, Purchase
+from wallet.models import Dispute, PaymentMethod, ProviderEvent, Purchase, Refund
 from wallet.money import money
 
 QUERIES_MAX = 30
@@ -29,6 +29,16 @@ def make_purchase(buyer: User, **fields: Any) -> Purchase:
         "tax_minor": 67, "tax_bps": 1900, "currency": "EUR",
     }  # fmt: skip
     return Purchase.objects.create(**(values | fields))
+
+
+def make_refund(purchase: Purchase, **fields: Any) -> None:
+    at = fields.pop("requested_at", timezone.now())
+    refund = Refund.objects.create(
+        id=ledger.new_operation_id(), purchase=purchase, hold_id=ledger.new_operation_id(),
+        end_id=ledger.new_operation_id(), coins=10, amount_minor=12, ground="other",
+        due_at=timezone.now(), **fields,
+    )  # fmt: skip
+    Refund.objects.filter(pk=refund.pk).update(requested_at=at)
 
 
 def make_payout(creator: User, **fields: Any) -> Payout:
@@ -62,6 +72,14 @@ def busy(alice: User, bob: User, olga: User) -> None:
     make_payout(bob, state="unknown", sent_at=now, due_at=now + timedelta(minutes=5))
     make_payout(bob, state="submitted", sent_at=now, due_at=now - timedelta(hours=2))
     make_payout(bob, state="paid", resolved_at=long_ago)
+    refunded, disputed = make_purchase(alice), make_purchase(alice)
+    make_refund(refunded, requested_at=long_ago)
+    make_refund(make_purchase(alice), state="approved", decided_at=now)
+    make_refund(disputed, state="paid")
+    Dispute.objects.create(
+        id=ledger.new_operation_id(), open_id=ledger.new_operation_id(), purchase=disputed,
+        kind="dispute", provider_ref="dp_1", amount_minor=420, state="open",
+    )  # fmt: skip
     adjustments.propose(
         adjustment_id=ledger.new_operation_id(), owner=alice, unit="coin", amount=5, card=None,
         reason="Goodwill", proposer_id=olga.pk,
@@ -100,6 +118,9 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Payouts for two people": (2, True),
         "Payouts unknown at the bank": (1, False),
         "Payouts behind their time": (1, True),
+        "Refunds to decide": (1, True),
+        "Refunds on their way": (1, False),
+        "Disputes under way": (1, False),
         "Adjustments for a second person": (1, False),
         "Reviews to look at": (2, False),
         "Reviews past their time": (1, True),
@@ -107,7 +128,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
     }
-    assert [row.is_late for row in shown.waiting] == [True] * 4 + [False] * 6
+    assert [row.is_late for row in shown.waiting] == [True] * 5 + [False] * 8
 
 
 def test_every_number_leads_to_the_rows_it_counts(busy: None, olga: User, client: Client) -> None:
@@ -152,7 +173,8 @@ def test_when_nothing_waits_it_is_said_calmly(olga: User, client: Client) -> Non
             {
                 "Purchases paid without coins", "Payouts for two people",
                 "Payouts unknown at the bank", "Payouts behind their time",
-                "Adjustments for a second person", "Provider notices not handled",
+                "Adjustments for a second person", "Refunds to decide", "Refunds on their way",
+                "Disputes under way", "Provider notices not handled",
                 "Reviews to look at", "Reviews past their time", "Emails not sent",
             },
         ),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+import pghistory
 from django.db import models
 from django.db.models.functions import Now
 from djmoney.money import Money
@@ -158,7 +159,12 @@ class Dispute(models.Model):
     def money(self) -> Money:
         return money(self.amount_minor, self.purchase.currency)
 
+    @property
+    def lost(self) -> Money:
+        return money(self.lost_minor, self.purchase.currency)
 
+
+@pghistory.track()
 class RecoursePolicy(models.Model):
     """What of a loss creators bear, by how old the gift's payment is and why it was taken back.
 

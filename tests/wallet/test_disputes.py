@@ -1,0 +1,499 @@
+"""Disputes through the real stand-in: what a bank takes back, from whom, and how it is told."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from accounts.models import Notice, User
+from tests import factories
+from tests.gifts import world
+from tests.standin import Standin, eventually
+from tests.wallet.test_refunds import ask, bought, now
+from tests.wallet.test_returns import close, findings, held, mature
+from wallet import disputes, inbox, ledger, queries, refunds, reversals, services, submissions
+from wallet.models import Account, Dispute, Lot, ProviderEvent, Purchase, Refund, Transfer
+
+Code = Account.Code
+STRIPE = "wallet.providers.stripe.Stripe"
+
+
+@pytest.fixture
+def cast(committed: str) -> dict[str, User]:
+    """The cast in a database where commits are real: disputes wait for folds."""
+    return {
+        "alice": factories.make_user("alice"),
+        "bob": factories.make_creator("bob"),
+        "olga": factories.make_staff("olga"),
+    }
+
+
+def give(sender: User, creator: User, coins: int) -> ledger.Outcome:
+    words = {"gift": "Rosebud", "slug": "rosebud", "quantity": 1, "to": creator.display_name,
+             "from": sender.display_name, "where": "Evening piano"}  # fmt: skip
+    with transaction.atomic():
+        return ledger.gift(
+            ledger.Gift(
+                ledger.new_operation_id(), sender.pk, creator.pk, coins, sender.pk, "room:1", words
+            )
+        ).check()
+
+
+def contest(standin: Standin, purchase: Purchase, **asked: Any) -> str:
+    """Let the payer's bank dispute the payment, and hear of it. Returns the dispute's name."""
+    opened = standin.ask(
+        "POST", "/standin/disputes", {"payment_intent": purchase.payment_ref, **asked}
+    )
+    hear(opened["id"])
+    return str(opened["id"])
+
+
+def decide(standin: Standin, ref: str, **deed: Any) -> Dispute:
+    standin.ask("POST", "/standin/disputes", {"dispute": ref, **deed})
+    hear(ref)
+    return Dispute.objects.get(provider_ref=ref)
+
+
+def hear(ref: str) -> None:
+    disputes.learn(provider=STRIPE, ref=ref, at=now())
+
+
+def dashboard_refund(standin: Standin, purchase: Purchase, **asked: Any) -> str:
+    made = standin.ask(
+        "POST", "/standin/refunds", {"payment_intent": purchase.payment_ref, **asked}
+    )
+    return str(made["id"])
+
+
+def coins(user: User) -> tuple[int, int, int]:
+    """In the wallet, in the hold, owed."""
+    return (
+        held(user.pk, Code.WALLET), held(user.pk, Code.COIN_HOLD), held(user.pk, Code.COIN_DEBT),
+    )  # fmt: skip
+
+
+def diamonds(user: User) -> tuple[int, int, int, int]:
+    """Pending, available, disputed, owed."""
+    kinds = (
+        Code.DIAMOND_PENDING, Code.DIAMOND_AVAILABLE, Code.DIAMOND_DISPUTED, Code.DIAMOND_DEBT,
+    )  # fmt: skip
+    pending, available, disputed, owed = (held(user.pk, kind) for kind in kinds)
+    return pending, available, disputed, owed
+
+
+def cleared(purchase: Purchase) -> int:
+    """What the books say went back of a payment."""
+    moved = Transfer.objects.filter(lot__purchase=purchase, code__in=(63, 64, 87))
+    return sum(moved.values_list("amount", flat=True))
+
+
+def test_an_open_dispute_holds_coins_and_pending_diamonds_and_says_so(
+    standin: Standin, cast: dict[str, User], client: Client
+) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    purchase = bought(standin, alice)
+    give(alice, bob, 500)
+
+    ref = contest(standin, purchase)
+
+    assert Dispute.objects.get(provider_ref=ref).state == "open"
+    assert coins(alice) == (0, 200, 0)
+    assert diamonds(bob) == (0, 0, 500_000, 0)
+    assert findings() == []
+    client.force_login(alice)
+    page = client.get(f"/coins/purchases/{purchase.pk}/").content.decode()
+    assert "Your bank is looking into this payment" in page
+    assert "Give coins back" not in page
+    client.force_login(bob)
+    for path in ("/studio/", "/studio/gifts/"):
+        shown = client.get(path, follow=True).content.decode()
+        assert "wait for a bank’s decision" in shown, path
+    assert Notice.objects.filter(user=bob, title="500 diamonds wait for a bank's decision").exists()
+
+
+def test_a_dispute_won_frees_everything(standin: Standin, cast: dict[str, User]) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    purchase = bought(standin, alice)
+    give(alice, bob, 500)
+    ref = contest(standin, purchase)
+
+    dispute = decide(standin, ref, do="win")
+
+    assert (dispute.state, dispute.lost_minor) == ("won", 0)
+    assert coins(alice) == (200, 0, 0)
+    assert diamonds(bob) == (0, 500_000, 0, 0)
+    assert cleared(purchase) == 0
+    assert Lot.objects.get(purchase=purchase).state == Lot.State.GOOD
+    assert findings() == []
+
+
+def test_a_dispute_lost_takes_coins_then_diamonds_and_marks_the_gift_reversed(
+    standin: Standin, cast: dict[str, User], client: Client
+) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    room = world.make_room(bob)
+    purchase = bought(standin, alice)
+    gift_id = ledger.new_operation_id()
+    world.send(alice, room, "rosebud", operation_id=gift_id)
+    price = 700 - queries.coins(user_id=alice.pk)
+    assert price > 0
+    ref = contest(standin, purchase)
+
+    dispute = decide(standin, ref, do="lose")
+
+    assert (dispute.state, dispute.lost_minor, dispute.recourse) == ("lost", 840, "full")
+    assert dispute.outcome["burned"] == 700 - price
+    assert dispute.outcome["creators"] == {str(bob.pk): price * 1_000}
+    assert coins(alice) == (0, 0, 0)
+    assert diamonds(bob) == (0, 0, 0, 0)
+    assert cleared(purchase) == 840
+    assert findings() == []
+    assert reversals.reversed_gifts(operation_ids=[gift_id]) == {gift_id: price * 1_000}
+    client.force_login(alice)
+    assert (
+        "Your bank took the payment back"
+        in client.get(f"/coins/purchases/{purchase.pk}/").content.decode()
+    )
+    assert "reversed" in client.get(f"/live/{room.pk}/").content.decode()
+    assert "reversed" in client.get("/balance/history/?kind=gifts").content.decode()
+    story = client.get(f"/balance/operations/{gift_id}/").content.decode()
+    assert "This gift was reversed" in story
+    client.force_login(bob)
+    shown = client.get("/studio/gifts/", follow=True).content.decode()
+    assert "diamonds taken back" in shown
+    assert "Taken back with payments: 1" in shown
+
+
+def test_control_a_gift_of_a_good_payment_is_not_marked(
+    standin: Standin, cast: dict[str, User], client: Client
+) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    room = world.make_room(bob)
+    bought(standin, alice)
+    gift_id = ledger.new_operation_id()
+    world.send(alice, room, "rosebud", operation_id=gift_id)
+    client.force_login(alice)
+
+    assert reversals.reversed_gifts(operation_ids=[gift_id]) == {}
+    assert "reversed" not in client.get(f"/live/{room.pk}/").content.decode()
+    assert "reversed" not in client.get("/balance/history/").content.decode()
+
+
+def test_diamonds_that_were_paid_out_become_debt_that_is_shown(
+    standin: Standin, cast: dict[str, User], client: Client, committed: str
+) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    purchase = bought(standin, alice)
+    give(alice, bob, 500)
+    mature(committed)
+    settle_all(bob)
+    assert diamonds(bob) == (0, 0, 0, 0)
+
+    dispute = decide(standin, contest(standin, purchase), do="lose")
+
+    assert dispute.outcome["debt"] == 500_000
+    assert diamonds(bob) == (0, 0, 0, 500_000)
+    assert findings() == []
+    client.force_login(bob)
+    page = client.get("/studio/").content.decode()
+    assert "500</span>" in page or "500<" in page
+    assert "are owed" in page
+    assert "of them 500 owed" in client.get("/studio/gifts/", follow=True).content.decode()
+
+
+def settle_all(creator: User) -> None:
+    with transaction.atomic():
+        for account in Account.objects.filter(
+            owner_id=creator.pk, code=Code.DIAMOND_AVAILABLE, balance__credits__gt=0
+        ):
+            ledger.settle(
+                operation_id=ledger.new_operation_id(), creator_id=creator.pk,
+                card_id=account.card_id, currency="EUR", fx_per_usd=Decimal("0.9"),
+                memo={}, context="x",
+            ).check()  # fmt: skip
+
+
+def test_a_part_lost_takes_that_part(standin: Standin, cast: dict[str, User]) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    purchase = bought(standin, alice)
+    give(alice, bob, 600)
+    close()
+    ref = contest(standin, purchase)
+
+    dispute = decide(standin, ref, do="win", amount=600)  # of 840: 240 stay away, 200 coins
+
+    assert (dispute.state, dispute.lost_minor) == ("lost", 240)
+    assert dispute.outcome["burned"] == 100
+    assert dispute.outcome["traced"] == 100
+    assert coins(alice) == (0, 0, 0)
+    assert sum(diamonds(bob)) == 500_000
+    assert cleared(purchase) == 240
+    assert Lot.objects.get(purchase=purchase).state == Lot.State.GOOD
+    assert findings() == []
+
+
+def test_an_inquiry_holds_nothing_until_it_takes_money(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    alice = cast["alice"]
+    purchase = bought(standin, alice)
+    ref = contest(standin, purchase, inquiry=True)
+    assert Dispute.objects.get().state == "learnt"
+    assert coins(alice) == (700, 0, 0)
+
+    decide(standin, ref, do="escalate")
+    assert coins(alice) == (0, 700, 0)
+
+    assert decide(standin, ref, do="win").state == "won"
+    assert coins(alice) == (700, 0, 0)
+
+
+def test_an_inquiry_that_is_closed_leaves_no_trace(standin: Standin, cast: dict[str, User]) -> None:
+    alice = cast["alice"]
+    ref = contest(standin, bought(standin, alice), inquiry=True)
+
+    assert decide(standin, ref, do="close").state == "won"
+
+    assert coins(alice) == (700, 0, 0)
+    assert findings() == []
+
+
+def test_hearing_the_same_again_and_again_changes_nothing(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    purchase = bought(standin, alice)
+    give(alice, bob, 500)
+    ref = contest(standin, purchase)
+    decide(standin, ref, do="lose")
+    before = (coins(alice), diamonds(bob), cleared(purchase), Notice.objects.count())
+
+    for _ in range(3):
+        hear(ref)
+
+    assert (coins(alice), diamonds(bob), cleared(purchase), Notice.objects.count()) == before
+    assert Dispute.objects.count() == 1
+
+
+def test_a_dispute_whose_beginning_was_never_heard_of_ends_all_the_same(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    purchase = bought(standin, alice)
+    give(alice, bob, 500)
+    opened = standin.ask("POST", "/standin/disputes", {"payment_intent": purchase.payment_ref})
+    standin.ask("POST", "/standin/disputes", {"dispute": opened["id"], "do": "lose"})
+
+    hear(opened["id"])
+
+    assert Dispute.objects.get().state == "lost"
+    assert cleared(purchase) == 840
+    assert findings() == []
+
+
+def test_a_notice_leads_to_the_dispute_and_the_sweep_ends_what_no_notice_told(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase = bought(standin, cast["alice"])
+    opened = standin.ask("POST", "/standin/disputes", {"payment_intent": purchase.payment_ref})
+    ProviderEvent.objects.create(
+        provider=STRIPE, event_id="evt_1", kind="charge.dispute.created", object_ref=opened["id"],
+        object_kind="dispute", body="{}",
+    )  # fmt: skip
+    assert inbox.handle_provider_events(at=now()) == 1
+    assert Dispute.objects.get().state == "open"
+    standin.ask("POST", "/standin/disputes", {"dispute": opened["id"], "do": "lose"})
+
+    assert disputes.sweep(at=now()) == 0  # looked at just now
+    assert disputes.sweep(at=now() + disputes.LOOK_PAUSE * 2) == 1
+
+    assert Dispute.objects.get().state == "lost"
+
+
+# Refunds made at the payment company
+
+
+def test_a_refund_made_there_burns_the_coins_that_are_left(
+    standin: Standin, cast: dict[str, User], client: Client
+) -> None:
+    alice = cast["alice"]
+    purchase = bought(standin, alice)
+
+    disputes.mirror_refund(provider=STRIPE, ref=dashboard_refund(standin, purchase), at=now())
+
+    assert coins(alice) == (0, 0, 0)
+    assert cleared(purchase) == 840
+    assert findings() == []
+    client.force_login(alice)
+    page = client.get(f"/coins/purchases/{purchase.pk}/").content.decode()
+    assert "€8.40 went back to you from the payment company" in page
+
+
+def test_a_refund_made_there_of_spent_coins_is_owed_where_diamonds_are_released(
+    standin: Standin, cast: dict[str, User], committed: str, client: Client
+) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    purchase = bought(standin, alice)
+    give(alice, bob, 500)
+    mature(committed)
+
+    disputes.mirror_refund(provider=STRIPE, ref=dashboard_refund(standin, purchase), at=now())
+
+    assert coins(alice) == (0, 0, 500)
+    assert diamonds(bob) == (0, 500_000, 0, 0)
+    assert cleared(purchase) == 840
+    client.force_login(alice)
+    assert (
+        "500 used coins are owed" in client.get(f"/coins/purchases/{purchase.pk}/").content.decode()
+    )
+    bought(standin, alice)  # 700 more: 500 of them pay
+    assert coins(alice) == (200, 0, 0)
+    assert (
+        "Coins for a payment that your bank took back"
+        in client.get("/balance/history/?kind=returns").content.decode()
+    )
+    assert findings() == []
+
+
+def test_a_refund_made_there_again_and_again_is_booked_once(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    alice = cast["alice"]
+    purchase = bought(standin, alice)
+    first = dashboard_refund(standin, purchase, amount=120)
+    for _ in range(3):
+        disputes.mirror_refund(provider=STRIPE, ref=first, at=now())
+    assert coins(alice) == (600, 0, 0)
+
+    second = dashboard_refund(standin, purchase, amount=240)
+    disputes.mirror_refund(provider=STRIPE, ref=second, at=now())
+
+    assert coins(alice) == (400, 0, 0)
+    assert cleared(purchase) == 360
+    assert findings() == []
+
+
+# A refund and a dispute of one payment
+
+
+def approve(refund: Refund, by: User) -> None:
+    refunds.decide(refund_id=refund.pk, coins=refund.coins, reason="Yes.", by=by, at=now())
+
+
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_a_dispute_ends_a_request_that_was_not_sent(
+    standin: Standin, cast: dict[str, User], is_approved: bool
+) -> None:
+    alice = cast["alice"]
+    purchase = bought(standin, alice)
+    refund = ask(purchase, 300)
+    if is_approved:
+        approve(refund, cast["olga"])
+
+    ref = contest(standin, purchase)
+
+    refund.refresh_from_db()
+    assert refund.state == "cancelled"
+    assert coins(alice) == (0, 700, 0)
+    assert submissions.sweep(at=now()) == 0
+    decide(standin, ref, do="lose")
+    assert cleared(purchase) == 840
+    assert len(standin.client().v1.refunds.list({"payment_intent": purchase.payment_ref}).data) == 0
+    assert findings() == []
+
+
+def test_a_refund_that_was_paid_leaves_the_dispute_the_rest(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    alice = cast["alice"]
+    purchase = bought(standin, alice)
+    refund = ask(purchase, 300)
+    approve(refund, cast["olga"])
+    submissions.submit(refund_id=refund.pk, at=now())
+
+    dispute = decide(standin, contest(standin, purchase), do="lose")
+
+    assert dispute.lost_minor == 840 - 360
+    assert coins(alice) == (0, 0, 0)
+    assert cleared(purchase) == 840
+    assert findings() == []
+
+
+@pytest.mark.parametrize(("amount", "left"), [(840, 0), (480, 300)])
+def test_a_dispute_that_comes_while_the_money_is_on_its_way_takes_its_amount_once(
+    standin: Standin, cast: dict[str, User], amount: int, left: int
+) -> None:
+    alice = cast["alice"]
+    purchase = bought(standin, alice, "refund-slow")
+    refund = ask(purchase, 300)
+    approve(refund, cast["olga"])
+    assert submissions.submit(refund_id=refund.pk, at=now()).state == "submitted"
+
+    # The company fails what is pending of a disputed payment.
+    ref = contest(standin, purchase, amount=amount)
+    assert coins(alice) == (0, 700, 0)
+    eventually(
+        lambda: submissions.submit(refund_id=refund.pk, at=now()).state in ("failed", "paid")
+    )
+
+    assert Refund.objects.get().state == "failed"
+    assert coins(alice) == (0, 700, 0)
+    decide(standin, ref, do="lose")
+    assert coins(alice) == (left, 0, 0)
+    assert cleared(purchase) == amount
+    assert findings() == []
+
+
+def test_a_refund_after_a_dispute_was_heard_of_is_refused_and_after_it_was_won_is_not(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase = bought(standin, cast["alice"])
+    ref = contest(standin, purchase)
+    with pytest.raises(refunds.NotRefundable, match="Your bank is looking"):
+        ask(purchase, 1)
+    decide(standin, ref, do="win")
+
+    refund = ask(purchase, 700)
+    approve(refund, cast["olga"])
+
+    assert submissions.submit(refund_id=refund.pk, at=now()).state == "paid"
+    assert cleared(purchase) == 840
+    assert findings() == []
+
+
+def test_what_the_provider_says_it_lost_is_what_the_books_say(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    """The clearing account is the stand-in's balance of the payments here, to the cent."""
+    alice, bob = cast["alice"], cast["bob"]
+    first, second, third = (bought(standin, alice) for _ in range(3))
+    give(alice, bob, 900)
+    services.fold_ledger()
+    decide(standin, contest(standin, first), do="lose")
+    decide(standin, contest(standin, second), do="win", amount=600)
+    disputes.mirror_refund(
+        provider=STRIPE, ref=dashboard_refund(standin, third, amount=120), at=now()
+    )
+
+    refs = {purchase.payment_ref for purchase in (first, second, third)}
+    balance = provider_balance(standin, refs)
+
+    clearing = Account.objects.get(owner_id=0, code=Code.PROVIDER_CLEARING, unit=978)
+    debits, credits_ = ledger.turnover(clearing.pk)
+    assert debits - credits_ == balance
+    assert findings() == []
+
+
+def provider_balance(standin: Standin, refs: set[str]) -> int:
+    """What the payment company's own book keeps for us of these payments."""
+    v1, total = standin.client().v1, 0
+    for ref in refs:
+        intent = v1.payment_intents.retrieve(ref, {"expand": ["latest_charge.balance_transaction"]})
+        total += intent.to_dict()["latest_charge"]["balance_transaction"]["net"]
+        refunded = v1.refunds.list({"payment_intent": ref}).to_dict()["data"]
+        total -= sum(one["amount"] for one in refunded if one["status"] != "failed")
+        for dispute in v1.disputes.list({"payment_intent": ref}).to_dict()["data"]:
+            total += sum(one["net"] for one in dispute["balance_transactions"])
+    return total

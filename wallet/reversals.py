@@ -1,0 +1,95 @@
+"""Reads of what goes back: refunds, what of a purchase is left, and gifts that were reversed.
+
+Promises: reads only; those for a person are scoped by whose it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet, Sum
+
+from wallet.models import Lot, Purchase, Refund, Transfer
+
+
+def coins_left_of(*, purchase_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many coins of each purchase were neither used nor given back."""
+    lots = Lot.objects.filter(purchase_id__in=purchase_ids)
+    return dict(lots.values_list("purchase_id", "remaining"))
+
+
+def purchases_with(rows: QuerySet[Any], *, purchase_ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of the purchases have such refunds or disputes."""
+    return set(rows.filter(purchase_id__in=purchase_ids).values_list("purchase_id", flat=True))
+
+
+def bought_by(*, user_id: int, before: UUID | None, limit: int) -> list[Purchase]:
+    """Return the person's purchases that brought coins, newest first, made before another."""
+    rows = Purchase.objects.filter(buyer_id=user_id, state=Purchase.State.CREDITED)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)  # their ids begin with the time
+    return list(rows.select_related("method", "region").order_by("-pk")[:limit])
+
+
+def refunds_of(*, user_id: int) -> QuerySet[Refund]:
+    """Return what the person asked to give back, latest first."""
+    rows = Refund.objects.filter(purchase__buyer_id=user_id)
+    return rows.select_related("purchase__method").order_by("-requested_at", "-pk")
+
+
+def page_of_refunds(*, user_id: int, after: Sequence[Any] | None, limit: int) -> list[Refund]:
+    """Return the person's refunds, latest first, after the one of that time and id."""
+    rows = refunds_of(user_id=user_id)
+    if after is not None:
+        requested_at, refund_id = after
+        rows = rows.filter(requested_at__lte=requested_at)
+        rows = rows.exclude(requested_at=requested_at, pk__gte=refund_id)
+    return list(rows[:limit])
+
+
+def refund_with(*, operation_id: UUID) -> Refund | None:
+    """The refund that an operation of the ledger froze coins for, or ended."""
+    asked = Refund.objects.filter(Q(hold_id=operation_id) | Q(end_id=operation_id))
+    return asked.first()
+
+
+def coins_are_gone(refund: Refund) -> bool:
+    """Whether the coins of a refund were paid for, whatever became of the money afterwards."""
+    return Transfer.objects.filter(op=refund.end_id, code=Transfer.Code.REFUND_COINS).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What coins of a purchase were given as."""
+
+    coins: int
+    gifts: int
+    creators: int
+
+
+def uses_of(*, purchase_id: UUID) -> Uses:
+    """Count what coins of a purchase paid for."""
+    # A gift's coins are found through its diamonds: the lot's index has only those.
+    legs = Transfer.objects.filter(
+        lot__purchase_id=purchase_id, code=Transfer.Code.GIFT_DIAMONDS
+    ).values_list("op_id", "credit_account__owner_id")
+    gifts = {operation_id for operation_id, _ in legs}
+    coins = Transfer.objects.filter(
+        op_id__in=gifts, lot__purchase_id=purchase_id, code=Transfer.Code.GIFT_COINS
+    ).aggregate(total=Sum("amount", default=0))
+    return Uses(int(coins["total"]), len(gifts), len({creator_id for _, creator_id in legs}))
+
+
+def reversed_gifts(*, operation_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many diamonds (thousandths) of these gifts were taken back. Others are not named."""
+    taken = (
+        Transfer.objects.filter(
+            code=Transfer.Code.LOSS_DIAMONDS,
+            reverses__op_id__in=operation_ids,
+            reverses__code=Transfer.Code.GIFT_DIAMONDS,
+        )
+        .values("reverses__op_id")
+        .annotate(diamonds=Sum("amount"))
+    )
+    return {row["reverses__op_id"]: int(row["diamonds"]) for row in taken}
