@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
 
+from tests.database import fold_everything
 from wallet import ledger, returns
 from wallet.models import Account, Lot, Transfer
 from wallet.money import CURRENCY_NUMBERS
@@ -48,6 +49,7 @@ def give(creator: int, coins: int, *, payer: int = PAYER) -> None:
 
 
 def close() -> None:
+    fold_everything()
     with transaction.atomic():
         assert ledger.close_period() is not None
 
@@ -312,6 +314,117 @@ def test_a_refund_and_a_dispute_that_cross_take_once(committed: str) -> None:
     assert findings() == []
 
 
+def test_a_loss_of_everything_ends_a_refund_that_is_on_its_way(committed: str) -> None:
+    """No money is left to pay it, so its coins are burned for the loss and for nothing else."""
+    lot, other = buy(100, gross=119, tax=19), buy(50, gross=50)
+    give(ANNA, 30)
+    close()
+    asked = hold(lot, 40)
+    dispute(lot, 119).check()
+
+    lost = end(lot, 119).check().result
+
+    assert {k: lost[k] for k in ("burned", "given_back", "covered", "traced", "owed")} == {
+        "burned": 70, "given_back": 0, "covered": 30, "traced": 0, "owed": 0,
+    }  # fmt: skip
+    assert (held(PAYER, Code.WALLET), held(PAYER, Code.COIN_HOLD)) == (20, 0)
+    assert book(Code.DEFERRED_REVENUE) == 30 + 50  # what was spent, and the other lot
+    assert resolve(asked, 0).check().result == {"coins": 0, "amount_minor": 0, "tax_minor": 0}
+    with pytest.raises(IntegrityError, match="does not hold"):
+        resolve(asked, 1)
+    assert (held(PAYER, Code.WALLET), held(PAYER, Code.COIN_DEBT)) == (20, 0)
+    assert Lot.objects.get(purchase_id=lot).state == Lot.State.LOST
+    assert Lot.objects.get(purchase_id=other).remaining == 20
+    assert findings() == []
+
+
+def test_coins_that_come_back_after_a_loss_are_good_and_worth_what_is_left(committed: str) -> None:
+    lot = buy(100, gross=100)
+    asked = hold(lot, 60)
+    dispute(lot, 70).check()
+    assert end(lot, 70).check().result["owed"] == 30
+    resolve(asked, 0).check()
+    assert returns.refund_value(purchase_id=lot, coins=60).gross_minor == 30
+    dispute(lot, 30).check()
+
+    lost = end(lot, 30).check().result
+
+    assert (lost["burned"], lost["given_back"], lost["owed"]) == (30, 30, 0)
+    assert Lot.objects.get(purchase_id=lot).state == Lot.State.GOOD
+    assert returns.refund_value(purchase_id=lot, coins=30).gross_minor == 0
+    assert (held(PAYER, Code.WALLET), held(PAYER, Code.COIN_DEBT)) == (30, 30)
+    give(ANNA, 30)
+    assert findings() == []
+
+
+def test_two_lots_that_covered_each_other_are_still_followed_to_their_gifts(
+    committed: str,
+) -> None:
+    first, second = buy(100, gross=100), buy(100, gross=100)
+    asked = hold(first, 60)
+    give(ANNA, 40)
+    fold_everything()
+    dispute(first, 70).check()
+    assert end(first, 70).check().result["covered"] == 70
+    resolve(asked, 0).check()
+    dispute(second, 100).check()
+    lost = end(second, 100).check().result
+    assert (lost["burned"], lost["covered"]) == (30, 60)  # by the coins that came back
+    with owner(committed) as session:
+        session.execute("SET statement_timeout = '5s'")
+        reached = session.execute(
+            "SELECT l.purchase_id, sum(r.coins)::int FROM ledger.lot l, ledger.reach(l.id) r"
+            " GROUP BY l.purchase_id"
+        ).fetchall()
+
+    assert (lost["traced"], lost["owed"]) == (10, 0)  # of the gift, through the first
+    assert sorted(reached) == sorted([(first, 30), (second, 30)])
+    assert held(ANNA, Code.DIAMOND_AVAILABLE) == 30_000
+    assert findings() == []
+
+
+def test_a_dispute_won_moves_no_money_whatever_was_rounded_before(committed: str) -> None:
+    lot = buy(3, gross=100, tax=19)
+    dispute(lot, 20).check()
+    end(lot, 20).check()
+    resolve(hold(lot, 1), 1).check()
+    before = {code: book(code) for code in (300, 302, 305, 306, 307)}
+    dispute(lot, 47).check()
+
+    end(lot, 0).check()
+
+    assert {code: book(code) for code in before} == before
+    assert findings() == []
+
+
+def test_coins_that_nobody_paid_money_for_go_back_for_none(committed: str) -> None:
+    """As those of a gift card whose price was booked where it was sold."""
+    lot = buy(100, gross=0)
+    assert returns.refund_value(purchase_id=lot, coins=40).gross_minor == 0
+    assert resolve(hold(lot, 40), 40).check().result["amount_minor"] == 0
+    dispute(lot, 0).check()
+
+    lost = end(lot, 0).check().result
+
+    assert (lost["burned"], lost["given_back"]) == (0, 60)
+    assert held(PAYER, Code.WALLET) == 60
+    assert findings() == []
+
+
+def test_only_creators_from_whom_something_was_taken_are_named(committed: str) -> None:
+    lot = buy(100, gross=100)
+    give(ANNA, 40)
+    mature(committed)
+    give(BEN, 50)
+    close()
+    dispute(lot, 100).check()
+
+    lost = end(lot, 100, recourse=Recourse.UNRELEASED_ONLY).check().result
+
+    assert (lost["creators"], lost["traced"], lost["owed"]) == ({str(BEN): 50_000}, 50, 40)
+    assert findings() == []
+
+
 def test_a_disputed_lot_can_be_neither_spent_nor_refunded_nor_disputed_again(
     committed: str,
 ) -> None:
@@ -333,8 +446,7 @@ def test_a_gift_that_is_not_folded_makes_the_dispute_wait(committed: str) -> Non
     with pytest.raises(OperationalError, match="not folded"):
         dispute(lot, 100)
     assert held(PAYER, Code.WALLET) == 40
-    with transaction.atomic():
-        ledger.fold()
+    fold_everything()
     dispute(lot, 100).check()
     assert held(ANNA, Code.DIAMOND_DISPUTED) == 60_000
     assert findings() == []

@@ -4,8 +4,11 @@
 -- balances of its locked accounts and what is left of its lot, and can never be changed again.
 --
 -- Lock classes, always in this order: payers' wallets by account id, creators' diamond accounts by
--- account id, cash accounts by account id, fold_state, buckets by key. A lot needs no lock of its
--- own: whoever holds its wallet holds it.
+-- creator, card (a debt has none, so it comes first) and kind, cash accounts by account id,
+-- fold_state, buckets by creator, card, account and period. Accounts that may be opened are opened in the
+-- same order: two that open the same one wait for each other too. Only a release of many goes back to
+-- an earlier class, and only to a later creator. A lot needs no lock of its own: whoever holds its
+-- wallet holds it.
 
 CREATE OR REPLACE FUNCTION ledger.forbid() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -42,6 +42,7 @@ BEGIN
         SELECT v_period, a.id, a.owner_id, moved.credits
           FROM moved JOIN ledger.account a ON a.id = moved.account_id AND a.code = 210
          WHERE moved.credits > 0
+         ORDER BY a.owner_id, a.card_id, a.id
         ON CONFLICT (period_id, account_id) DO UPDATE SET amount = b.amount + excluded.amount
     )
     SELECT count(*) INTO v_taken FROM taken;
@@ -51,7 +52,8 @@ END $$;
 
 -- Close the open period at the horizon and open the next. Answers the closed period's id, NULL if it
 -- has no transactions yet or another folder is at work. Each bucket learns when it is released: the
--- close plus the hold its rate card gives its payment class.
+-- close plus the hold its rate card gives its payment class. Lock classes: fold_state, then the buckets
+-- of the period, before fold() takes those that got more: a dispute may hold some of them.
 CREATE OR REPLACE FUNCTION ledger.close_period() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -59,10 +61,15 @@ DECLARE
     v_closed integer;
     v_now timestamptz := clock_timestamp();
 BEGIN
-    IF ledger.fold() IS NULL THEN
+    PERFORM 1 FROM ledger.fold_state FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    SELECT horizon INTO v_horizon FROM ledger.fold_state;   -- still locked by fold()
+    PERFORM 1 FROM ledger.bucket b
+      JOIN ledger.period p ON p.id = b.period_id JOIN ledger.account a ON a.id = b.account_id
+     WHERE p.xid_to IS NULL ORDER BY b.home_id, a.card_id, b.account_id FOR UPDATE OF b;
+    PERFORM ledger.fold();
+    SELECT horizon INTO STRICT v_horizon FROM ledger.fold_state;
     UPDATE ledger.period SET xid_to = v_horizon, closed_at = v_now
      WHERE xid_to IS NULL AND xid_from < v_horizon RETURNING id INTO v_closed;
     IF v_closed IS NULL THEN

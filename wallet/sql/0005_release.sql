@@ -4,7 +4,7 @@
 -- database's own clock.
 
 -- Release one bucket: pending -> debt (at most the share of what is released), the rest -> available.
--- Refuses: nothing_due. Lock classes: the creator's diamond accounts by id, then the bucket.
+-- Refuses: nothing_due. Lock classes: the creator's debt, available diamonds, then the bucket.
 CREATE OR REPLACE FUNCTION ledger.release(p_period integer, p_account bigint, p_debt_share_bps integer)
 RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,9 +18,10 @@ DECLARE
     v_repaid bigint;
 BEGIN
     SELECT * INTO STRICT v_pending FROM ledger.account WHERE id = p_account AND code = 210;
-    v_available := ledger.open_account(v_pending.owner_id, 211, 2, v_pending.card_id);
     v_debt := ledger.open_account(v_pending.owner_id, 213, 2);
-    PERFORM 1 FROM ledger.balance WHERE account_id IN (v_available, v_debt) ORDER BY account_id FOR NO KEY UPDATE;
+    v_available := ledger.open_account(v_pending.owner_id, 211, 2, v_pending.card_id);
+    PERFORM 1 FROM ledger.balance WHERE account_id = v_debt FOR NO KEY UPDATE;
+    PERFORM 1 FROM ledger.balance WHERE account_id = v_available FOR NO KEY UPDATE;
     SELECT b.* INTO v_bucket FROM ledger.bucket b
      WHERE b.period_id = p_period AND b.account_id = p_account
        AND NOT b.done AND b.release_at <= clock_timestamp() FOR UPDATE;
@@ -54,10 +55,11 @@ DECLARE
     v_released integer := 0;
 BEGIN
     FOR v_due IN
-        SELECT * FROM (SELECT period_id, account_id, home_id FROM ledger.bucket
-                        WHERE NOT done AND release_at <= clock_timestamp()
-                        ORDER BY release_at LIMIT p_limit) AS due
-         ORDER BY home_id, account_id, period_id
+        SELECT due.* FROM (SELECT period_id, account_id, home_id FROM ledger.bucket
+                            WHERE NOT done AND release_at <= clock_timestamp()
+                            ORDER BY release_at LIMIT p_limit) AS due
+          JOIN ledger.account a ON a.id = due.account_id
+         ORDER BY due.home_id, a.card_id, due.account_id, due.period_id
     LOOP
         v_outcome := ledger.release(v_due.period_id, v_due.account_id, p_debt_share_bps);
         v_released := v_released + v_outcome.done::integer;

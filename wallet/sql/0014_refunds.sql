@@ -16,10 +16,10 @@ BEGIN
     RETURN v_money;
 END $$;
 
--- The money of so many coins of a lot, rounded down, and the tax in it.
+-- The money of so many coins of a lot, rounded down, and the tax in it; nothing where nobody paid any.
 CREATE OR REPLACE FUNCTION ledger.money_of(p_lot ledger.lot, p_coins bigint, OUT gross bigint, OUT tax bigint)
 LANGUAGE sql STABLE AS $$
-    SELECT g.gross, floor((p_lot).tax_minor::numeric * g.gross / (p_lot).gross_minor)::bigint
+    SELECT g.gross, coalesce(floor((p_lot).tax_minor::numeric * g.gross / nullif((p_lot).gross_minor, 0)), 0)::bigint
       FROM ledger.unit u
      CROSS JOIN LATERAL (
         SELECT (floor((p_lot).gross_minor::numeric * p_coins / (p_lot).amount / u.step) * u.step)::bigint AS gross) AS g
@@ -29,14 +29,20 @@ $$;
 -- What p_coins more of a lot are worth to its payer, net and tax apart, in the lot's currency: the
 -- whole x coins / amount of all coins gone back so far, rounded down to what a payment company can
 -- move, less what was paid before; tax is its share of that, rounded down. So parts never shrink and
--- add up to the whole exactly.
+-- add up to the whole exactly. Never more than is left: a loss may have taken money of coins that
+-- waited for a refund and then came back.
 CREATE OR REPLACE FUNCTION ledger.refund_value(p_purchase uuid, p_coins bigint, OUT net_minor bigint, OUT tax_minor bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT (after.gross - before.gross) - (after.tax - before.tax), after.tax - before.tax
+    SELECT money.gross - money.tax, money.tax
       FROM ledger.lot l
       LEFT JOIN ledger.lot_money m ON m.lot_id = l.id
      CROSS JOIN LATERAL ledger.money_of(l, coalesce(m.returned_coins, 0)) AS before
      CROSS JOIN LATERAL ledger.money_of(l, coalesce(m.returned_coins, 0) + p_coins) AS after
+     CROSS JOIN LATERAL (
+        SELECT least(after.gross - before.gross, l.gross_minor - coalesce(m.returned_minor, 0)) AS gross) AS part
+     CROSS JOIN LATERAL (
+        SELECT part.gross, least(after.tax - before.tax, l.tax_minor - coalesce(m.returned_tax_minor, 0), part.gross) AS tax
+     ) AS money
      WHERE l.purchase_id = p_purchase
 $$;
 
@@ -80,8 +86,18 @@ BEGIN
     RETURN ledger.finish(p_op, jsonb_build_object('lot', (v.lot).id));
 END $$;
 
+-- The coins of a lot that wait for refunds, by the transfer that set them aside.
+CREATE OR REPLACE FUNCTION ledger.in_refunds(p_lot bigint) RETURNS TABLE (transfer_id bigint, coins bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT t.id, t.amount - coalesce(sum(r.amount), 0)::bigint
+      FROM ledger.transfer t LEFT JOIN ledger.transfer r ON r.reverses_id = t.id
+     WHERE t.lot_id = p_lot AND t.code = 60
+     GROUP BY t.id, t.amount HAVING t.amount > coalesce(sum(r.amount), 0)
+$$;
+
 -- End a refund: of the coins held by p_hold_op, p_coins were paid back and are gone, the others
--- return to the wallet (or to the hold of a dispute that began meanwhile). Answers the money booked.
+-- return to the wallet (or to the hold of a dispute that began meanwhile), but for those that a loss
+-- of the whole payment burned: no money was left to pay them. Answers the money booked.
 -- Refuses: already_resolved. Lock classes: wallet, then the lot's money.
 CREATE OR REPLACE FUNCTION ledger.resolve_refund(
     p_op uuid, p_hold_op uuid, p_coins bigint, p_actor bigint, p_memo jsonb
@@ -89,6 +105,7 @@ CREATE OR REPLACE FUNCTION ledger.resolve_refund(
 DECLARE
     v_outcome ledger.outcome;
     v_held ledger.transfer;
+    v_burned bigint;
     v_purchase uuid;
     v record;
     v_money ledger.lot_money;
@@ -96,9 +113,8 @@ DECLARE
     v_return bigint;
 BEGIN
     SELECT * INTO v_held FROM ledger.transfer WHERE op_id = p_hold_op AND code = 60;
-    IF NOT FOUND OR p_coins < 0 OR p_coins > v_held.amount THEN
-        RAISE EXCEPTION 'operation % does not hold % coins', p_hold_op, p_coins USING ERRCODE = 'check_violation',
-            CONSTRAINT = 'refund_bound';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'operation % does not hold coins', p_hold_op USING ERRCODE = 'no_data_found';
     END IF;
     SELECT purchase_id INTO STRICT v_purchase FROM ledger.lot WHERE id = v_held.lot_id;
     SELECT * INTO v FROM ledger.lock_lot(v_purchase);
@@ -107,19 +123,23 @@ BEGIN
     IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
-    IF EXISTS (SELECT 1 FROM ledger.transfer WHERE reverses_id = v_held.id) THEN
+    IF EXISTS (SELECT 1 FROM ledger.transfer WHERE reverses_id = v_held.id AND code IN (61, 62)) THEN
         RETURN ledger.refuse(p_op, 'already_resolved');
+    END IF;
+    SELECT coalesce(sum(amount), 0) INTO v_burned FROM ledger.transfer WHERE reverses_id = v_held.id;
+    v_return := v_held.amount - v_burned - p_coins;
+    IF p_coins < 0 OR v_return < 0 THEN
+        RAISE EXCEPTION 'operation % does not hold % coins', p_hold_op, p_coins USING ERRCODE = 'check_violation',
+            CONSTRAINT = 'refund_bound';
     END IF;
     SELECT * INTO STRICT v_back FROM ledger.refund_value(v_purchase, p_coins);
     v_money := ledger.lot_money_of(v_held.lot_id);
-    v_return := v_held.amount - p_coins;
     INSERT INTO ledger.transfer
         (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id, reverses_id)
     SELECT p_op, v_held.home_id, leg.code, leg.unit, leg.debit, leg.credit, leg.amount, v_held.lot_id, leg.reverses
       FROM (VALUES
         (61, 1, v.hold, v.wallet, v_return, v_held.id),
         (70, 1, v.wallet, v.hold, CASE WHEN (v.lot).state = 1 THEN v_return ELSE 0 END, NULL),
-        (74, 1, v.wallet, ledger.system_account(100, 1), CASE WHEN (v.lot).state = 2 THEN v_return ELSE 0 END, NULL),
         (62, 1, v.hold, ledger.system_account(100, 1), p_coins, v_held.id),
         (63, (v.lot).cash_unit::integer, ledger.system_account(302, (v.lot).cash_unit),
              ledger.system_account(300, (v.lot).cash_unit), v_back.net_minor, NULL),
@@ -128,7 +148,7 @@ BEGIN
       ) AS leg (code, unit, debit, credit, amount, reverses)
      WHERE leg.amount > 0;
     UPDATE ledger.lot_money
-       SET returned_coins = returned_coins + p_coins + CASE WHEN (v.lot).state = 2 THEN v_return ELSE 0 END,
+       SET returned_coins = returned_coins + p_coins,
            returned_minor = returned_minor + v_back.net_minor + v_back.tax_minor,
            returned_net_minor = returned_net_minor + v_back.net_minor,
            returned_tax_minor = returned_tax_minor + v_back.tax_minor

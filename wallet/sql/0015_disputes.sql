@@ -6,7 +6,9 @@
 -- leaves with creators the payer owes. Nobody's balance passes its floor.
 
 -- The gifts that a lot paid for, or stands for as cover, newest first: the coins and diamonds of
--- each that were not taken back before. Coins are whole, so diamonds are whole multiples too.
+-- each that were not taken back before. Coins are whole, so diamonds are whole multiples too. Two lots
+-- may have covered each other's losses (coins that waited for a refund come back after one), so each
+-- way along the covers ends where it would meet a lot again, and a lot met on two ways counts once.
 CREATE OR REPLACE FUNCTION ledger.reach(p_lot bigint)
 RETURNS TABLE (transfer_id bigint, account_id bigint, xid xid8, share bigint, coins bigint)
 LANGUAGE sql STABLE AS $$
@@ -14,14 +16,17 @@ LANGUAGE sql STABLE AS $$
         SELECT p_lot AS lot_id, NULL::numeric AS most
         UNION ALL
         SELECT c.lot_id, least(link.most, c.coins) FROM link
-          JOIN (SELECT lot_id, cover_lot_id, sum(coins) AS coins FROM ledger.lot_cover GROUP BY 1, 2) c
-            ON c.cover_lot_id = link.lot_id
+         CROSS JOIN LATERAL (SELECT lot_id, sum(coins) AS coins FROM ledger.lot_cover
+                              WHERE cover_lot_id = link.lot_id GROUP BY lot_id) AS c
+    ) CYCLE lot_id SET is_again USING way, stands AS (
+        SELECT lot_id, CASE WHEN bool_and(most IS NOT NULL) THEN sum(most) END AS most
+          FROM link WHERE NOT is_again GROUP BY lot_id
     ), gift AS (
-        SELECT t.id, t.credit_account_id, t.xid, card.diamonds_per_coin_milli::bigint AS share, link.most, link.lot_id,
+        SELECT t.id, t.credit_account_id, t.xid, card.diamonds_per_coin_milli::bigint AS share, stands.most, stands.lot_id,
                (t.amount - coalesce((SELECT sum(r.amount) FROM ledger.transfer r WHERE r.reverses_id = t.id), 0)
                    ) / card.diamonds_per_coin_milli AS coins
-          FROM link
-          JOIN ledger.transfer t ON t.lot_id = link.lot_id AND t.code = 21
+          FROM stands
+          JOIN ledger.transfer t ON t.lot_id = stands.lot_id AND t.code = 21
           JOIN ledger.account a ON a.id = t.credit_account_id
           JOIN ledger.rate_card card ON card.id = a.card_id
     ), counted AS (
@@ -34,10 +39,27 @@ LANGUAGE sql STABLE AS $$
      ORDER BY id DESC
 $$;
 
+-- Open and lock the accounts of these kinds of every creator a lot reaches. Lock class: diamond accounts.
+CREATE OR REPLACE FUNCTION ledger.lock_creators(p_lot bigint, p_codes integer[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_key record;
+    v_account bigint;
+BEGIN
+    FOR v_key IN
+        SELECT DISTINCT a.owner_id, CASE kind.code WHEN 213 THEN 0 ELSE a.card_id END AS card_id, kind.code
+          FROM ledger.reach(p_lot) r JOIN ledger.account a ON a.id = r.account_id
+         CROSS JOIN unnest(p_codes) AS kind (code)
+         ORDER BY 1, 2, 3
+    LOOP
+        v_account := ledger.open_account(v_key.owner_id, v_key.code, 2, v_key.card_id);
+        PERFORM 1 FROM ledger.balance WHERE account_id = v_account FOR NO KEY UPDATE;
+    END LOOP;
+END $$;
+
 -- A dispute begins: the lot's coins are held, and of the diamonds it paid for, those that are still
 -- pending wait too, newest gift first, up to the loss. Raises serialization_failure while a gift of
 -- the lot is not folded yet: fold, and try again with the same operation.
--- Refuses: lot_disputed. Lock classes: wallet, buckets by key.
+-- Refuses: lot_disputed. Lock classes: wallet, the creators' disputed diamonds, buckets.
 CREATE OR REPLACE FUNCTION ledger.open_dispute(p_op uuid, p_purchase uuid, p_amount_minor bigint, p_memo jsonb)
 RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -67,9 +89,10 @@ BEGIN
     INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
     SELECT p_op, v_home, 70, 1, v.wallet, v.hold, (v.lot).remaining, v_lot WHERE (v.lot).remaining > 0;
     v_need := ledger.coins_of(v.lot, p_amount_minor) - (v.lot).remaining;
-    PERFORM 1 FROM ledger.bucket b
+    PERFORM ledger.lock_creators(v_lot, ARRAY[212]);
+    PERFORM 1 FROM ledger.bucket b JOIN ledger.account a ON a.id = b.account_id
       WHERE NOT b.done AND b.account_id IN (SELECT r.account_id FROM ledger.reach(v_lot) r)
-      ORDER BY b.period_id, b.account_id FOR UPDATE;
+      ORDER BY b.home_id, a.card_id, b.account_id, b.period_id FOR UPDATE OF b;
     FOR v_part IN
         SELECT b.period_id, b.account_id, a.owner_id, a.card_id,
                least(sum(r.share * least(r.coins, v_need - r.newer)), b.amount - b.clawed - b.released)::bigint AS diamonds
@@ -80,7 +103,6 @@ BEGIN
           JOIN ledger.account a ON a.id = r.account_id
          WHERE r.newer < v_need
          GROUP BY b.period_id, b.account_id, a.owner_id, a.card_id, b.amount, b.clawed, b.released
-         ORDER BY b.period_id, b.account_id
     LOOP
         CONTINUE WHEN v_part.diamonds <= 0;
         UPDATE ledger.bucket SET clawed = clawed + v_part.diamonds
@@ -95,16 +117,18 @@ BEGIN
 END $$;
 
 -- How many coins of a lot an amount of its money stands for, rounded up, and never more than are
--- left to take.
+-- left to take; none where nobody paid any money.
 CREATE OR REPLACE FUNCTION ledger.coins_of(p_lot ledger.lot, p_amount_minor bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT greatest(0, least(ceil(p_amount_minor::numeric * (p_lot).amount / (p_lot).gross_minor)::bigint,
+    SELECT greatest(0, least(coalesce(ceil(p_amount_minor::numeric * (p_lot).amount / nullif((p_lot).gross_minor, 0)), 0)::bigint,
                              (p_lot).amount - coalesce((SELECT returned_coins FROM ledger.lot_money
                                                          WHERE lot_id = (p_lot).id), 0)))
 $$;
 
--- What a lot's dispute holds on an account: what went there for it less what left again.
+-- What a lot's dispute holds on an account: what went there for it less what left again. Burned coins
+-- that waited for a refund (74 that reverses a hold) were not the dispute's.
 CREATE OR REPLACE FUNCTION ledger.disputed(p_lot bigint, p_account bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT coalesce(sum(CASE WHEN t.code IN (70, 71) AND t.credit_account_id = p_account THEN t.amount
+                             WHEN t.code = 74 AND t.reverses_id IS NOT NULL THEN 0
                              WHEN t.code IN (72, 73, 74, 76) AND t.debit_account_id = p_account THEN -t.amount
                              ELSE 0 END), 0)::bigint
       FROM ledger.transfer t WHERE t.lot_id = p_lot AND t.code BETWEEN 70 AND 76
@@ -113,8 +137,10 @@ $$;
 -- A dispute ends. Won: everything held goes back. Lost, whole or in part: the loss is taken as the
 -- head of this file says. p_cover: whether the payer's other bought coins are burned for it.
 -- p_recourse: 'none' leaves creators alone, 'unreleased_only' takes what still waits, 'full' all.
--- Answers what was taken from where. Refuses: not_disputed. Lock classes: wallet, the creators'
--- diamond accounts by id, the lot's money.
+-- When the last of the money is lost, no refund that is still on its way can be paid: the coins it
+-- holds are burned for the loss like other unspent ones.
+-- Answers what was taken from where. Refuses: not_disputed. Lock classes: wallet, the lot's money
+-- (which recognition locks too, and nothing after it), the creators' diamond accounts.
 CREATE OR REPLACE FUNCTION ledger.resolve_dispute(
     p_op uuid, p_purchase uuid, p_lost_minor bigint, p_fee_minor bigint, p_cover boolean, p_recourse text, p_memo jsonb
 ) RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -125,8 +151,10 @@ DECLARE
     v_money ledger.lot_money;
     v_issued bigint := ledger.system_account(100, 1);
     v_held bigint;
+    v_kept bigint;
     v_burned bigint;
     v_covered bigint := 0;
+    v_is_whole boolean;
     v_left bigint;
     v_result jsonb;
     v_lost_minor bigint;
@@ -151,13 +179,20 @@ BEGIN
     v_held := ledger.disputed(v_lot.id, v.hold);
     v_left := ledger.coins_of(v_lot, v_lost_minor);
     v_burned := least(v_held, v_left);
+    v_kept := v_held - v_burned;
     v_left := v_left - v_burned;
-    UPDATE ledger.lot SET state = CASE WHEN v_lost_minor > 0
-        AND v_money.returned_minor + v_lost_minor = v_money.gross_minor THEN 2 ELSE 0 END WHERE id = v_lot.id;
+    v_is_whole := v_lost_minor > 0 AND v_money.returned_minor + v_lost_minor = v_money.gross_minor;
     INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
     SELECT p_op, v_lot.home_id, leg.code, 1, v.hold, leg.credit, leg.amount, v_lot.id
-      FROM (VALUES (74, v_issued, v_burned), (72, v.wallet, v_held - v_burned)) AS leg (code, credit, amount)
+      FROM (VALUES (74, v_issued, v_burned), (72, v.wallet, v_kept)) AS leg (code, credit, amount)
      WHERE leg.amount > 0;
+    IF v_is_whole AND v_left > 0 THEN
+        v_burned := v_burned + ledger.burn_refunds(p_op, v_lot, v.hold, v_left);
+        v_left := v_left - (v_burned - (v_held - v_kept));
+    END IF;
+    UPDATE ledger.lot
+       SET state = CASE WHEN v_is_whole AND v_kept = 0 AND NOT EXISTS (SELECT 1 FROM ledger.in_refunds(v_lot.id)) THEN 2 ELSE 0 END
+     WHERE id = v_lot.id;
     IF p_cover AND v_left > 0 THEN
         v_covered := ledger.take_cover(p_op, v_lot, v.wallet, v_left);
         v_left := v_left - v_covered;
@@ -170,9 +205,27 @@ BEGIN
     END IF;
     PERFORM ledger.book_loss(p_op, v_lot, v_burned, v_lost_minor, p_fee_minor);
     RETURN ledger.finish(p_op, jsonb_build_object(
-        'lost_minor', v_lost_minor, 'burned', v_burned, 'given_back', v_held - v_burned, 'covered', v_covered,
+        'lost_minor', v_lost_minor, 'burned', v_burned, 'given_back', v_kept, 'covered', v_covered,
         'traced', (v_result ->> 'coins')::bigint, 'owed', v_left, 'diamonds', v_result -> 'diamonds',
         'debt', v_result -> 'debt', 'creators', v_result -> 'creators'));
+END $$;
+
+-- Burn coins of a lot that wait for refunds, oldest first, at most p_coins. Answers how many.
+CREATE OR REPLACE FUNCTION ledger.burn_refunds(p_op uuid, p_lot ledger.lot, p_hold bigint, p_coins bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_waiting record;
+    v_left bigint := p_coins;
+BEGIN
+    FOR v_waiting IN SELECT * FROM ledger.in_refunds((p_lot).id) ORDER BY transfer_id LOOP
+        EXIT WHEN v_left = 0;
+        INSERT INTO ledger.transfer
+            (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id, reverses_id)
+        VALUES (p_op, (p_lot).home_id, 74, 1, p_hold, ledger.system_account(100, 1),
+                least(v_left, v_waiting.coins), (p_lot).id, v_waiting.transfer_id);
+        v_left := v_left - least(v_left, v_waiting.coins);
+    END LOOP;
+    RETURN p_coins - v_left;
 END $$;
 
 -- Burn other good bought coins of the payer for a loss, oldest lots first. Answers how many.
@@ -214,13 +267,7 @@ DECLARE
     v_debt bigint := 0;
     v_by_creator jsonb := '{}';
 BEGIN
-    PERFORM 1 FROM ledger.balance
-     WHERE account_id IN (
-        SELECT unnest(ARRAY[ledger.open_account(c.owner_id, 212, 2, c.card_id), ledger.open_account(c.owner_id, 211, 2, c.card_id),
-                            ledger.open_account(c.owner_id, 213, 2)])
-          FROM (SELECT DISTINCT a.owner_id, a.card_id
-                  FROM ledger.reach((p_lot).id) r JOIN ledger.account a ON a.id = r.account_id) AS c)
-     ORDER BY account_id FOR NO KEY UPDATE;
+    PERFORM ledger.lock_creators((p_lot).id, ARRAY[211, 212, 213]);
     FOR v_gift IN
         SELECT r.transfer_id, r.share, r.coins, a.owner_id, d.id AS disputed_id, v.id AS available_id, o.id AS debt_id
           FROM ledger.reach((p_lot).id) r
@@ -237,6 +284,7 @@ BEGIN
         IF p_recourse = 'unreleased_only' THEN
             v_take := least(v_take, v_held / v_gift.share);   -- floor: never more than what waits
         END IF;
+        CONTINUE WHEN v_take = 0;
         v_diamonds := v_take * v_gift.share;
         INSERT INTO ledger.transfer
             (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id, reverses_id)
@@ -272,8 +320,8 @@ DECLARE
     v_tax bigint;
     v_net bigint;
 BEGIN
-    v_tax := floor((p_lot).tax_minor::numeric * (v_money.returned_minor + p_lost_minor) / (p_lot).gross_minor);
-    v_tax := greatest(0, v_tax - v_money.returned_tax_minor);
+    v_tax := coalesce(floor((p_lot).tax_minor::numeric * (v_money.returned_minor + p_lost_minor) / nullif((p_lot).gross_minor, 0)), 0);
+    v_tax := greatest(0, least(v_tax - v_money.returned_tax_minor, p_lost_minor));   -- parts before it were rounded down
     SELECT least(r.net_minor, p_lost_minor - v_tax, v_money.net_minor - v_money.returned_net_minor - v_money.recognised_minor)
       INTO v_net FROM ledger.refund_value((p_lot).purchase_id, p_burned) AS r;
     INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
