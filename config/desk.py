@@ -23,8 +23,8 @@ from djmoney.money import Money
 
 from accounts.models import Notice, OutboxEvent, User
 from payouts.models import Payout, SettlementRun
-from wallet import seals
-from wallet.models import Adjustment, Period, ProviderEvent, Purchase, Transfer
+from wallet import queries, seals
+from wallet.models import Adjustment, Difference, Period, ProviderEvent, Purchase, Transfer
 from wallet.money import money
 
 # How long each may take; past it somebody should look.
@@ -189,6 +189,13 @@ def queues(*, at: datetime) -> list[Queue]:
             Adjustment,
             {"state__exact": Adjustment.State.PROPOSED.value},
             "proposed_at",
+            SECOND_PERSON,
+        ),
+        Queue(
+            "Differences with payment companies",
+            Difference,
+            {"reconciliation__in": queries.latest_reconciliations()},
+            "reconciliation__started_at",
             SECOND_PERSON,
         ),
         Queue(

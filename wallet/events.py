@@ -3,7 +3,7 @@
 from typing import Final
 
 from accounts import events
-from wallet.models import Dispute, PriceAnnouncement, ProviderEvent, Purchase, RateCard, Refund
+from wallet.models import Dispute, PriceAnnouncement, Purchase, RateCard, Refund
 
 PURCHASE_CREDITED: Final = "purchase.credited"
 PROVIDER_NOTIFIED: Final = "provider.notified"
@@ -25,11 +25,6 @@ def purchase_credited(purchase: Purchase) -> None:
             "currency": purchase.currency,
         },
     )
-
-
-def provider_notified(event: ProviderEvent) -> None:
-    """Say that a provider's notice waits to be acted on. The relay rings ``handle_events``."""
-    events.publish(name=PROVIDER_NOTIFIED, subject=str(event.pk), payload={"event": event.pk})
 
 
 def rate_card_announced(card: RateCard) -> None:
