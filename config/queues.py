@@ -17,7 +17,8 @@ from django.utils.http import urlencode
 
 from accounts.models import Notice, OutboxEvent, Review
 from payouts.models import Payout
-from wallet.models import Adjustment, Dispute, ProviderEvent, Purchase, Refund
+from wallet import balances
+from wallet.models import Adjustment, Difference, Dispute, ProviderEvent, Purchase, Refund
 
 # How long each may take; past it somebody should look.
 SECOND_PERSON: Final = timedelta(days=1)
@@ -121,6 +122,13 @@ def all_queues(*, at: datetime) -> list[Queue]:
             Adjustment,
             {"state__exact": Adjustment.State.PROPOSED.value},
             "proposed_at",
+            SECOND_PERSON,
+        ),
+        Queue(
+            "Differences with payment companies",
+            Difference,
+            {"reconciliation__in": balances.latest_reconciliations()},
+            "reconciliation__started_at",
             SECOND_PERSON,
         ),
         *_reviews(at=at),

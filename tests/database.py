@@ -1,4 +1,4 @@
-"""What tests need of PostgreSQL beside Django: sessions of their own, and a fold that is awaited."""
+"""What tests need of PostgreSQL beside Django: own sessions, and a fold that is awaited."""
 
 import time
 from typing import Any

@@ -6,7 +6,6 @@ from accounts import events
 from wallet.models import (
     Dispute,
     PriceAnnouncement,
-    ProviderEvent,
     Purchase,
     PurchaseLimit,
     RateCard,
@@ -36,11 +35,6 @@ def purchase_credited(purchase: Purchase) -> None:
             "currency": purchase.currency,
         },
     )
-
-
-def provider_notified(event: ProviderEvent) -> None:
-    """Say that a provider's notice waits to be acted on. The relay rings ``handle_events``."""
-    events.publish(name=PROVIDER_NOTIFIED, subject=str(event.pk), payload={"event": event.pk})
 
 
 def rate_card_announced(card: RateCard) -> None:

@@ -168,9 +168,9 @@ def _bounded(start: Cursor, move: Entry | None, purchase: Entry | None) -> Curso
 
 def csv_lines(*, user_id: int) -> Iterator[str]:
     """The whole history as the lines of a CSV file, that no spreadsheet takes for formulas."""
-    yield _csv_line(CSV_HEAD)
+    yield csv_line(CSV_HEAD)
     for entry in entries(user_id=user_id):
-        yield _csv_line(
+        yield csv_line(
             (
                 entry.at.isoformat(timespec="seconds").replace("+00:00", "Z"),
                 entry.kind.label,
@@ -196,7 +196,8 @@ def csv_cell(value: object) -> object:
     return f"'{value}" if first in FORMULA_STARTS and first else value
 
 
-def _csv_line(cells: Iterable[object]) -> str:
+def csv_line(cells: Iterable[object]) -> str:
+    """Write one line of a CSV file of such cells."""
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_NONNUMERIC).writerow([csv_cell(cell) for cell in cells])
     return line.getvalue()

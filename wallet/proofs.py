@@ -1,4 +1,4 @@
-"""Checks between the ledger and the rows beside it: purchases, lots and adjustments.
+"""Checks between the ledger and the rows beside it: purchases, lots, refunds and so on.
 
 Promises: reads only; one finding for each difference, with the id that differs. Meant to run in
 the same transaction as ``ledger.audit``, which proves the ledger itself.
@@ -44,6 +44,56 @@ _ADJUSTMENTS: Final = """
         OR coalesce(o.request ->> 'coins', o.request ->> 'diamonds')::bigint <> a.amount
      ORDER BY 2
 """
+_REFUNDS: Final = """
+    SELECT 'a refund that ended has its operation, with its coins and amount', 'refund ' || r.id
+      FROM wallet_refund r
+      LEFT JOIN ledger.operation o ON o.id = r.end_id AND o.kind = 61 AND NOT o.is_refused
+     WHERE (r.state IN ('paid', 'denied', 'failed', 'cancelled') AND
+            (o.id IS NULL OR o.request ->> 'hold' <> r.hold_id::text))
+        OR (r.state = 'paid' AND
+            ((o.result ->> 'coins')::bigint, (o.result ->> 'amount_minor')::bigint)
+            IS DISTINCT FROM (r.approved_coins::bigint, r.amount_minor))
+        OR (r.state IN ('denied', 'cancelled') AND (o.result ->> 'coins')::bigint <> 0)
+     UNION ALL
+    SELECT 'an open refund holds its coins', 'refund ' || r.id
+      FROM wallet_refund r
+      LEFT JOIN ledger.transfer t ON t.op_id = r.hold_id AND t.code = 60
+     WHERE r.state IN ('requested', 'approved', 'submitted')
+       AND (t.amount IS DISTINCT FROM r.coins
+            OR EXISTS (SELECT 1 FROM ledger.transfer b WHERE b.reverses_id = t.id))
+     UNION ALL
+    SELECT 'coins are held and paid back for refunds only', 'operation ' || o.id
+      FROM ledger.operation o
+     WHERE NOT o.is_refused AND
+           ((o.kind = 60 AND NOT EXISTS (SELECT 1 FROM wallet_refund r WHERE r.hold_id = o.id))
+         OR (o.kind = 61 AND NOT EXISTS (SELECT 1 FROM wallet_refund r
+              WHERE r.end_id = o.id AND r.state NOT IN ('requested', 'approved', 'submitted'))))
+     ORDER BY 1, 2
+"""
+_DISPUTES: Final = """
+    WITH booked AS (
+        SELECT d.id, d.state, d.lost_minor, l.id AS lot_id, l.state AS lot_state,
+               b.id AS begun, e.id AS ended, (e.result ->> 'lost_minor')::bigint AS loss
+          FROM wallet_dispute d
+          LEFT JOIN ledger.lot l ON l.purchase_id = d.purchase_id
+          LEFT JOIN ledger.operation b ON b.id = d.open_id AND b.kind = 70 AND NOT b.is_refused
+          LEFT JOIN ledger.operation e ON e.id = d.id AND e.kind = 71 AND NOT e.is_refused
+    )
+    SELECT 'a dispute is booked as far as it has come', 'dispute ' || id
+      FROM booked
+     WHERE NOT CASE state
+               WHEN 'learnt' THEN begun IS NULL AND ended IS NULL
+               WHEN 'open' THEN begun IS NOT NULL AND ended IS NULL AND lot_state = 1
+               WHEN 'won' THEN (begun IS NULL) = (ended IS NULL) AND coalesce(loss, 0) = 0
+               ELSE begun IS NOT NULL AND ended IS NOT NULL AND loss = lost_minor END
+     UNION ALL
+    SELECT 'a disputed or lost lot has its dispute', 'lot ' || l.id
+      FROM ledger.lot l
+     WHERE l.state <> 0 AND NOT EXISTS (
+           SELECT 1 FROM booked WHERE booked.lot_id = l.id
+              AND booked.state = CASE l.state WHEN 1 THEN 'open' ELSE 'lost' END)
+     ORDER BY 1, 2
+"""
 
 
 def purchases_have_lots() -> list[Finding]:
@@ -59,6 +109,16 @@ def lots_have_purchases() -> list[Finding]:
 def adjustments_were_posted() -> list[Finding]:
     """Every approved adjustment is an operation of the same person and amount, and vice versa."""
     return _found(_ADJUSTMENTS)
+
+
+def refunds_are_booked() -> list[Finding]:
+    """Every refund is its operations: held while it is open, ended as it says; and vice versa."""
+    return _found(_REFUNDS)
+
+
+def disputes_are_booked() -> list[Finding]:
+    """Every dispute is its operations and the state of its lot; and vice versa."""
+    return _found(_DISPUTES)
 
 
 def paid_purchases_are_credited(*, at: datetime) -> list[Finding]:
@@ -78,6 +138,8 @@ def checks(*, at: datetime) -> Sequence[tuple[str, Callable[[], Sequence[Finding
         ("purchases and their lots", purchases_have_lots),
         ("lots and their purchases", lots_have_purchases),
         ("adjustments and their operations", adjustments_were_posted),
+        ("refunds and their operations", refunds_are_booked),
+        ("disputes, their operations and lots", disputes_are_booked),
         ("paid purchases without coins", lambda: paid_purchases_are_credited(at=at)),
     )
 

@@ -125,6 +125,15 @@ def posting_role(name: str) -> str:
     return f"{name}_app" if settings.EMBEDDED else str(settings.DATABASE_OWNER["USER"])
 
 
+def make_floor(name: str) -> None:
+    """Make the table that the doors' floors write their one row to."""
+    role = posting_role(name)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bench_insert")
+        cursor.execute("CREATE TABLE bench_insert (id uuid PRIMARY KEY, body jsonb NOT NULL)")
+        cursor.execute(sql.SQL("GRANT INSERT ON bench_insert TO {}").format(sql.Identifier(role)))
+
+
 def environment(name: str) -> dict[str, str]:
     """What a process needs to run as the site does, on the bench's database."""
     owner = settings.DATABASE_OWNER

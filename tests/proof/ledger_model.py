@@ -5,7 +5,7 @@ Gifts, lots and buckets are objects here, each knowing what is left of it; the r
 the same from its transfers.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
@@ -356,8 +356,8 @@ class Model:
         lot.disputed, lot.remaining = 0, lot.remaining + given_back
         frozen = [hold for hold in self.holds.values() if hold.lot is lot and hold.coins]
         for hold in frozen if is_whole else ():  # no money is left that could pay them
-            taken = min(hold.coins, left)
-            hold.coins, left, burned = hold.coins - taken, left - taken, burned + taken
+            burns = min(hold.coins, left)
+            hold.coins, left, burned = hold.coins - burns, left - burns, burned + burns
         is_gone = is_whole and not lot.remaining and not any(hold.coins for hold in frozen)
         lot.state = State.LOST if is_gone else State.GOOD
         covered = self._take_cover(lot, left) if cover else 0

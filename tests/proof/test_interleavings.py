@@ -150,7 +150,7 @@ DEEDS: dict[str, Callable[[World], Call]] = {
         win_dispute,
         release,
         fold,
-    )  # fmt: skip
+    )
 }
 STOPS = (END, "transfer:1", "operation:1", "bucket:1")
 
@@ -245,9 +245,9 @@ def test_any_two_at_once_end_as_one_after_the_other(
     interleaving.install(committed)
     ends = {"lose_dispute", "win_dispute"}
     pairs = [
-        pair
-        for pair in itertools.product(DEEDS, repeat=2)
-        if proof_size > 1 or is_disputed == bool(ends & set(pair))
+        (first, second)
+        for first, second in itertools.product(DEEDS, repeat=2)
+        if proof_size > 1 or is_disputed == bool(ends & {first, second})
     ]
     stops = STOPS if proof_size > 1 else (END,)
 

@@ -1,4 +1,4 @@
-"""Measure how fast Carat is on this machine: ``manage.py bench gifts --json``."""
+"""Measure how fast Carat is on this machine: ``manage.py bench gifts|purchases --json``."""
 
 import json
 import os
@@ -6,12 +6,14 @@ import platform
 from collections.abc import Callable
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from config.benches import doors, postings, scratch, senders
+from config import seed
+from config.benches import doors, postings, purchases, scratch, senders
 
 MEANINGS = {
     "tpcb": "pgbench's TPC-B, scale 50, 8 clients, prepared: transactions/s",
@@ -28,14 +30,21 @@ MEANINGS = {
     "batch_over_single": "ledger_batch / the better of the single figures",
     "service_over_ledger": "service_spread / ledger_spread",
     "http_over_floor": "http / http_floor",
+    "credited_per_s": "purchases/s from webhook through fetch to coins: 2 workers, the stand-in",
+    "fetch_ms": "of a worker's time for one purchase: waiting for the stand-in's answer",
+    "statements_ms": "statements of the database, without commits",
+    "rest_ms": "commits and Python",
+    "webhooks_per_s": "the webhook's door on 2 web workers, every event new: requests/s",
+    "webhook_floor_per_s": "a bare signed endpoint doing one INSERT",
+    "webhook_over_floor": "webhooks_per_s / webhook_floor_per_s",
 }
 
 
 class Command(BaseCommand):
-    help = "Measure gifts per second on a scratch database of its own, on the same server."
+    help = "Measure gifts or purchases per second on a scratch database, on the same server."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["gifts"])
+        parser.add_argument("what", choices=["gifts", "purchases"])
         parser.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output"
         )
@@ -43,11 +52,10 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         terminal = Console(stderr=True)
-        figures = self.measure(options["seconds"], terminal)
-        figures |= ratios(figures)
-        table = Table(
-            "figure", "value", "what it is", title=f"Gifts, {options['seconds']} s each part"
-        )
+        measure = {"gifts": measure_gifts, "purchases": measure_purchases}[options["what"]]
+        figures = measure(options["seconds"], terminal)
+        title = f"{options['what'].capitalize()}, {options['seconds']} s each part"
+        table = Table("figure", "value", "what it is", title=title)
         for name, value in figures.items():
             table.add_row(name, f"{value:,.3f}" if value < 100 else f"{value:,.0f}", MEANINGS[name])
         terminal.print(table)
@@ -58,31 +66,44 @@ class Command(BaseCommand):
                 json.dumps(rounded | {"seconds": options["seconds"], "machine": machine()})
             )
 
-    def measure(self, seconds: int, terminal: Console) -> dict[str, float]:
-        figures: dict[str, float] = {}
-        with Progress(console=terminal) as progress, scratch.database_of_its_own("bench") as name:
-            filling = progress.add_task(
-                "100,000 fans and 1,000 creators", total=scratch.PAYERS + scratch.CREATORS
-            )
-            scratch.fill(lambda people: progress.advance(filling, people))
-            senders.open_rooms(scratch.CREATORS)
-            parts: dict[str, Callable[[], float]] = {
-                "tpcb": lambda: postings.tpcb(seconds),
-                "ledger_spread": lambda: postings.spread(name, seconds),
-                "ledger_hot": lambda: postings.hot(name, seconds),
-                "ledger_batch": lambda: postings.batch(name, seconds),
-                "service_spread": lambda: senders.rate(name, seconds, creators=scratch.CREATORS),
-                "service_hot": lambda: senders.rate(name, seconds, creators=1),
-            }
-            measuring = progress.add_task("Measuring", total=len(parts) + 3)
-            for figure, part in parts.items():
-                progress.update(measuring, description=figure)
-                figures[figure] = part()
-                progress.advance(measuring)
-            progress.update(measuring, description="http")
-            figures |= doors.rates(name, seconds)
-            progress.advance(measuring, 3)
-        return figures
+
+def measure_gifts(seconds: int, terminal: Console) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    with Progress(console=terminal) as progress, scratch.database_of_its_own("bench") as name:
+        filling = progress.add_task(
+            "100,000 fans and 1,000 creators", total=scratch.PAYERS + scratch.CREATORS
+        )
+        scratch.fill(lambda people: progress.advance(filling, people))
+        senders.open_rooms(scratch.CREATORS)
+        parts: dict[str, Callable[[], float]] = {
+            "tpcb": lambda: postings.tpcb(seconds),
+            "ledger_spread": lambda: postings.spread(name, seconds),
+            "ledger_hot": lambda: postings.hot(name, seconds),
+            "ledger_batch": lambda: postings.batch(name, seconds),
+            "service_spread": lambda: senders.rate(name, seconds, creators=scratch.CREATORS),
+            "service_hot": lambda: senders.rate(name, seconds, creators=1),
+        }
+        measuring = progress.add_task("Measuring", total=len(parts) + 3)
+        for figure, part in parts.items():
+            progress.update(measuring, description=figure)
+            figures[figure] = part()
+            progress.advance(measuring)
+        progress.update(measuring, description="http")
+        figures |= doors.rates(name, seconds)
+        progress.advance(measuring, 3)
+    return figures
+
+
+def measure_purchases(seconds: int, terminal: Console) -> dict[str, float]:
+    with Progress(console=terminal) as progress, scratch.database_of_its_own("buying") as name:
+        task = progress.add_task("An empty database", total=None)
+        call_command("migrate", verbosity=0)
+        seed.seed(holds=True, notice_days=30)
+        figures = purchases.rates(
+            name, seconds, lambda part: progress.update(task, description=part)
+        )
+    floor = figures["webhook_floor_per_s"]
+    return figures | {"webhook_over_floor": figures["webhooks_per_s"] / floor}
 
 
 def ratios(figures: dict[str, float]) -> dict[str, float]:
