@@ -5,6 +5,7 @@ payouts of a few people. ``test_returns_machine`` looks closer at what goes back
 """
 
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
