@@ -39,6 +39,7 @@ BOOKS: Final = _view(
     "adjustment",
 )  # fmt: skip
 PURCHASES: Final = _view("wallet", "purchase", "providerevent")
+RECONCILED: Final = _view("wallet", "reconciliation", "difference")
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
@@ -78,7 +79,9 @@ ROLES: Final = {
     | CATALOGUE
     | PAYOUTS
     | OPERATION
+    | RECONCILED
     | {
+        "wallet.add_reconciliation",
         "wallet.look_up_purchase",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
@@ -120,6 +123,7 @@ ROLES: Final = {
     | PAYOUTS
     | SIGN_IN
     | OPERATION
+    | RECONCILED
     | EDITS
     | _view("auth", "group")
     | _view("usersessions", "usersession")

@@ -35,6 +35,7 @@ from wallet.models import (
     ProviderEvent,
     Purchase,
     RateCard,
+    Reconciliation,
     RecoursePolicy,
     Refund,
     Region,
@@ -315,3 +316,9 @@ def purchase_paid_by(*, provider: str, payment_ref: str) -> Purchase | None:
     if not payment_ref:
         return None
     return Purchase.objects.filter(method__provider=provider, payment_ref=payment_ref).first()
+
+
+def latest_reconciliations() -> tuple[str, ...]:
+    """The numbers of the last comparison with each provider that came to its end."""
+    ended = Reconciliation.objects.exclude(ended_at=None).order_by("provider", "-started_at")
+    return tuple(str(pk) for pk in ended.distinct("provider").values_list("pk", flat=True))
