@@ -158,7 +158,8 @@ def desk_of(user: User | AnonymousUser, *, at: datetime) -> Desk:
 
 def queues(*, at: datetime) -> list[Queue]:
     """Everything that can wait, the most urgent kind first."""
-    state = Payout.State
+    state, compared = Payout.State, "reconciliation__started_at"
+    unequal = {"reconciliation__in": queries.latest_reconciliations()}
     return [
         Queue(
             "Purchases paid without coins",
@@ -191,13 +192,7 @@ def queues(*, at: datetime) -> list[Queue]:
             "proposed_at",
             SECOND_PERSON,
         ),
-        Queue(
-            "Differences with payment companies",
-            Difference,
-            {"reconciliation__in": queries.latest_reconciliations()},
-            "reconciliation__started_at",
-            SECOND_PERSON,
-        ),
+        Queue("Differences with payment companies", Difference, unequal, compared, SECOND_PERSON),
         Queue(
             "Provider notices not handled",
             ProviderEvent,

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from wallet import admin_deeds, admin_forms, reconciliations
 from wallet.models import Difference, Reconciliation
-from wallet.providers.base import Declined, Unavailable
 
 
 class DifferenceInline(admin_deeds.ReadOnlyInline):
@@ -68,7 +67,7 @@ class ReconciliationAdmin(admin_deeds.DeedAdmin):
             form,
             preview,
             perform,
-            (Declined, Unavailable),
+            reconciliations.NO_ANSWER,
         )
 
 

@@ -93,6 +93,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Payouts unknown at the bank": (1, False),
         "Payouts behind their time": (1, True),
         "Adjustments for a second person": (1, False),
+        "Differences with payment companies": (0, False),
         "Provider notices not handled": (1, False),
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
