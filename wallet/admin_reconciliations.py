@@ -30,7 +30,8 @@ class ReconciliationAdmin(admin_deeds.DeedAdmin):
     inlines = (DifferenceInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reconciliation]:
-        return super().get_queryset(request).annotate(found=Count("differences"))
+        runs: QuerySet[Reconciliation] = super().get_queryset(request)
+        return runs.annotate(found=Count("differences"))
 
     @admin.display(description="outcome")
     def outcome(self, run: Reconciliation) -> str:

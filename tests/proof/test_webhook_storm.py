@@ -22,7 +22,7 @@ from django.db import connections, transaction
 from tests.database import owner
 from tests.proof import storm
 from tests.standin import Standin, running_standin
-from wallet import inbox, ledger, payments, providers, purchases, reconciliations
+from wallet import disputes, inbox, ledger, payments, providers, purchases, reconciliations
 from wallet.models import Difference, Lot, ProviderEvent, Purchase
 from wallet.providers.base import Payment, PaymentState
 
@@ -176,7 +176,7 @@ def test_crediting_a_notice_and_not_a_purchase_credits_twice(
 
     monkeypatch.setattr(inbox, "_on_checkout", credit_anew)
     monkeypatch.setattr(inbox, "_on_refund", lambda event, *, at: "Not looked at")
-    monkeypatch.setattr(inbox.disputes, "learn", lambda **_: "Not looked at")
+    monkeypatch.setattr(disputes, "learn", lambda **_: "Not looked at")
     weather = storm.Storm(standin, count=10)
     weather.happen()
 
