@@ -55,6 +55,7 @@ PURCHASES: Final = (
     )
     | OWN_LIMITS
 )
+RECONCILED: Final = _view("wallet", "reconciliation", "difference")
 CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
@@ -101,7 +102,9 @@ ROLES: Final = {
     | PAYOUTS
     | OPERATION
     | _edit("wallet", "recoursepolicy")
+    | RECONCILED
     | {
+        "wallet.add_reconciliation",
         "wallet.look_up_purchase",
         "wallet.decide_refund",
         "wallet.add_adjustment",
@@ -163,6 +166,7 @@ ROLES: Final = {
     | REVIEWS
     | SIGNALS
     | OPERATION
+    | RECONCILED
     | EDITS
     | _view("auth", "group")
     | _view("usersessions", "usersession")

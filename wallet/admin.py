@@ -9,6 +9,7 @@ from wallet import (
     admin_purchases,
     admin_rates,
     admin_receipts,
+    admin_reconciliations,
     admin_refunds,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "admin_purchases",
     "admin_rates",
     "admin_receipts",
+    "admin_reconciliations",
     "admin_refunds",
 ]

@@ -185,3 +185,12 @@ class DecisionForm(forms.Form):
         widget=forms.RadioSelect,
     )
     why = forms.CharField(max_length=300, required=False, label="Why (when you reject)")
+
+
+class ReconcileForm(forms.Form):
+    days = forms.IntegerField(
+        min_value=1,
+        max_value=90,
+        initial=2,
+        help_text="How many days back. A month of a busy shop takes minutes.",
+    )

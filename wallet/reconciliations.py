@@ -27,6 +27,8 @@ from wallet.providers.base import (
     Unavailable,
 )
 
+# What a provider's side of it can end in: the run has no end then, and is made again.
+NO_ANSWER: Final = (Declined, Unavailable)
 NOTHING: Final = "nothing"
 NIL: Final = UUID(int=0)
 # What was made at the edge of the span may bear a time on the other side of it.

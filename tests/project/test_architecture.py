@@ -36,6 +36,7 @@ LEDGER_READERS = {
     "wallet/models/books.py",
     "wallet/books.py",
     "wallet/traces.py",
+    "wallet/balances.py",
     "wallet/proofs.py",
     "wallet/seals.py",
 }
