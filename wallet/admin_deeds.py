@@ -8,7 +8,7 @@ their own here.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -36,7 +36,7 @@ _NO_RATE: Refusals = (queries.FxMissing, queries.FxStale)
 class ReadOnlyAdmin(ModelAdmin):
     """Rows to look at. Who may not even look sees nothing."""
 
-    actions: ClassVar[Sequence[str] | None] = None
+    actions: Sequence[str] | None = None
     list_per_page = 50
     show_full_result_count = False
 

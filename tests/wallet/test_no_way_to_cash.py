@@ -96,8 +96,9 @@ def legs_written() -> list[tuple[object, int, int, int, int]]:
 
 
 def adjust(coins: int = 0, diamonds: int = 0) -> None:
-    facts: dict[str, Any] = {"operation_id": ledger.new_operation_id(), "proposer_id": 1, "approver_id": 2,
-             "memo": {}}  # fmt: skip
+    facts: dict[str, Any] = {
+        "operation_id": ledger.new_operation_id(), "proposer_id": 1, "approver_id": 2, "memo": {},
+    }  # fmt: skip
     with transaction.atomic():
         if coins:
             ledger.adjust_coins(owner_id=PAYER, coins=coins, hold_class=5, **facts).check()
