@@ -58,6 +58,7 @@ from wallet import (
     regional_limits,
     reviewing,
     risk,
+    submissions,
     traces,
 )
 
@@ -145,6 +146,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     refunds.AlreadyDecided: Answer(409, "refund_decided"),
     refunds.NeedsSecondPerson: Answer(409, "needs_second_person"),
     refunds.OwnRefund: Answer(403, "own_refund"),
+    submissions.NotAnswered: Answer(503, "refund_not_answered"),
     cards.NoticeTooShort: Answer(409, "notice_too_short"),
     cards.CardNameTaken: Answer(409, "card_name_taken"),
     cards.CardDateTaken: Answer(409, "card_date_taken"),

@@ -96,27 +96,7 @@ def all_queues(*, at: datetime) -> list[Queue]:
         Queue(
             "Payouts behind their time", Payout, {"due_at__lt": at - HANDED_ON}, "due_at", HANDED_ON
         ),
-        Queue(
-            "Refunds to decide",
-            Refund,
-            {"state__exact": Refund.State.REQUESTED.value},
-            "requested_at",
-            REFUND_DECISION,
-        ),
-        Queue(
-            "Refunds on their way",
-            Refund,
-            {"state__in": (Refund.State.APPROVED.value, Refund.State.SUBMITTED.value)},
-            "decided_at",
-            REFUND_SENT,
-        ),
-        Queue(
-            "Disputes under way",
-            Dispute,
-            {"state__in": (Dispute.State.LEARNT.value, Dispute.State.OPEN.value)},
-            "learnt_at",
-            DISPUTE_ANSWER,
-        ),
+        *_money_back(),
         Queue(
             "Adjustments for a second person",
             Adjustment,
@@ -152,6 +132,32 @@ def all_queues(*, at: datetime) -> list[Queue]:
             {"email_due__exact": True, "emailed_at__isnull": True},
             "created_at",
             MAILED,
+        ),
+    ]
+
+
+def _money_back() -> list[Queue]:
+    return [
+        Queue(
+            "Refunds to decide",
+            Refund,
+            {"state__exact": Refund.State.REQUESTED.value},
+            "requested_at",
+            REFUND_DECISION,
+        ),
+        Queue(
+            "Refunds on their way",
+            Refund,
+            {"state__in": (Refund.State.APPROVED.value, Refund.State.SUBMITTED.value)},
+            "decided_at",
+            REFUND_SENT,
+        ),
+        Queue(
+            "Disputes under way",
+            Dispute,
+            {"state__in": (Dispute.State.LEARNT.value, Dispute.State.OPEN.value)},
+            "learnt_at",
+            DISPUTE_ANSWER,
         ),
     ]
 

@@ -22,7 +22,6 @@ from accounts.models import User
 from wallet import admin_deeds, queries, refund_forms, refunds, returns, reversals, submissions
 from wallet.models import Dispute, Refund
 from wallet.money import money
-from wallet.providers.base import Unavailable
 
 TONES: Final = {
     Refund.State.REQUESTED: "warn",
@@ -124,10 +123,9 @@ class RefundAdmin(admin_deeds.ReadOnlyAdmin):
     def look_up(self, request: HttpRequest, chosen: QuerySet[Refund]) -> None:
         for refund in chosen:
             try:
-                now = submissions.submit(refund_id=refund.pk, at=timezone.now())
-            except Unavailable:
-                words = "The provider does not answer. It is tried again by itself."
-                self.message_user(request, f"{refund}: {words}", messages.ERROR)
+                now = submissions.hurry(refund_id=refund.pk, at=timezone.now())
+            except submissions.NotAnswered as refusal:
+                self.message_user(request, f"{refund}: {refusal}", messages.ERROR)
             else:
                 self.message_user(request, f"{refund}: {now.get_state_display()}", messages.SUCCESS)
 

@@ -27,6 +27,19 @@ LOOK_PAUSE: Final = timedelta(minutes=1)
 BATCH: Final = 100
 
 
+class NotAnswered(Exception):
+    """The payment company did not answer; the sweep asks again."""
+
+
+def hurry(*, refund_id: UUID, at: datetime) -> Refund:
+    """Send it, or look up what became of it, now and not by the clock. Raises NotAnswered."""
+    try:
+        return submit(refund_id=refund_id, at=at)
+    except Unavailable as error:
+        words = "The payment company does not answer. It is asked again by itself."
+        raise NotAnswered(words) from error
+
+
 def submit(*, refund_id: UUID, at: datetime) -> Refund:
     """Send an approved refund, or ask what became of one that was sent. Safe to repeat.
 

@@ -101,7 +101,7 @@ def test_a_rooms_gifts_go_by_pages_newest_first(
     ]
     world.send(alice, other)
 
-    with django_assert_num_queries(3):  # token, room, gifts
+    with django_assert_num_queries(4):  # token, room, gifts, what was reversed
         first = tipbot.get(f"/api/v1/rooms/{room.pk}/gifts?limit=3").json()
     rest = tipbot.get(f"/api/v1/rooms/{room.pk}/gifts?limit=3&after={first['next']}").json()
 
@@ -118,6 +118,7 @@ def test_a_rooms_gifts_go_by_pages_newest_first(
         "coins": 10,
         "streak_id": None,
         "sent_at": rows[0]["sent_at"],
+        "is_reversed": False,
     }
 
 
