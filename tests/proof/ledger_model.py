@@ -5,7 +5,7 @@ Gifts, lots and buckets are objects here, each knowing what is left of it; the r
 the same from its transfers.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
@@ -362,11 +362,11 @@ class Model:
         lot.state = State.LOST if is_gone else State.GOOD
         covered = self._take_cover(lot, left) if cover else 0
         left -= covered
-        taken = self._take_diamonds(lot, left, recourse)
-        left -= taken["traced"]
+        traced = self._take_diamonds(lot, left, recourse)
+        left -= traced["traced"]
         self.coin_debt[lot.owner] += left
         self._book_loss(lot, burned=burned, lost=lost, fee=fee)
-        return None, taken | {
+        return None, traced | {
             "lost_minor": lost,
             "burned": burned,
             "given_back": given_back,
