@@ -1,4 +1,4 @@
-"""What tests need of PostgreSQL beside Django: own sessions, and a fold that is awaited."""
+"""What tests need of PostgreSQL beside Django: sessions of their own, a fold that is awaited."""
 
 import time
 from typing import Any
@@ -35,11 +35,11 @@ def fold_everything() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
         (goal,) = cursor.fetchone()
-        for _ in range(600):
+        for _ in range(6_000):
             with transaction.atomic():
                 ledger.fold()
             cursor.execute("SELECT horizon::text::bigint >= %s FROM ledger.fold_state", [goal])
             if cursor.fetchone()[0]:
                 return
-            time.sleep(0.05)  # another test's transaction is still open
+            time.sleep(0.005)  # another test's transaction is still open
     raise AssertionError("the horizon did not pass in 30 s")

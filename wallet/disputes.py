@@ -27,6 +27,7 @@ from wallet import (
     queries,
     refunds,
     returns,
+    reversals,
     reviewing,
     services,
 )
@@ -170,8 +171,8 @@ def _open(dispute: Dispute, *, at: datetime) -> Dispute:
 def _try_to_open(dispute: Dispute, *, at: datetime) -> Dispute:
     purchase = payments.locked(dispute.purchase_id)
     dispute = Dispute.objects.select_for_update(no_key=True).get(pk=dispute.pk)
-    if dispute.state != State.LEARNT:
-        return dispute
+    if dispute.state != State.LEARNT or reversals.lot_is_disputed(purchase_id=purchase.pk):
+        return dispute  # one at a time: the sweep comes back when the first has ended
     for refund in purchase.refunds.filter(state__in=Refund.UNSENT):
         why = "Your bank is taking the payment back, so we cannot pay it back too."
         refunds.end_without_money(refund, to=Refund.State.CANCELLED, why=why, at=at)
@@ -181,8 +182,6 @@ def _try_to_open(dispute: Dispute, *, at: datetime) -> Dispute:
         amount_minor=dispute.amount_minor,
         memo={"text": f"{dispute.get_kind_display()}: coins of this payment are held"},
     )
-    if outcome.refusal == "lot_disputed":
-        return dispute  # one at a time: the sweep comes back when the first has ended
     outcome.check()
     dispute = states.move(dispute, to=State.OPEN, why=dispute.ground, at=at)
     if dispute.kind == Dispute.Kind.DISPUTE:

@@ -13,6 +13,11 @@ from django.db.models import Q, QuerySet, Sum
 from wallet.models import Lot, Purchase, Refund, Transfer
 
 
+def lot_is_disputed(*, purchase_id: UUID) -> bool:
+    """Whether a dispute of the purchase is under way, or took all of it."""
+    return Lot.objects.filter(purchase_id=purchase_id).exclude(state=Lot.State.GOOD).exists()
+
+
 def coins_left_of(*, purchase_ids: Sequence[UUID]) -> dict[UUID, int]:
     """How many coins of each purchase were neither used nor given back."""
     lots = Lot.objects.filter(purchase_id__in=purchase_ids)

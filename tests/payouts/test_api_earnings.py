@@ -75,6 +75,7 @@ def test_gifts_received_go_by_pages_without_what_was_paid(
         "where": "Nocturnes",
         "coins": 20,
         "diamonds": "20.000",
+        "diamonds_taken_back": "0.000",
         "rate_card": "v1",
     }
 

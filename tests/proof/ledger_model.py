@@ -362,11 +362,11 @@ class Model:
         lot.state = State.LOST if is_gone else State.GOOD
         covered = self._take_cover(lot, left) if cover else 0
         left -= covered
-        taken = self._take_diamonds(lot, left, recourse)
-        left -= taken["traced"]
+        traced = self._take_diamonds(lot, left, recourse)
+        left -= traced["traced"]
         self.coin_debt[lot.owner] += left
         self._book_loss(lot, burned=burned, lost=lost, fee=fee)
-        return None, taken | {
+        return None, traced | {
             "lost_minor": lost,
             "burned": burned,
             "given_back": given_back,

@@ -38,13 +38,21 @@ class World:
     period: int
 
 
-def buy(payer: int, coins: int, gross: int, tax: int) -> UUID:
+def buy(payer: int, coins: int, gross: int, tax: int, *, hold_class: int = 5) -> UUID:
     purchase_id = ledger.new_operation_id()
     with transaction.atomic():
         ledger.buy(
-            operation_id=purchase_id, buyer_id=payer, purchase_id=purchase_id, coins=coins,
-            hold_class=5, currency="EUR", gross_minor=gross, tax_minor=tax, fee_minor=0, memo={},
-        ).check()  # fmt: skip
+            operation_id=purchase_id,
+            buyer_id=payer,
+            purchase_id=purchase_id,
+            coins=coins,
+            hold_class=hold_class,
+            currency="EUR",
+            gross_minor=gross,
+            tax_minor=tax,
+            fee_minor=0,
+            memo={},
+        ).check()
     return purchase_id
 
 
@@ -269,9 +277,10 @@ def lose(lot: UUID, minor: int) -> Call:
 
 
 def two_disputes_of_the_same_creators() -> tuple[Call, Call, str]:
-    """Each lot paid one creator in the first period and the other one in the second."""
+    """Each lot paid one creator in the first period and the other one in the second, and waits in
+    buckets of its own."""
     (fan, other), (x, y) = [next(PEOPLE), next(PEOPLE)], [next(PEOPLE), next(PEOPLE)]
-    one, two = buy(fan, 100, 100, 0), buy(other, 100, 100, 0)
+    one, two = buy(fan, 100, 100, 0), buy(other, 100, 100, 0, hold_class=6)
     give(fan, x, 50)
     give(other, y, 50)
     close()
