@@ -159,6 +159,8 @@ def _open(dispute: Dispute, *, at: datetime) -> Dispute:
     for _ in range(FOLDS_MAX):
         try:
             return _try_to_open(dispute, at=at)
+        except ledger.LotDisputed:
+            return dispute  # another has just begun: the sweep comes back when it has ended
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") != SERIALIZATION_FAILURE:
                 raise
