@@ -112,27 +112,7 @@ def all_queues(*, at: datetime) -> list[Queue]:
             SECOND_PERSON,
         ),
         *_reviews(at=at),
-        Queue(
-            "Provider notices not handled",
-            ProviderEvent,
-            {"handled_at__isnull": True},
-            "received_at",
-            HANDED_ON,
-        ),
-        Queue(
-            "Events not handed on",
-            OutboxEvent,
-            {"relayed_at__isnull": True},
-            "created_at",
-            HANDED_ON,
-        ),
-        Queue(
-            "Emails not sent",
-            Notice,
-            {"email_due__exact": True, "emailed_at__isnull": True},
-            "created_at",
-            MAILED,
-        ),
+        *_letters(),
     ]
 
 
@@ -158,6 +138,33 @@ def _money_back() -> list[Queue]:
             {"state__in": (Dispute.State.LEARNT.value, Dispute.State.OPEN.value)},
             "learnt_at",
             DISPUTE_ANSWER,
+        ),
+    ]
+
+
+def _letters() -> list[Queue]:
+    """What comes in, and what goes out."""
+    return [
+        Queue(
+            "Provider notices not handled",
+            ProviderEvent,
+            {"handled_at__isnull": True},
+            "received_at",
+            HANDED_ON,
+        ),
+        Queue(
+            "Events not handed on",
+            OutboxEvent,
+            {"relayed_at__isnull": True},
+            "created_at",
+            HANDED_ON,
+        ),
+        Queue(
+            "Emails not sent",
+            Notice,
+            {"email_due__exact": True, "emailed_at__isnull": True},
+            "created_at",
+            MAILED,
         ),
     ]
 

@@ -199,7 +199,8 @@ def test_events_are_found_by_type_and_time(
     assert client.v1.events.list({"created": {"gt": newest + 5}}).data == []
     earlier = client.v1.events.list({"created": {"lt": paid["created"]}, "limit": 100}).data
     assert paid["id"] not in {event.data.object["id"] for event in earlier}
-    assert client.v1.events.list({"type": "refund.created"}).data == []
+    refunds = client.v1.events.list({"type": "refund.created", "limit": 100}).data
+    assert {event.type for event in refunds} <= {"refund.created"}
 
 
 ITEM = "line_items[0]"
