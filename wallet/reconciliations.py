@@ -15,7 +15,15 @@ from uuid import UUID
 from django.db import transaction
 
 from wallet import disputes, payments, providers, submissions
-from wallet.models import Difference, Dispute, PaymentMethod, Purchase, Reconciliation, Refund
+from wallet.models import (
+    Difference,
+    Dispute,
+    HoldClass,
+    PaymentMethod,
+    Purchase,
+    Reconciliation,
+    Refund,
+)
 from wallet.money import money
 from wallet.providers.base import (
     Activity,
@@ -49,8 +57,9 @@ class Seen:
 
 
 def used_providers() -> list[str]:
-    """The adapters of all methods that call a company, offered now or not."""
-    return sorted(set(PaymentMethod.objects.values_list("provider", flat=True)))
+    """The adapters of all methods that call a company, offered now or not. Gift cards call none."""
+    calling = PaymentMethod.objects.exclude(hold_class=HoldClass.GIFT_CARD)
+    return sorted(set(calling.values_list("provider", flat=True)))
 
 
 def reconcile(*, provider: str, since: datetime, until: datetime) -> Reconciliation:
