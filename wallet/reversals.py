@@ -59,8 +59,8 @@ def refund_with(*, operation_id: UUID) -> Refund | None:
     return asked.first()
 
 
-def coins_are_gone(refund: Refund) -> bool:
-    """Whether the coins of a refund were paid for, whatever became of the money afterwards."""
+def was_paid(refund: Refund) -> bool:
+    """Whether the money of a refund left, whatever became of it afterwards."""
     return Transfer.objects.filter(op=refund.end_id, code=Transfer.Code.REFUND_COINS).exists()
 
 
