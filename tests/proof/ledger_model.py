@@ -286,7 +286,8 @@ class Model:
             return "already_resolved", {}
         lot, back = hold.lot, hold.coins - coins
         assert back >= 0
-        hold.is_resolved, hold.coins = True, 0
+        # Where a loss has burned all of it, nothing moves, however often it is ended.
+        hold.is_resolved, hold.coins = hold.coins > 0, 0
         gross, tax = lot.refund_value(coins)
         if lot.state == State.DISPUTED:
             lot.disputed += back

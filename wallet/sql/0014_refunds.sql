@@ -97,7 +97,8 @@ $$;
 
 -- End a refund: of the coins held by p_hold_op, p_coins were paid back and are gone, the others
 -- return to the wallet (or to the hold of a dispute that began meanwhile), but for those that a loss
--- of the whole payment burned: no money was left to pay them. Answers the money booked.
+-- of the whole payment burned: no money was left to pay them. Answers the money booked. Where all of
+-- them burned nothing moves, however often it is ended.
 -- Refuses: already_resolved. Lock classes: wallet, then the lot's money.
 CREATE OR REPLACE FUNCTION ledger.resolve_refund(
     p_op uuid, p_hold_op uuid, p_coins bigint, p_actor bigint, p_memo jsonb
