@@ -95,8 +95,6 @@ class ReviewAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "subject__handle", "subject__email", "subject_key")
     search_help_text = "Review, the person's handle or email, or what it is about"
     list_select_related = ("subject", "assignee")
-    list_per_page = 50
-    show_full_result_count = False
     inlines = (VerdictInline, ReportInline, GuardianClaimInline)
     fieldsets: ClassVar = (
         (None, {"fields": ("badge", "clock", "reason", "subject", "subject_key", "assignee")}),
@@ -265,7 +263,6 @@ class VerdictAdmin(ReadOnlyAdmin):
     search_fields = ("subject__handle", "=subject_key")
     list_select_related = ("subject", "review")
     ordering = ("-pk",)
-    show_full_result_count = False
 
 
 @admin.register(Fingerprint)
@@ -278,7 +275,6 @@ class FingerprintAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     fields = ("user", "kind", "name", "first_seen_at", "seen_at", "keep_until")
     ordering = ("-pk",)
-    show_full_result_count = False
 
     @admin.display(description="Shown as")
     def name(self, fingerprint: Fingerprint) -> str:

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from accounts.admin_deeds import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline
 from accounts.models import User
 from gifts import catalogue, rooms
 from gifts.forms import VersionForm
@@ -26,20 +27,7 @@ class WhyForm(ActionForm):
     why = forms.CharField(max_length=REASON_MAX, required=False, label="Reason")
 
 
-class ToRead(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows nobody adds, changes or deletes here."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class VersionsInline(admin.TabularInline):  # type: ignore[type-arg]
+class VersionsInline(ReadOnlyInline):
     """A gift's history: what it cost from when on."""
 
     model = GiftVersion
@@ -54,19 +42,13 @@ class VersionsInline(admin.TabularInline):  # type: ignore[type-arg]
         "retired_at",
     )
     readonly_fields = fields
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Gift)
-class GiftAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A gift and its versions. It changes by a new version, and leaves by being retired."""
+class GiftAdmin(ReadOnlyAdmin):
+    """A gift and its versions. It begins with its first version, changes by a new one, and leaves
+    by being retired.
+    """
 
     list_display = ("slug", "current_name", "current_price", "category", "state")
     search_fields = ("slug", "versions__name")
@@ -76,15 +58,6 @@ class GiftAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Gift]:
         return super().get_queryset(request).prefetch_related("versions")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # a new gift is the first version of a new slug
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_retire_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("gifts.change_gift")
@@ -121,7 +94,7 @@ class GiftAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(GiftVersion)
-class GiftVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class GiftVersionAdmin(ModelAdmin):
     """Every version there was, is and will be. Adding one announces it; none is ever edited."""
 
     list_display = (
@@ -173,7 +146,7 @@ def _announce(request: HttpRequest, modeladmin: GiftVersionAdmin) -> HttpRespons
     return TemplateResponse(request, "admin/gifts/announce_version.html", context)
 
 
-class PlaceAdmin(ToRead):
+class PlaceAdmin(ReadOnlyAdmin):
     """A place with the deed that closes it; the reason stays in its trail."""
 
     action_form = WhyForm
@@ -228,14 +201,13 @@ class VideoAdmin(PlaceAdmin):
 
 
 @admin.register(Sending)
-class SendingAdmin(ToRead):
+class SendingAdmin(ReadOnlyAdmin):
     """Gifts sent. The money behind each is the ledger's operation of the same id."""
 
     list_display = ("sent_at", "sender", "gift_version", "quantity", "coins", "creator", "where")
     list_select_related: ClassVar = ("sender", "creator", "gift_version", "room", "video")
     search_fields = ("=id", "sender__handle", "creator__handle")
     ordering = ("-pk",)
-    show_full_result_count = False
 
     @admin.display(description="Where")
     def where(self, sending: Sending) -> str:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.admin_deeds import ReadOnlyAdmin
 from wallet import (
     admin_deeds,
     admin_forms,
@@ -178,7 +179,7 @@ class GiftCardBatchAdmin(admin_deeds.DeedAdmin):
 
 
 @admin.register(GiftCard)
-class GiftCardAdmin(admin_deeds.ReadOnlyAdmin):
+class GiftCardAdmin(ReadOnlyAdmin):
     """Single cards, by their last four letters. What is kept of a code is not shown."""
 
     list_display = ("card", "batch", "state", "redeemed_by", "redeemed_at", "voided_at")

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
 from wallet import admin_deeds, queries, refund_forms, refunds, returns, reversals, submissions
 from wallet.models import Dispute, Refund
@@ -41,7 +42,7 @@ DECIDE: Final = "wallet.decide_refund"
 
 
 @admin.register(Refund)
-class RefundAdmin(admin_deeds.ReadOnlyAdmin):
+class RefundAdmin(ReadOnlyAdmin):
     list_display = (
         "amount", "coins_asked", "buyer", "badge", "ground", "due", "proposer", "requested_at",
         "decision",
