@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts import admin_reviews, forms, leaving, queries, services, states
-from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin
+from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, staff_id
 from accounts.models import (
     Closure,
     Consent,
@@ -260,13 +260,12 @@ class ClosureAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Open again: the owner asked for it", permissions=["reopen"])
     def reopen(self, request: HttpRequest, chosen: QuerySet[Closure]) -> None:
-        assert request.user.pk is not None, "the admin is for people who are signed in"
         for closure in chosen:
             try:
                 leaving.reopen_account(
                     closure_id=closure.pk,
                     why="The owner asked for it.",
-                    by_id=request.user.pk,
+                    by_id=staff_id(request),
                     at=timezone.now(),
                 )
             except leaving.NotReopened as refusal:

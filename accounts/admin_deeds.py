@@ -1,4 +1,4 @@
-"""What every app's back office shares: rows to look at, and rows that are changed with a reason.
+"""What every app's back office shares: rows to look at, rows that are changed with a reason.
 
 Promises: a read-only admin answers every forged form with 403; what is changed with a reason is
 never deleted, and its own history keeps why.
@@ -10,6 +10,8 @@ import pghistory
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from accounts import forms
 
@@ -55,3 +57,15 @@ class ReasonedAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
         pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
         super().save_model(request, obj, form, change)
+
+
+def staff_id(request: HttpRequest) -> int:
+    """Return whose deed it is."""
+    assert request.user.pk is not None, "the admin is for people who are signed in"
+    return int(request.user.pk)
+
+
+def badge(label: str, tone: str) -> SafeString:
+    """Show a state."""
+    shown = {"label": label, "tone": tone, "icon": ""}
+    return render_to_string("components/badge.html", shown)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts import queries, reviews
-from accounts.admin_deeds import ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin_deeds import ReadOnlyAdmin, ReadOnlyInline, badge, staff_id
 from accounts.models import Block, Fingerprint, GuardianClaim, Report, Review, Verdict
 from accounts.review_forms import DecisionForm
 
@@ -134,12 +134,7 @@ class ReviewAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State", ordering="state")
     def badge(self, review: Review) -> str:
-        context = {
-            "label": review.get_state_display(),
-            "tone": TONES[Review.State(review.state)],
-            "icon": "",
-        }
-        return render_to_string("components/badge.html", context)
+        return badge(review.get_state_display(), TONES[Review.State(review.state)])
 
     @admin.display(description="Clock", ordering="due_at")
     def clock(self, review: Review) -> str:
@@ -180,7 +175,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     def _take(self, request: HttpRequest, review_id: int) -> HttpResponse:
         _allowed(request, review_id)
         try:
-            reviews.take(review_id=review_id, by_id=_staff_id(request), at=timezone.now())
+            reviews.take(review_id=review_id, by_id=staff_id(request), at=timezone.now())
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         else:
@@ -195,7 +190,7 @@ class ReviewAdmin(ReadOnlyAdmin):
             try:
                 decided = reviews.decide(
                     review_id=review_id,
-                    by_id=_staff_id(request),
+                    by_id=staff_id(request),
                     **form.cleaned_data,
                     at=timezone.now(),
                 )
@@ -249,11 +244,6 @@ def _allowed(request: HttpRequest, review_id: int) -> Review:
     if review is None:
         raise Http404
     return review
-
-
-def _staff_id(request: HttpRequest) -> int:
-    assert request.user.pk is not None, "the admin lets nobody else in"
-    return int(request.user.pk)
 
 
 @admin.register(Verdict)

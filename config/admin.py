@@ -32,7 +32,7 @@ from django.utils import timezone
 from pghistory import core
 
 from accounts import services as people
-from accounts.admin_deeds import ReadOnlyAdmin
+from accounts.admin_deeds import ReadOnlyAdmin, staff_id
 from accounts.models import User
 from config import desk
 
@@ -108,10 +108,9 @@ class SecondFactorAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Reset all second factors of these people", permissions=["reset"])
     def reset(self, request: HttpRequest, chosen: QuerySet[Authenticator]) -> None:
-        assert request.user.pk is not None, "the admin is for people who are signed in"
         for user in User.objects.filter(pk__in=chosen.values("user")).order_by("pk"):
             try:
-                people.reset_second_factor(user_id=user.pk, by_id=request.user.pk)
+                people.reset_second_factor(user_id=user.pk, by_id=staff_id(request))
             except (people.OwnSecondFactor, people.NotAnAdministrator) as refusal:
                 self.message_user(request, f"{user}: {refusal}", messages.ERROR)
             else:

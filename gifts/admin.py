@@ -12,8 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts.admin_deeds import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline
-from accounts.models import User
+from accounts.admin_deeds import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, staff_id
 from gifts import catalogue, rooms
 from gifts.forms import VersionForm
 from gifts.models import Category, Gift, GiftVersion, Room, Sending, Video
@@ -89,7 +88,7 @@ class GiftAdmin(ReadOnlyAdmin):
     @admin.action(description="Retire the selected gifts now", permissions=["retire"])
     def retire(self, request: HttpRequest, gifts: QuerySet[Gift]) -> None:
         for gift in gifts:
-            catalogue.retire_gift(gift_id=gift.pk, by_id=_staff(request).pk, at=timezone.now())
+            catalogue.retire_gift(gift_id=gift.pk, by_id=staff_id(request), at=timezone.now())
         self.message_user(request, "Retired. A new version offers a gift again.", messages.SUCCESS)
 
 
@@ -131,7 +130,7 @@ def _announce(request: HttpRequest, modeladmin: GiftVersionAdmin) -> HttpRespons
         at = timezone.now()
         told = form.cleaned_data | {"valid_from": form.cleaned_data["valid_from"] or at}
         try:
-            version = catalogue.announce_gift_version(**told, by_id=_staff(request).pk, at=at)
+            version = catalogue.announce_gift_version(**told, by_id=staff_id(request), at=at)
         except catalogue.VersionOutOfOrder as refusal:
             form.add_error("valid_from", str(refusal))
         else:
@@ -177,7 +176,7 @@ class RoomAdmin(PlaceAdmin):
         if not why:
             return
         for room in chosen:
-            rooms.end_room(room_id=room.pk, by_id=_staff(request).pk, why=why, at=timezone.now())
+            rooms.end_room(room_id=room.pk, by_id=staff_id(request), why=why, at=timezone.now())
         self.message_user(request, "Ended.", messages.SUCCESS)
 
 
@@ -194,9 +193,7 @@ class VideoAdmin(PlaceAdmin):
         if not why:
             return
         for video in chosen:
-            rooms.hide_video(
-                video_id=video.pk, by_id=_staff(request).pk, why=why, at=timezone.now()
-            )
+            rooms.hide_video(video_id=video.pk, by_id=staff_id(request), why=why, at=timezone.now())
         self.message_user(request, "Hidden.", messages.SUCCESS)
 
 
@@ -218,8 +215,3 @@ def _current(gift: Gift) -> GiftVersion | None:
     """The version in force, of the versions that were read with the gift."""
     begun = [version for version in gift.versions.all() if version.valid_from <= timezone.now()]
     return max(begun, key=lambda version: (version.valid_from, version.version), default=None)
-
-
-def _staff(request: HttpRequest) -> User:
-    assert request.user.is_authenticated, "the admin is for staff"
-    return request.user

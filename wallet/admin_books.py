@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_deeds import ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin_deeds import ReadOnlyAdmin, ReadOnlyInline, staff_id
 from wallet import adjustments, admin_deeds, admin_forms, ledger
 from wallet.models import Account, Adjustment, Bucket, Lot, Operation, Period, Transfer
 from wallet.money import MILLI, currency_of, money
@@ -208,7 +208,7 @@ class AdjustmentAdmin(admin_deeds.DeedAdmin):
                 amount=cleaned["units"],
                 card=cleaned["card"],
                 reason=cleaned["reason"],
-                proposer_id=_staff_id(request),
+                proposer_id=staff_id(request),
             )
             return "Proposed. A second person has to approve it."
 
@@ -265,12 +265,7 @@ _DECISION_REFUSALS: admin_deeds.Refusals = (
 def _decide(request: HttpRequest, adjustment: Adjustment, form: admin_forms.DecisionForm) -> str:
     facts: dict[str, Any] = {"adjustment_id": adjustment.pk, "at": timezone.now()}
     if form.cleaned_data["decision"] == "approve":
-        adjustments.approve(approver_id=_staff_id(request), **facts)
+        adjustments.approve(approver_id=staff_id(request), **facts)
         return "Approved and posted."
-    adjustments.reject(by_id=_staff_id(request), why=form.cleaned_data["why"], **facts)
+    adjustments.reject(by_id=staff_id(request), why=form.cleaned_data["why"], **facts)
     return "Rejected. Nothing was posted."
-
-
-def _staff_id(request: HttpRequest) -> int:
-    assert request.user.pk is not None, "the admin is for people who are signed in"
-    return int(request.user.pk)

@@ -111,9 +111,3 @@ def warn_below_floor(request: HttpRequest) -> None:
             messages.warning(request, f"Below the margin floor now. {shortfall}")
     except (queries.FxMissing, queries.FxStale) as problem:
         messages.warning(request, f"The margin floor cannot be judged. {problem}")
-
-
-def staff_id(request: HttpRequest) -> int:
-    """Return whose deed it is."""
-    assert request.user.pk is not None, "the admin is for people who are signed in"
-    return int(request.user.pk)

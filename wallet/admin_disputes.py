@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin
+from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, badge
 from accounts.models import User
 from wallet import queries
 from wallet.models import Dispute, RecoursePolicy
@@ -55,9 +55,7 @@ class DisputeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State", ordering="state")
     def badge(self, dispute: Dispute) -> SafeString:
-        tone = TONES[Dispute.State(dispute.state)]
-        shown = {"label": dispute.get_state_display(), "tone": tone, "icon": ""}
-        return render_to_string("components/badge.html", shown)
+        return badge(dispute.get_state_display(), TONES[Dispute.State(dispute.state)])
 
     @admin.display(description="What it took from whom")
     def taken(self, dispute: Dispute) -> SafeString:

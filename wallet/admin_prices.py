@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from djmoney.money import Money
 
-from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, TabularInline
+from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, TabularInline, staff_id
 from wallet import admin_deeds, admin_forms, price_files, price_forms, prices, rates, risk
 from wallet.models import (
     CoinPackage,
@@ -152,11 +152,11 @@ class PriceAdmin(admin_deeds.DeedAdmin):
         form = admin_forms.PriceForm(request.POST or None)
 
         def row() -> Price:
-            return form.price(at=now, created_by_id=admin_deeds.staff_id(request))
+            return form.price(at=now, created_by_id=staff_id(request))
 
         def perform() -> str:
             new = row()
-            prices.add_prices(prices=[new], by_id=admin_deeds.staff_id(request), at=now)
+            prices.add_prices(prices=[new], by_id=staff_id(request), at=now)
             return f"{new} from {new.valid_from:%d %B %Y, %H:%M UTC}."
 
         def preview() -> admin_deeds.Preview:
@@ -211,7 +211,7 @@ def _before(was: Money | None, price: Price) -> str:
 
 
 def _file_deed(request: HttpRequest) -> admin_deeds.Deed:
-    now, by_id = timezone.now(), admin_deeds.staff_id(request)
+    now, by_id = timezone.now(), staff_id(request)
     form = price_forms.PriceFileForm(request.POST or None, request.FILES or None)
 
     def asked() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from djmoney.money import Money
 
-from accounts.admin_deeds import ReadOnlyAdmin
+from accounts.admin_deeds import ReadOnlyAdmin, badge
 from wallet import money, payments, queries
 from wallet.models import ProviderEvent, Purchase
 from wallet.providers.base import Declined, Unavailable
@@ -107,7 +107,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
     @admin.display(description="State", ordering="state")
     def badge(self, purchase: Purchase) -> str:
         tone = STATE_TONES.get(Purchase.State(purchase.state), "")
-        return _part("components/badge.html", label=purchase.get_state_display(), tone=tone)
+        return badge(purchase.get_state_display(), tone)
 
     @admin.display(description="The place is", empty_value="not judged yet")
     def verdict(self, purchase: Purchase) -> str | None:
@@ -160,7 +160,7 @@ class ProviderEventAdmin(ReadOnlyAdmin):
     @admin.display(description="State")
     def badge(self, event: ProviderEvent) -> str:
         label, tone = ("Handled", "good") if event.handled_at else ("Waiting", "warn")
-        return _part("components/badge.html", label=label, tone=tone)
+        return badge(label, tone)
 
 
 def _money(amount: Money) -> str:
@@ -168,6 +168,4 @@ def _money(amount: Money) -> str:
 
 
 def _part(template: str, **context: object) -> SafeString:
-    return render_to_string(
-        template, {"money": None, "size": "", "sign": "", "icon": "", **context}
-    )
+    return render_to_string(template, {"money": None, "size": "", "sign": "", **context})

@@ -16,7 +16,7 @@ from wallet.models.pricing import HoldClass, Region
 from wallet.models.purchases import Purchase
 from wallet.money import CURRENCY_NUMBERS, money
 
-BPS: Final = 10_000
+BPS: Final = 10_000  # basis points in a whole
 NEW_FOR: Final = timedelta(days=30)  # our own, near the field's
 
 
