@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, Literal
 
 from django.conf import settings
@@ -28,10 +29,6 @@ class NotPrintable(Exception):
     """A character for which there is no font."""
 
 
-class _NotMade(Exception):
-    """Typst refused, and says why."""
-
-
 def receipt_pdf(*, facts: Mapping[str, Any], issued_at: datetime) -> bytes:
     """Write a receipt as a PDF dated when it was issued.
 
@@ -41,7 +38,7 @@ def receipt_pdf(*, facts: Mapping[str, Any], issued_at: datetime) -> bytes:
     dated = int(issued_at.timestamp())
     try:
         return _compiled(facts=facts, dated=dated, standard=STANDARD)
-    except _NotMade:
+    except _typst().TypstError:
         logger.exception("receipt %s is not made to last", facts["number"])
         return _compiled(facts=facts, dated=dated, standard=None)
 
@@ -50,7 +47,7 @@ def check_printable(words: str) -> None:
     """Make sure that there is a font for every character. Raises NotPrintable."""
     try:
         _compile("words.typ", inputs={"words": words}, standard=STANDARD, dated=0)
-    except _NotMade as error:
+    except _typst().TypstError as error:
         raise NotPrintable(
             f"Receipts cannot show this: {error}. Put a font that has it into the folder that "
             "DOCUMENT_FONTS_DIR names, or write it in other letters."
@@ -65,23 +62,27 @@ def _compiled(*, facts: Mapping[str, Any], dated: int, standard: Standard | None
 def _compile(
     template: str, *, inputs: dict[str, str], standard: Standard | None, dated: int
 ) -> bytes:
-    # 84 MB of program, 9 MB of each process's memory: loaded by whoever makes a document, and by no
-    # web server, beat or command that only starts.
+    fonts = [Path(settings.DOCUMENT_FONTS_DIR)] if settings.DOCUMENT_FONTS_DIR else []
+    pdf: bytes = _typst().compile(
+        TEMPLATES / template,
+        root=TEMPLATES,
+        font_paths=fonts,
+        ignore_system_fonts=True,  # the same receipt on every machine
+        format="pdf",
+        sys_inputs=inputs,
+        pdf_standards=standard,
+        timestamp=dated,
+        package_path=NO_PACKAGES,
+        package_cache_path=NO_PACKAGES,
+    )
+    return pdf
+
+
+def _typst() -> ModuleType:
+    """Load it with the first document: 84 MB of program, 9 MB of each process's memory.
+
+    A web server, beat, or command that only starts needs none of it.
+    """
     import typst  # noqa: PLC0415
 
-    fonts = [Path(settings.DOCUMENT_FONTS_DIR)] if settings.DOCUMENT_FONTS_DIR else []
-    try:
-        return typst.compile(
-            TEMPLATES / template,
-            root=TEMPLATES,
-            font_paths=fonts,
-            ignore_system_fonts=True,  # the same receipt on every machine
-            format="pdf",
-            sys_inputs=inputs,
-            pdf_standards=standard,
-            timestamp=dated,
-            package_path=NO_PACKAGES,
-            package_cache_path=NO_PACKAGES,
-        )
-    except typst.TypstError as error:
-        raise _NotMade(str(error)) from error
+    return typst
