@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import pghistory
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, TabularInline
 from accounts.forms import ReasonedForm
-from wallet import admin_deeds, documents
+from wallet import documents
 from wallet.models import Receipt, Seller, SellerRegion
 
 
@@ -25,13 +25,13 @@ class SellerForm(ReasonedForm):
         return cleaned
 
 
-class SellerRegionInline(admin_deeds.TabularInline):
+class SellerRegionInline(TabularInline):
     model = SellerRegion
     extra = 0
 
 
 @admin.register(Seller)
-class SellerAdmin(admin_deeds.ModelAdmin):
+class SellerAdmin(ReasonedAdmin):
     """Receipts already numbered keep what the seller was called then."""
 
     form = SellerForm
@@ -41,18 +41,11 @@ class SellerAdmin(admin_deeds.ModelAdmin):
     inlines = (SellerRegionInline,)
     ordering = ("name",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def get_readonly_fields(
         self, request: HttpRequest, obj: Seller | None = None
     ) -> tuple[str, ...]:
         """The code stays: numbers begin with it."""
         return ("code",) if obj else ()
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
-        super().save_model(request, obj, form, change)
 
     @admin.display(description="Last number", empty_value="none yet")
     def last_number(self, seller: Seller) -> int | None:
@@ -60,7 +53,7 @@ class SellerAdmin(admin_deeds.ModelAdmin):
 
 
 @admin.register(Receipt)
-class ReceiptAdmin(admin_deeds.ReadOnlyAdmin):
+class ReceiptAdmin(ReadOnlyAdmin):
     list_display = ("number_shown", "seller", "buyer", "total", "issued_at", "created_at")
     list_filter = ("seller", ("number", admin.EmptyFieldListFilter))
     search_fields = ("=number", "=purchase__id", "purchase__buyer__handle")

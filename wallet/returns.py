@@ -7,7 +7,6 @@ OperationalError (serialization_failure) while a gift of the lot is not folded: 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +14,10 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from wallet import ledger
+from wallet.models import RecoursePolicy
 
-
-class Recourse(StrEnum):
-    """What of a loss is taken back from the creators who received the gifts."""
-
-    NONE = "none"
-    UNRELEASED_ONLY = "unreleased_only"
-    FULL = "full"
+# What of a loss is taken back from the creators who received the gifts.
+Recourse = RecoursePolicy.Recourse
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,10 @@ from wallet.models.limits import (
     PurchaseAttempt,
     PurchaseLimit,
     SpendingLimits,
+    Tier,
     Window,
     kind_of,
+    tier_of,
 )
 from wallet.models.pricing import (
     Channel,
@@ -80,7 +82,9 @@ __all__ = [
     "Seller",
     "SellerRegion",
     "SpendingLimits",
+    "Tier",
     "Transfer",
     "Window",
     "kind_of",
+    "tier_of",
 ]
