@@ -171,6 +171,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.BlockedByCreator: Answer(403, "blocked_by_creator"),
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
+    gifts.GiftNeedsLook: Answer(403, "gift_needs_look"),
     gifts.GiftLocked: Answer(403, "gift_locked"),
     gifts.QuantityOutOfRange: Answer(400, "quantity_out_of_range"),
     gifts.PriceChanged: Answer(409, "gift_price_changed"),

@@ -173,6 +173,11 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
 
 @transaction.atomic(durable=True)
 def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
+    return post_now(intent, facts, at=at)
+
+
+def post_now(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
+    """Post a gift that was judged, in the caller's transaction; the refusal is in the outcome."""
     sql = SEND_UNDER_CONSENT_SQL if intent.client_id else SEND_SQL
     spending: dict[str, Any] = {
         "fan_id": intent.sender_id,
@@ -181,7 +186,7 @@ def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
         "coins": _coins(facts),
         "at": at,
     }
-    values = ledger.gift_facts(_posting(intent, facts)) | _recorded([_row(intent, facts, at=at)])
+    values = ledger.gift_facts(posting(intent, facts)) | _recorded([_row(intent, facts, at=at)])
     with statements.prepared_cursor() as cursor:
         cursor.execute(sql, values | consents.use_facts(**spending))
         *row, is_recorded = cursor.fetchone()
@@ -195,7 +200,7 @@ def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
 def _post_many(
     sendings: Sequence[tuple[Intent, SendFacts]], *, at: datetime
 ) -> list[ledger.Outcome]:
-    outcomes = ledger.post_gifts([_posting(intent, facts) for intent, facts in sendings])
+    outcomes = ledger.post_gifts([posting(intent, facts) for intent, facts in sendings])
     _record(
         [
             _row(intent, facts, at=at)
@@ -266,7 +271,8 @@ def _earlier(intent: Intent) -> Sent | None:
     )
 
 
-def _posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
+def posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
+    """Write a gift that was judged as the ledger takes it."""
     creator, offer = _judged(facts)
     return ledger.Gift(
         operation_id=intent.operation_id,

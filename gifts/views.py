@@ -4,12 +4,14 @@ Every page works without JavaScript: a form, an answer, the page again. With it 
 answer htmx with the parts that changed.
 """
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,15 +19,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import passes, queries, risk, room_log, services
+from gifts import holding, passes, queries, risk, room_log, services
 from gifts.forms import SendForm
-from gifts.models import Category, Room, Video
+from gifts.models import Category, HeldGift, Room, Video
 from gifts.queries import Shown
 from wallet import ledger, money
 from wallet import queries as wallets
@@ -91,8 +93,11 @@ def _deliver(
     balance = wallets.coins(user_id=sender.pk)
     if shown and settings.GIFT_CONFIRM_COINS <= coins <= balance and not wanted["confirmed"]:
         return _confirm(request, place, shown, coins=coins, balance=balance, wanted=wanted)
+    intent = _intent(place, sender_id=sender.pk, wanted=wanted)
     try:
-        sent = _try(place, sender_id=sender.pk, wanted=wanted)
+        if holding.waits(coins=coins):
+            return _held(request, place, holding.hold(intent=intent, at=timezone.now()))
+        sent = services.send_gift(**asdict(intent), at=timezone.now())
     except ledger.InsufficientCoins:
         return _refuse_poor(request, place, coins=coins, balance=balance)
     except NotAllowed as refusal:
@@ -105,16 +110,63 @@ def _deliver(
     return _sent(request, place, _sent_words(place, shown, wanted["quantity"], sent))
 
 
-def _try(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> services.Sent:
-    return services.send_gift(
+def _intent(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> services.Intent:
+    return services.Intent(
         operation_id=wanted["operation_id"],
         sender_id=sender_id,
         gift_version_id=wanted["gift"],
         quantity=wanted["quantity"],
         room_id=place.pk if isinstance(place, Room) else None,
         video_id=place.pk if isinstance(place, Video) else None,
-        at=timezone.now(),
     )
+
+
+def _held(request: HttpRequest, place: Room | Video, held: HeldGift) -> HttpResponse:
+    """Say that the gift waits, and how to take it back."""
+    name = held.gift_version.name
+    if held.state != HeldGift.State.WAITING:
+        words = f"{name}: {held.get_state_display().lower()}."
+    elif held.review_id:
+        words = f"A person looks at {name} first, within a day. You can take it back until then."
+    else:
+        words = (
+            f"{name} is sent in {settings.GIFT_UNDO_S} seconds. You can take it back until then."
+        )
+    if not request.htmx:  # type: ignore[attr-defined]
+        messages.success(request, words)
+        return redirect(_address(place))
+    context = {"place": place, "tone": "good", "words": words, "with_held": True}
+    context |= _waiting(request) | {"operation_id": ledger.new_operation_id()}
+    return render(request, "gifts/answer.html", context)
+
+
+def _waiting(request: HttpRequest) -> dict[str, Any]:
+    viewer = _viewer(request)
+    return {"held_gifts": holding.waiting_of(sender_id=viewer.pk) if viewer else ()}
+
+
+@require_safe
+@login_required
+def held_gifts(request: HttpRequest) -> HttpResponse:
+    """What waits now, for the page that asks again while something does."""
+    return render(request, "gifts/held.html", _waiting(request))
+
+
+@require_POST
+@login_required
+def take_back(request: HttpRequest, held_id: UUID) -> HttpResponse:
+    viewer = _viewer(request)
+    assert viewer is not None, "signed in"
+    try:
+        held = holding.take_back(held_id=held_id, sender_id=viewer.pk, at=timezone.now())
+    except HeldGift.DoesNotExist:
+        raise Http404("You have no such gift.") from None
+    except holding.TooLate as refusal:
+        messages.error(request, str(refusal))
+        return redirect("wallet:history")
+    messages.success(request, f"Taken back. Your {held.coins:,} coins are yours again.")
+    place = queries.place(room_id=held.room_id, video_id=held.video_id)
+    return redirect(_address(place) if place else "wallet:history")
 
 
 def _sent_words(
@@ -211,6 +263,7 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "place_url": _address(place),
         "events_url": _events_address(place, viewer) if is_room and is_open else "",
         "summary": None if is_room and is_open else queries.summary(place=place),
+        **_waiting(request),
     }
     return page | (_panel(request, place) if is_open and place.gifts_on else {})
 

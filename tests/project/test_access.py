@@ -24,7 +24,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.utils import timezone
 
 from accounts.models import Consent, Review, ReviewReason, Scope, User
-from gifts.models import Room, Video
+from gifts.models import GiftVersion, HeldGift, Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
@@ -115,6 +115,8 @@ TABLE: Final = {
     "GET gifts:room": PUBLIC,
     "GET gifts:room_feed": PUBLIC,
     "POST gifts:send": ">login 422 422 422 422 422 422",  # of nothing
+    "GET gifts:held_gifts": SIGNED_IN,
+    "POST gifts:take_back": ">login >gifts:room 404 404 404 404 404",
     "GET gifts:video": PUBLIC,
     "POST gifts:video_send": ">login 422 422 422 422 422 422",
     "GET gifts:go_live": CREATORS,
@@ -251,7 +253,19 @@ def world(alice: User, bob: User, mallory: User, olga: User) -> World:
     visitors = {name: Client(raise_request_exception=False) for name in VISITORS}
     for name, user in people.items():
         visitors[name].force_login(user)
-    return World({**alices_objects(alice, bob), **bobs_objects(bob)}, visitors)
+    objects = {**alices_objects(alice, bob), **bobs_objects(bob)}
+    held = HeldGift.objects.create(  # one that was taken back: taking it back again is no change
+        id=ledger.new_operation_id(),
+        hold_id=ledger.new_operation_id(),
+        sender=alice,
+        room_id=objects["room_id"],
+        gift_version=GiftVersion.objects.latest("pk"),
+        quantity=1,
+        coins=5_000,
+        state=HeldGift.State.TAKEN_BACK,
+        due_at=timezone.now(),
+    )
+    return World({**objects, "held_id": held.pk}, visitors)
 
 
 def alices_objects(alice: User, bob: User) -> dict[str, Any]:
