@@ -61,6 +61,11 @@ beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 120},
     },
+    "forget customers": {
+        "task": "wallet.tasks.forget_customers",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "reconcile": {
         "task": "wallet.tasks.reconcile",
         "schedule": 900.0,
