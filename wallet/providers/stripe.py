@@ -167,7 +167,9 @@ class Stripe:
         return found[::-1]
 
     def fetch_dispute(self, ref: str) -> Dispute:
-        found = stripe_calls.answer(lambda: self._client.v1.disputes.retrieve(ref))
+        found = stripe_calls.answer(
+            lambda: self._client.v1.disputes.retrieve(ref, {"expand": ["charge"]})
+        )
         return stripe_shapes.dispute(found)
 
     def disputes_of(self, payment_ref: str) -> list[Dispute]:
