@@ -185,7 +185,7 @@ def paid_since(*, user_id: int, since: datetime, currency: str, at: datetime) ->
     )
     totals: Counter[str] = Counter()
     for gross, returned, source in rows.values_list("gross_minor", "returned_minor", "currency"):
-        totals[source] += max(0, gross - returned)
+        totals[source] += gross - returned
     return _up(
         convert(total, source=source, target=currency, at=at) for source, total in totals.items()
     )
@@ -235,10 +235,9 @@ def _counted(mine: QuerySet[Purchase], *, currency: str, at: datetime) -> list[C
     )
     found = []
     for hold_class, gross_minor, returned_minor, source, paid_at in rows:
-        kept = max(0, gross_minor - returned_minor)
         paid, kept = (
             _up([convert(amount, source=source, target=currency, at=at)])
-            for amount in (gross_minor, kept)
+            for amount in (gross_minor, gross_minor - returned_minor)
         )
         found.append(
             Counted(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Model, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, F, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 
 from wallet.models import Dispute, Lot, Purchase, Refund, Transfer
 
@@ -31,7 +31,12 @@ def returned_minor() -> Combinable:
     made_there = Dispute.objects.filter(
         purchase=OuterRef("pk"), kind=Dispute.Kind.PROVIDER_REFUND, state=Dispute.State.LOST
     )
-    return _sum(paid, "amount_minor") + _sum(made_there, "lost_minor")
+    # A company can send back more than was paid; what was not paid is nobody's spending.
+    return Least(
+        _sum(paid, "amount_minor") + _sum(made_there, "lost_minor"),
+        F("gross_minor"),
+        output_field=BigIntegerField(),
+    )
 
 
 def _sum[Row: Model](rows: QuerySet[Row], name: str) -> Coalesce:
@@ -80,8 +85,8 @@ def refund_with(*, operation_id: UUID) -> Refund | None:
     return asked.first()
 
 
-def coins_are_gone(refund: Refund) -> bool:
-    """Whether the coins of a refund were paid for, whatever became of the money afterwards."""
+def was_paid(refund: Refund) -> bool:
+    """Whether the money of a refund left, whatever became of it afterwards."""
     return Transfer.objects.filter(op=refund.end_id, code=Transfer.Code.REFUND_COINS).exists()
 
 

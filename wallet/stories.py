@@ -25,6 +25,7 @@ _COIN_CODES: Final = (
     Transfer.Code.REFUND_HOLD,
     Transfer.Code.REFUND_GIVE_BACK,
     Transfer.Code.REFUND_COINS,
+    Transfer.Code.CAME_BACK_COINS,
     Transfer.Code.DISPUTE_HOLD_COINS,
     Transfer.Code.DISPUTE_GIVE_BACK_COINS,
     Transfer.Code.LOSS_COINS,

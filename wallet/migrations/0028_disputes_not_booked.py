@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallet', '0026_recourse_history'),
+        ('wallet', '0027_returns_again'),
     ]
 
     operations = [

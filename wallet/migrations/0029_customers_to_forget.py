@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallet', '0027_disputes_not_booked'),
+        ('wallet', '0028_disputes_not_booked'),
     ]
 
     operations = [
