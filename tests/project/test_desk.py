@@ -177,6 +177,7 @@ def test_when_nothing_waits_it_is_said_calmly(olga: User, client: Client) -> Non
                 "Payouts unknown at the bank", "Payouts behind their time",
                 "Adjustments for a second person", "Refunds to decide", "Refunds on their way",
                 "Disputes under way", "Provider notices not handled",
+                "Customers payment companies are to forget",
                 "Reviews to look at", "Reviews past their time", "Emails not sent",
             },
         ),

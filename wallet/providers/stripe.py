@@ -173,7 +173,7 @@ class Stripe:
         return stripe_shapes.dispute(found)
 
     def disputes_of(self, payment_ref: str) -> list[Dispute]:
-        parameters = {"payment_intent": payment_ref}
+        parameters = {"payment_intent": payment_ref, "expand": ["data.charge"]}
         rows = stripe_calls.every(self._client.v1.disputes.list, parameters)
         return [stripe_shapes.dispute(one) for one in rows][::-1]
 
