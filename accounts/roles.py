@@ -52,6 +52,7 @@ PURCHASES: Final = (
         "refund",
         "dispute",
         "recoursepolicy",
+        "customertoforget",
     )
     | OWN_LIMITS
 )

@@ -51,6 +51,7 @@ beat_schedule = {
     "forget attempts": at(crontab(minute=20, hour=3), "wallet.tasks.forget_attempts"),
     "refunds": every(20.0, "wallet.tasks.submit_refunds"),
     "disputes": every(60.0, "wallet.tasks.sweep_disputes"),
+    "forget customers": every(600.0, "wallet.tasks.forget_customers", expires=600),
     "reconcile": every(900.0, "wallet.tasks.reconcile", expires=900, hours=3),
     "reconcile the last days": at(crontab(minute=40, hour=3), "wallet.tasks.reconcile", hours=80),
     "recognise revenue": at(crontab(minute=20, hour=0), "wallet.tasks.recognise_revenue"),

@@ -2,8 +2,9 @@
 
 Promises: the copy is what ``config.personal`` lists, as JSON in a zip, with the history as CSV, and
 no secret; an account is not closed while money is under way; an erasure keeps every amount of the
-books and leaves no word of the person but what the register keeps, and says why. Erasing again is
-no change, so one that was cut off is done over.
+books and leaves no word of the person but what the register keeps, and says why; the companies they
+paid by are asked to forget them afterwards, by ``wallet.customers``. Erasing again is no change, so
+one that was cut off is done over.
 """
 
 import io
@@ -25,8 +26,8 @@ from accounts.models import Closure, DataExport, OutboxEvent, StateChange, User
 from config import personal
 from gifts.models import Room
 from payouts.models import Payout
-from wallet import history, ledger, own_limits, queries, returns, stories
-from wallet.models import Account, ProviderEvent, Purchase
+from wallet import customers, history, ledger, own_limits, queries, returns, stories
+from wallet.models import Account, Dispute, ProviderEvent, Purchase, Refund
 
 BATCH: Final = 10
 README: Final = (
@@ -221,6 +222,7 @@ def erase_person(*, closure_id: int, at: datetime) -> None:
         return
     person_id = closure.person_id
     returns.forget(person_id=person_id)
+    customers.ask_to_forget(person_id=person_id, at=at)
     _erase_what_names_them_elsewhere(person_id)
     user = User.objects.select_for_update().get(pk=person_id)
     user.email = f"erased-{person_id}@erased.invalid"
@@ -243,10 +245,15 @@ def erase_person(*, closure_id: int, at: datetime) -> None:
 
 def _erase_what_names_them_elsewhere(person_id: int) -> None:
     """Words about the person in rows that are found another way than by a column."""
-    refs = Purchase.objects.filter(buyer_id=person_id).exclude(checkout_ref="")
-    ProviderEvent.objects.filter(
-        object_ref__in=refs.values("checkout_ref"), handled_at__isnull=False
-    ).update(body="")
+    paid = Purchase.objects.filter(buyer_id=person_id).exclude(checkout_ref="")
+    returned = Refund.objects.filter(purchase__buyer_id=person_id).exclude(provider_ref="")
+    disputed = Dispute.objects.filter(purchase__buyer_id=person_id)
+    for refs in (
+        paid.values("checkout_ref"),
+        returned.values("provider_ref"),
+        disputed.values("provider_ref"),
+    ):
+        ProviderEvent.objects.filter(object_ref__in=refs, handled_at__isnull=False).update(body="")
     StateChange.objects.filter(subject_type="accounts.user", subject_id=str(person_id)).update(
         why=""
     )

@@ -29,7 +29,7 @@ from gifts.events import ROOM_STARTED
 from payouts import tasks as payouts_tasks
 from payouts.events import SETTLEMENT_DONE
 from wallet import tasks as wallet_tasks
-from wallet.events import PROVIDER_NOTIFIED, REFUND_APPROVED
+from wallet.events import CUSTOMERS_LEFT, PROVIDER_NOTIFIED, REFUND_APPROVED
 
 type Subscriber = Callable[[OutboxEvent], None]
 
@@ -53,6 +53,11 @@ def send_refund(_event: OutboxEvent) -> None:
     wallet_tasks.submit_refunds.delay()
 
 
+def forget_customers(_event: OutboxEvent) -> None:
+    """Ring for buyers whom payment companies are to forget."""
+    wallet_tasks.forget_customers.delay()
+
+
 def pay_out(_event: OutboxEvent) -> None:
     """Ring for payouts that a settlement made."""
     payouts_tasks.sweep_payouts.delay()
@@ -63,6 +68,7 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     ROOM_STARTED: (tell_followers,),
     PROVIDER_NOTIFIED: (act_on_notice,),
     REFUND_APPROVED: (send_refund,),
+    CUSTOMERS_LEFT: (forget_customers,),
     SETTLEMENT_DONE: (pay_out,),
 }
 

@@ -21,6 +21,7 @@ REFUNDS_SHOWN: Final = 20
 REFUSALS: Final = (
     refunds.NotRefundable,
     refunds.RefundConflict,
+    refunds.StillAsking,
     ledger.CoinsSpent,
     ledger.LotDisputed,
 )

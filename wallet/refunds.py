@@ -5,15 +5,17 @@ id asks once, and for nothing else; what is large takes two people, and nobody d
 own money.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.urls import reverse
 from djmoney.money import Money
+from psycopg.errors import LockNotAvailable
 
 from accounts import reviewing as cases
 from accounts import services as people
@@ -40,6 +42,19 @@ class NeedsSecondPerson(Exception):
 
 class RefundConflict(Exception):
     """The refund's id was used before, for something else."""
+
+    def __init__(self) -> None:
+        super().__init__("This refund's number was used before, for another request.")
+
+
+class StillAsking(Exception):
+    """Another request about the same coins is being answered and takes long."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another request for the same coins is still being answered. Nothing was asked for "
+            "now: send this one again in a moment."
+        )
 
 
 class OwnRefund(Exception):
@@ -135,17 +150,33 @@ def request(
 ) -> Refund:
     """Ask for unused coins of one's own purchase: they freeze at once. Idempotent by its id.
 
-    Locks the wallet. Raises Purchase.DoesNotExist, RefundConflict, NotRefundable, CoinsSpent,
-    LotDisputed.
+    Locks the purchase, then the wallet. Raises Purchase.DoesNotExist, RefundConflict,
+    NotRefundable, StillAsking, CoinsSpent, LotDisputed.
     """
     purchase = Purchase.objects.select_related("region", "method").get(pk=purchase_id, buyer=user)
     asked = {"purchase_id": purchase.pk, "coins": coins, "ground": ground, "words": words.strip()}
+    try:
+        return _request(refund_id=refund_id, user=user, purchase=purchase, asked=asked, at=at)
+    except IntegrityError:
+        # Somebody was faster: with this very number for another purchase, whose lock is another,
+        # or with another number for this one. What they did is there to be seen now.
+        return _request(refund_id=refund_id, user=user, purchase=purchase, asked=asked, at=at)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise StillAsking from error
+        raise
+
+
+def _request(
+    *, refund_id: UUID, user: User, purchase: Purchase, asked: Mapping[str, Any], at: datetime
+) -> Refund:
+    coins: int = asked["coins"]
     with transaction.atomic(durable=True):
         payments.locked(purchase.pk)
         first = Refund.objects.filter(pk=refund_id).first()
         if first is not None:
             if any(getattr(first, name) != value for name, value in asked.items()):
-                raise RefundConflict("This refund's number was used before, for another request.")
+                raise RefundConflict
             return first
         offered = offer(purchase=purchase, at=at)
         if offered.why_not:

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from wallet import (
+    customers,
     disputes,
     inbox,
     own_limits,
@@ -74,6 +75,11 @@ def submit_refunds() -> int:
 @shared_task
 def sweep_disputes() -> int:
     return disputes.sweep(at=timezone.now())
+
+
+@shared_task
+def forget_customers() -> int:
+    return customers.sweep(at=timezone.now())
 
 
 @shared_task

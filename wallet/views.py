@@ -34,7 +34,7 @@ from wallet import (
     refunds,
     reviewing,
 )
-from wallet.models import Purchase, Region
+from wallet.models import Dispute, Purchase, Region
 
 SPENT_DAYS = 30
 LATEST = 5
@@ -290,7 +290,9 @@ def _what_goes_back(purchase: Purchase, at: datetime) -> dict[str, Any]:
     return {
         "offer": refunds.offer(purchase=purchase, at=at),
         "refunds": purchase.refunds.order_by("-requested_at", "-pk"),
-        "disputes": purchase.disputes.order_by("-learnt_at", "-pk"),
+        "disputes": purchase.disputes.exclude(state=Dispute.State.UNBOOKED).order_by(
+            "-learnt_at", "-pk"
+        ),
     }
 
 

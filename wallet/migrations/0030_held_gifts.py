@@ -16,7 +16,7 @@ FILES = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallet", "0027_returns_again")]
+    dependencies = [("wallet", "0029_customers_to_forget")]
 
     operations = [
         migrations.RunSQL([(SQL / name).read_text()], migrations.RunSQL.noop) for name in FILES

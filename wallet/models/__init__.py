@@ -36,7 +36,7 @@ from wallet.models.pricing import (
     Region,
     RegionCountry,
 )
-from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.purchases import CustomerToForget, ProviderEvent, Purchase
 from wallet.models.receipts import Receipt, ReceiptFile, ReceiptSeries, Seller, SellerRegion
 from wallet.models.reconciliation import Difference, Reconciliation
 from wallet.models.refunds import Dispute, RecoursePolicy, Refund
@@ -50,6 +50,7 @@ __all__ = [
     "Bucket",
     "Channel",
     "CoinPackage",
+    "CustomerToForget",
     "Difference",
     "Dispute",
     "FxRate",
