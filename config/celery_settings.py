@@ -86,6 +86,11 @@ beat_schedule = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "number credit notes": {
+        "task": "wallet.tasks.number_credit_notes",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "settle": {
         "task": "payouts.tasks.start_settlement",
         "schedule": float(settings.SETTLEMENT_INTERVAL_S)

@@ -142,6 +142,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     ledger.CoinsSpent: Answer(409, "coins_spent"),
     ledger.LotDisputed: Answer(409, "lot_disputed"),
     refunds.NotRefundable: Answer(409, "not_refundable"),
+    refunds.PaidByGiftCard: Answer(409, "paid_by_gift_card"),
     refunds.RefundConflict: Answer(422, "refund_conflict"),
     refunds.AlreadyDecided: Answer(409, "refund_decided"),
     refunds.NeedsSecondPerson: Answer(409, "needs_second_person"),
@@ -215,6 +216,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gift_cards.CodeUsed: Answer(409, "code_used"),
     gift_cards.CodeVoided: Answer(409, "code_voided"),
     gift_cards.NotRedeemedHere: Answer(409, "not_redeemed_here"),
+    gift_cards.RedemptionConflict: Answer(422, "redemption_conflict"),
     gift_cards.TooManyTries: Answer(429, "too_many_codes"),
     gift_cards.WrongRegion: Answer(409, "wrong_region"),
     price_files.BookMoved: Answer(409, "prices_moved"),
@@ -231,6 +233,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
 FACTS: Final[Mapping[type[Exception], Mapping[str, str]]] = {
     gifts.PriceChanged: {"gift_version": "version_id", "price_coins": "price_coins"},
     rooms.AlreadyLive: {"room": "room_id"},
+    gift_cards.TooManyTries: {"until": "until"},
 }
 
 # The framework's own codes that read better otherwise.

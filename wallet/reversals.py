@@ -40,7 +40,7 @@ def bought_by(*, user_id: int, before: UUID | None, limit: int) -> list[Purchase
 def refunds_of(*, user_id: int) -> QuerySet[Refund]:
     """Return what the person asked to give back, latest first."""
     rows = Refund.objects.filter(purchase__buyer_id=user_id)
-    return rows.select_related("purchase__method").order_by("-requested_at", "-pk")
+    return rows.select_related("purchase__method", "credit_note").order_by("-requested_at", "-pk")
 
 
 def page_of_refunds(*, user_id: int, after: Sequence[Any] | None, limit: int) -> list[Refund]:
@@ -62,6 +62,25 @@ def refund_with(*, operation_id: UUID) -> Refund | None:
 def coins_are_gone(refund: Refund) -> bool:
     """Whether the coins of a refund were paid for, whatever became of the money afterwards."""
     return Transfer.objects.filter(op=refund.end_id, code=Transfer.Code.REFUND_COINS).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The money that an operation booked as gone back to its payer."""
+
+    gross_minor: int
+    tax_minor: int
+
+
+def booked_back(*, operation_id: UUID) -> Booked:
+    """What of a payment the operation booked as gone, and the tax in it; of a loss, all of it."""
+    codes = (Transfer.Code.RETURN_NET, Transfer.Code.RETURN_TAX, Transfer.Code.LOSS)
+    legs = Transfer.objects.filter(op_id=operation_id, code__in=codes)
+    sums = legs.aggregate(
+        gross=Sum("amount", default=0),
+        tax=Sum("amount", filter=Q(code=Transfer.Code.RETURN_TAX), default=0),
+    )
+    return Booked(int(sums["gross"]), int(sums["tax"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,18 @@ from uuid import UUID
 from djmoney.money import Money
 
 from wallet import history, queries, reversals, shares
-from wallet.models import Account, FxRate, Lot, Operation, Purchase, RateCard, Refund, Transfer
+from wallet.models import (
+    Account,
+    Channel,
+    CreditNote,
+    FxRate,
+    Lot,
+    Operation,
+    Purchase,
+    RateCard,
+    Refund,
+    Transfer,
+)
 from wallet.money import MILLI, currency_of, decimals, money
 
 _COIN_CODES: Final = (
@@ -69,6 +80,7 @@ class Story:
     purchase: Purchase | None
     refund: Refund | None = None
     reversed_milli: int = 0  # of a gift's diamonds, taken back since
+    credit_note: CreditNote | None = None
 
     @property
     def paid(self) -> Money | None:
@@ -93,6 +105,12 @@ class LotStory:
     @property
     def used(self) -> int:
         return self.lot.amount - self.lot.remaining
+
+    @property
+    def is_of_gift_card(self) -> bool:
+        """Whether a code paid for it, bought elsewhere."""
+        bought = self.lot.purchase
+        return bought is not None and bought.channel == Channel.GIFT_CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +212,7 @@ def _of_operation(operation: Operation) -> Story:
         unpaid_coins=sum(s.coins for s in slices if s.price is None) if is_gift else 0,
         purchase=slices[0].lot.purchase if kind in _OF_ONE_PURCHASE and slices else None,
         refund=reversals.refund_with(operation_id=operation.pk),
+        credit_note=CreditNote.objects.filter(pk=operation.pk).first(),
         reversed_milli=reversals.reversed_gifts(operation_ids=[operation.pk]).get(operation.pk, 0),
     )
 

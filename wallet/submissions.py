@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import states
-from wallet import alerts, events, providers, queries, refunds, returns
+from wallet import alerts, credit_notes, events, providers, queries, refunds, returns
 from wallet.models import Refund
 from wallet.providers import base
 from wallet.providers.base import Declined, RefundOrder, RefundState, Unavailable
@@ -105,10 +105,12 @@ def _record(*, refund_id: UUID, answer: base.Refund, at: datetime) -> Refund:
         refund = states.move(refund, to=State.PAID, why=f"Paid back: {answer.ref}", at=at)
         refund.ended_at = at
         refund.save(update_fields=["ended_at"])
+        note = credit_notes.of_refund(refund)
         refunds.tell(
             refund,
             title=f"{refund.money} is on its way back to you",
             body="It goes to the card or account you paid with. Banks take up to 10 days.",
+            note=note,
         )
         events.refund_changed(refund)
     return refund
