@@ -83,7 +83,7 @@ class Left:
 
     @property
     def refundable_money(self) -> list[Money]:
-        """What the refundable coins cost, one sum for each currency."""
+        """What refunds of the refundable coins would pay, one sum for each currency."""
         sums: dict[str, Money] = {}
         for story in self.refundable:
             if story.left_price is not None:
@@ -144,7 +144,7 @@ class _Encoder(DjangoJSONEncoder):
 def left_of(*, person: User, at: datetime) -> Left:
     """What the person has, and what of it can be asked back now."""
     lots = queries.all_lots(user_id=person.pk).filter(remaining__gt=0)
-    told = [stories.lot_story(lot, at=at) for lot in lots]
+    told = stories.lot_stories(list(lots), at=at)
     return Left(
         coins=queries.coins(user_id=person.pk),
         refundable=[story for story in told if story.is_refundable],

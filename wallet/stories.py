@@ -13,7 +13,7 @@ from uuid import UUID
 
 from djmoney.money import Money
 
-from wallet import history, queries, reversals, shares
+from wallet import history, queries, returns, reversals, shares
 from wallet.models import (
     Account,
     Channel,
@@ -98,7 +98,7 @@ class LotStory:
 
     lot: Lot
     price: Money | None
-    left_price: Money | None
+    left_price: Money | None  # what a refund of what is left would pay, if it can be asked for
     refundable_until: datetime | None
     is_refundable: bool
 
@@ -127,16 +127,46 @@ class Use:
 
 
 def lot_story(lot: Lot, *, at: datetime) -> LotStory:
-    """Tell of one lot: the price of what is left is its exact share, half-up."""
-    until = queries.refundable_until(lot.purchase) if lot.purchase else None
-    is_good = lot.state == Lot.State.GOOD
-    return LotStory(
-        lot=lot,
-        price=history.price_of([(lot, lot.amount)]),
-        left_price=history.price_of([(lot, lot.remaining)]),
-        refundable_until=until,
-        is_refundable=until is not None and at < until and lot.remaining > 0 and is_good,
-    )
+    """Tell of one lot."""
+    return lot_stories([lot], at=at)[0]
+
+
+def lot_stories(lots: Sequence[Lot], *, at: datetime) -> list[LotStory]:
+    """Tell of several lots, with their purchases, in as many queries as of one.
+
+    What is left is worth what a refund of it would pay: rounded down, as the ledger does.
+    """
+    until = {lot.pk: queries.refundable_until(lot.purchase) for lot in lots if lot.purchase}
+    refundable = {
+        lot.purchase_id: lot.remaining
+        for lot in lots
+        if lot.purchase_id
+        and _is_open(until.get(lot.pk), at)
+        and lot.remaining
+        and lot.state == Lot.State.GOOD
+    }
+    worth = returns.refund_values(coins_by_purchase=refundable) if refundable else {}
+    return [
+        LotStory(
+            lot=lot,
+            price=history.price_of([(lot, lot.amount)]),
+            left_price=_paid_for(lot, worth[lot.purchase_id].gross_minor)
+            if lot.purchase_id in worth
+            else None,
+            refundable_until=until.get(lot.pk),
+            is_refundable=lot.purchase_id in worth,
+        )
+        for lot in lots
+    ]
+
+
+def _is_open(until: datetime | None, at: datetime) -> bool:
+    return until is not None and at < until
+
+
+def _paid_for(lot: Lot, amount_minor: int) -> Money:
+    assert lot.cash_unit is not None, "somebody paid for it"
+    return money(amount_minor, currency_of(lot.cash_unit))
 
 
 def use(lot: Lot, transfer: Transfer) -> Use:

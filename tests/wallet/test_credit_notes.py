@@ -420,7 +420,7 @@ def test_control_without_the_series_lock_numbers_collide(
     monkeypatch.setattr(credit_notes, "_locked_series", unlocked)
 
     faults = at_once(
-        *[lambda n=note: credit_notes._number(seller=seller, at=AT, note_id=n.pk)  # type: ignore[misc]
+        *[lambda n=note: credit_notes._number(seller=seller, at=AT, note_id=n.pk)
           for note in notes]
     )  # fmt: skip
 
