@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from pypdf import PdfReader
 from accounts import notices
 from accounts.models import Notice, User
 from tests import factories
+from tests.database import owner
 from tests.standin import Standin
 from tests.wallet.test_disputes import contest, dashboard_refund, decide
 from tests.wallet.test_refunds import approve, ask, bought, submit
@@ -227,6 +229,28 @@ def test_a_refund_that_began_at_the_payment_company_has_its_note_once(
     assert credit_notes.cause_of(note) == credit_notes.Cause.PROVIDER_REFUND
     assert (note.coins, note.gross_minor, note.tax_minor) == (350, 420, 67)
     assert "Refund by the payment company For 350 coins" in asked(payer, note)[1]
+
+
+def test_what_went_back_before_there_were_notes_gets_the_same_ones(
+    standin: Standin, payer: User
+) -> None:
+    olga = factories.make_staff("olga")
+    purchase = bought(standin, payer)
+    give_back(standin, purchase, olga, 333)
+    decide(standin, contest(standin, purchase, amount=200), do="lose")
+    columns = "id, receipt_id, refund_id, dispute_id, coins, gross_minor, tax_minor, number"
+    every = f"SELECT {columns} FROM wallet_creditnote ORDER BY id"  # noqa: S608 - our own words
+    old = import_module("wallet.migrations.0028_credit_notes_of_old_returns").Migration
+
+    with owner(connection.settings_dict["NAME"]) as session:
+        made = session.execute(every).fetchall()
+        session.execute("ALTER TABLE wallet_creditnote DISABLE TRIGGER USER")
+        session.execute("DELETE FROM wallet_creditnote")
+        session.execute(old.operations[0].sql)
+        again = session.execute(every).fetchall()
+
+    assert len(made) == 2
+    assert again == made
 
 
 # Files
