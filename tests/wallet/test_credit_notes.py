@@ -239,7 +239,7 @@ def test_what_went_back_before_there_were_notes_gets_the_same_ones(
     give_back(standin, purchase, olga, 333)
     decide(standin, contest(standin, purchase, amount=200), do="lose")
     columns = "id, receipt_id, refund_id, dispute_id, coins, gross_minor, tax_minor, number"
-    every = f"SELECT {columns} FROM wallet_creditnote ORDER BY id"  # noqa: S608 - our own words
+    every = f"SELECT {columns} FROM wallet_creditnote ORDER BY id"
     old = import_module("wallet.migrations.0028_credit_notes_of_old_returns").Migration
 
     with owner(connection.settings_dict["NAME"]) as session:
