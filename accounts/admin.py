@@ -3,19 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-import pghistory
 from django import forms as django_forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts import admin_reviews, forms, leaving, queries, services, states
-from accounts.admin_deeds import ReadOnlyAdmin
+from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, staff_id
 from accounts.models import (
     Closure,
     Consent,
@@ -55,7 +54,7 @@ def _standing_action(to: Standing, words: str) -> Callable[..., HttpResponse | N
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(ReasonedAdmin):
     """People. Passwords are never shown; roles and staff are an administrator's to give."""
 
     form = UserAdminForm
@@ -112,9 +111,6 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False
-
     def has_set_standing_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.set_standing")
 
@@ -122,10 +118,6 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def latest_reason(self, user: User) -> str:
         change = queries.standing_reason(user_id=user.pk)
         return f"{change.why} ({change.by or 'by itself'}, {change.at:%Y-%m-%d})" if change else "-"
-
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
-        pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
-        super().save_model(request, obj, form, change)
 
     def decide_standing(
         self, request: HttpRequest, queryset: QuerySet[User], *, to: Standing, words: str
@@ -178,7 +170,6 @@ class StateChangeAdmin(ReadOnlyAdmin):
     search_fields = ("=subject_id", "why")
     list_select_related = ("by",)
     ordering = ("-pk",)
-    show_full_result_count = False
 
 
 @admin.register(Terms)
@@ -187,7 +178,7 @@ class TermsAdmin(ReadOnlyAdmin):
 
     list_display = ("version", "effective_at", "acceptance_count")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("accounts.add_terms")
 
     @admin.display(description="Accepted by")
@@ -251,7 +242,6 @@ class NoticeAdmin(ReadOnlyAdmin):
     search_fields = ("user__handle", "title", "subject_key")
     list_select_related = ("user",)
     ordering = ("-pk",)
-    show_full_result_count = False
 
 
 @admin.register(Closure)
@@ -270,13 +260,12 @@ class ClosureAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Open again: the owner asked for it", permissions=["reopen"])
     def reopen(self, request: HttpRequest, chosen: QuerySet[Closure]) -> None:
-        assert request.user.pk is not None, "the admin is for people who are signed in"
         for closure in chosen:
             try:
                 leaving.reopen_account(
                     closure_id=closure.pk,
                     why="The owner asked for it.",
-                    by_id=request.user.pk,
+                    by_id=staff_id(request),
                     at=timezone.now(),
                 )
             except leaving.NotReopened as refusal:
@@ -307,4 +296,3 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     list_filter = ("name",)
     search_fields = ("subject",)
     ordering = ("-pk",)
-    show_full_result_count = False

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts import queries, reviews
-from accounts.admin_deeds import ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin_deeds import ReadOnlyAdmin, ReadOnlyInline, badge, staff_id
 from accounts.models import Block, Fingerprint, GuardianClaim, Report, Review, Verdict
 from accounts.review_forms import DecisionForm
 
@@ -95,8 +95,6 @@ class ReviewAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "subject__handle", "subject__email", "subject_key")
     search_help_text = "Review, the person's handle or email, or what it is about"
     list_select_related = ("subject", "assignee")
-    list_per_page = 50
-    show_full_result_count = False
     inlines = (VerdictInline, ReportInline, GuardianClaimInline)
     fieldsets: ClassVar = (
         (None, {"fields": ("badge", "clock", "reason", "subject", "subject_key", "assignee")}),
@@ -136,12 +134,7 @@ class ReviewAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State", ordering="state")
     def badge(self, review: Review) -> str:
-        context = {
-            "label": review.get_state_display(),
-            "tone": TONES[Review.State(review.state)],
-            "icon": "",
-        }
-        return render_to_string("components/badge.html", context)
+        return badge(review.get_state_display(), TONES[Review.State(review.state)])
 
     @admin.display(description="Clock", ordering="due_at")
     def clock(self, review: Review) -> str:
@@ -182,7 +175,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     def _take(self, request: HttpRequest, review_id: int) -> HttpResponse:
         _allowed(request, review_id)
         try:
-            reviews.take(review_id=review_id, by_id=_staff_id(request), at=timezone.now())
+            reviews.take(review_id=review_id, by_id=staff_id(request), at=timezone.now())
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         else:
@@ -197,7 +190,7 @@ class ReviewAdmin(ReadOnlyAdmin):
             try:
                 decided = reviews.decide(
                     review_id=review_id,
-                    by_id=_staff_id(request),
+                    by_id=staff_id(request),
                     **form.cleaned_data,
                     at=timezone.now(),
                 )
@@ -253,11 +246,6 @@ def _allowed(request: HttpRequest, review_id: int) -> Review:
     return review
 
 
-def _staff_id(request: HttpRequest) -> int:
-    assert request.user.pk is not None, "the admin lets nobody else in"
-    return int(request.user.pk)
-
-
 @admin.register(Verdict)
 class VerdictAdmin(ReadOnlyAdmin):
     list_display = ("at", "subject", "rule", "subject_key", "is_hit", "reasons", "review")
@@ -265,7 +253,6 @@ class VerdictAdmin(ReadOnlyAdmin):
     search_fields = ("subject__handle", "=subject_key")
     list_select_related = ("subject", "review")
     ordering = ("-pk",)
-    show_full_result_count = False
 
 
 @admin.register(Fingerprint)
@@ -278,7 +265,6 @@ class FingerprintAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     fields = ("user", "kind", "name", "first_seen_at", "seen_at", "keep_until")
     ordering = ("-pk",)
-    show_full_result_count = False
 
     @admin.display(description="Shown as")
     def name(self, fingerprint: Fingerprint) -> str:

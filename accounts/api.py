@@ -25,7 +25,6 @@ from accounts.models import Scope, User
 
 PAGE_MAX: Final = 200
 PAGE: Final = 50
-ID_MAX: Final = 2**63 - 1
 CURSOR_MAX: Final = 200
 KEY: Final = OpenApiParameter(
     name="Idempotency-Key",
@@ -169,7 +168,7 @@ def read_cursor(text: str | None, *kinds: Callable[[str], Any]) -> list[Any] | N
 def whole(text: str) -> int:
     """Read a row's number out of a cursor. Raises ValueError."""
     number = int(text)
-    if not 0 <= number <= ID_MAX:
+    if not 0 <= number <= queries.ID_MAX:
         raise ValueError("no row has such a number")
     return number
 

@@ -65,7 +65,12 @@ def _network(address: str) -> str:
 
 
 def digest(kind: str, value: str) -> str:
-    """Hash a value so that only the holder of our key could try values against it."""
+    """Hash a value so that only the holder of our key could try values against it; no value, none.
+
+    The one hash of networks and instruments: what one app keeps matches what another keeps.
+    """
+    if not value:
+        return ""
     key = hmac.digest(settings.SECRET_KEY.encode(), PURPOSE, hashlib.sha256)
     return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
 

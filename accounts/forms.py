@@ -1,7 +1,7 @@
 """What people fill in about themselves, and staff about them."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from zoneinfo import available_timezones
 
 from babel.core import get_global
@@ -216,6 +216,19 @@ class ConsentForm(forms.Form):
     @property
     def until_days(self) -> timedelta:
         return timedelta(days=int(self.cleaned_data["days"]))
+
+
+class OperationIdField(forms.UUIDField):
+    """The id of a deed, made with its page (UUIDv7): sending the form again changes nothing."""
+
+    widget = forms.HiddenInput
+    default_error_messages: ClassVar = {"invalid": "This form is damaged. Open the page again."}
+
+    def clean(self, value: Any) -> Any:
+        operation_id = super().clean(value)
+        if operation_id is not None and operation_id.version != 7:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return operation_id
 
 
 class StandingForm(forms.Form):

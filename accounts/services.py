@@ -14,7 +14,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
-from accounts import consents, events, queries, roles, states
+from accounts import events, queries, states
 from accounts.models import (
     Notice,
     NoticeKind,
@@ -390,11 +390,3 @@ def _notify_all(who: str, words: list[str], *values: list[str]) -> int:
             [*words, *values],
         )
         return int(cursor.rowcount)
-
-
-# The doors of other apps find these here; they live with their nouns.
-give_consent = consents.give
-revoke_consent = consents.revoke
-use_consent = consents.use
-give_back_consent = consents.give_back
-sync_roles = roles.sync

@@ -6,7 +6,6 @@ state changes after it was created.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar, Protocol
 
 from django.apps import apps
 from django.db import connection, models
@@ -14,11 +13,6 @@ from django.db import connection, models
 
 class Refused(Exception):
     """A move that the model's table does not allow from where the row is now."""
-
-
-class Stateful(Protocol):
-    STATE_FIELD: ClassVar[str]
-    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]]
 
 
 def move[T: models.Model](

@@ -122,7 +122,7 @@ def consent_new(request: SignedIn) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         now = timezone.now()
         try:
-            services.give_consent(
+            consents.give(
                 fan_id=request.user.pk,
                 client_id=client_id,
                 scope=scope,
@@ -145,7 +145,7 @@ def consent_new(request: SignedIn) -> HttpResponse:
 @require_POST
 def consent_revoke(request: SignedIn, consent_id: int) -> HttpResponse:
     try:
-        services.revoke_consent(fan_id=request.user.pk, consent_id=consent_id, at=timezone.now())
+        consents.revoke(fan_id=request.user.pk, consent_id=consent_id, at=timezone.now())
     except Consent.DoesNotExist as error:
         raise Http404 from error
     messages.success(request, "Revoked. The service can do nothing more for you.")

@@ -8,7 +8,7 @@ the services that use the API.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from allauth.account import admin as _account  # noqa: F401 - registers what is replaced below
 from allauth.account.models import EmailAddress
@@ -32,13 +32,9 @@ from django.utils import timezone
 from pghistory import core
 
 from accounts import services as people
+from accounts.admin_deeds import ReadOnlyAdmin, staff_id
 from accounts.models import User
 from config import desk
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-else:  # at run time it is not generic
-    ModelAdmin = admin.ModelAdmin
 
 # What a history keeps about itself, beside the row's own fields.
 OWN_FIELDS: Final = ("pgh_id", "pgh_created_at", "pgh_label", "pgh_obj", "pgh_context")
@@ -53,23 +49,6 @@ def index(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
 
 
 admin.site.index = index  # type: ignore[method-assign]
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows to look at."""
-
-    actions: Any = None
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 for replaced in (EmailAddress, Authenticator, UserSession, Client, Token, Group):
@@ -129,10 +108,9 @@ class SecondFactorAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Reset all second factors of these people", permissions=["reset"])
     def reset(self, request: HttpRequest, chosen: QuerySet[Authenticator]) -> None:
-        assert request.user.pk is not None, "the admin is for people who are signed in"
         for user in User.objects.filter(pk__in=chosen.values("user")).order_by("pk"):
             try:
-                people.reset_second_factor(user_id=user.pk, by_id=request.user.pk)
+                people.reset_second_factor(user_id=user.pk, by_id=staff_id(request))
             except (people.OwnSecondFactor, people.NotAnAdministrator) as refusal:
                 self.message_user(request, f"{user}: {refusal}", messages.ERROR)
             else:

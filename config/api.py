@@ -18,10 +18,7 @@ from allauth.idp.oidc import app_settings as provider
 from allauth.idp.oidc.adapter import get_adapter
 from allauth.idp.oidc.internal.resources import is_resources_subset
 from allauth.idp.oidc.models import Client, Token
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, ParseError
 from rest_framework.parsers import JSONParser
@@ -30,12 +27,11 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
-from accounts import statements
+from accounts import statements, valkey
 
 log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX: Final = 64 * 1024
-VALKEY_TIMEOUT_S: Final = 0.25
 RATE_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 NOBODY: Final = AnonymousUser()  # a service is no person
@@ -127,17 +123,6 @@ class HasScope(BasePermission):
         return False
 
 
-@cache
-def _valkey() -> redis.Redis:
-    """One pool for each process. A Valkey that does not answer at once is away."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=VALKEY_TIMEOUT_S,
-        socket_connect_timeout=VALKEY_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
 class ServiceThrottle(BaseThrottle):
     """So many requests a window for each service, counted exactly. Without Valkey, no limit."""
 
@@ -149,7 +134,7 @@ class ServiceThrottle(BaseThrottle):
         allowed, window_s = _rate(api_settings.DEFAULT_THROTTLE_RATES["service"])
         key = f"carat:throttle:{window_s}:{request.auth.client_id}"
         try:
-            counted: Any = _valkey().eval(COUNT_LUA, 1, key, str(window_s * 1000))
+            counted: Any = valkey.client().eval(COUNT_LUA, 1, key, str(window_s * 1000))
         except redis.RedisError as error:
             log.warning("throttle_open", extra={"error": str(error)})
             return True

@@ -36,7 +36,6 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 DUMP: Final = "database.dump"
 POLL_S: Final = 0.2
-BLOCK_BYTES: Final = 1 << 20
 # Files that only grant: run again, they give a database's own app role what it had.
 GRANTS: Final = "*_roles.sql"
 # Counted at the backup's moment, and again after a restore.

@@ -1,5 +1,7 @@
 """Celery's settings and the timetable of what runs when."""
 
+from typing import Any
+
 from celery.schedules import crontab
 from django.conf import settings
 
@@ -17,113 +19,48 @@ worker_prefetch_multiplier = 1
 worker_soft_shutdown_timeout = 10
 timezone = "UTC"
 
+
+def every(seconds: float, task: str, *, expires: int = 0, **kwargs: Any) -> dict[str, Any]:
+    """Run a task so often. One that no worker took in ``expires`` seconds (2 turns) is dropped."""
+    entry = at(seconds, task, **kwargs)
+    return entry | {"options": {"expires": expires or round(2 * seconds)}}
+
+
+def at(schedule: float | crontab, task: str, **kwargs: Any) -> dict[str, Any]:
+    """Run a task by the clock. Whenever a worker takes it, it is done."""
+    return {"task": task, "schedule": schedule, "kwargs": kwargs}
+
+
+SETTLES_EVERY_S = float(settings.SETTLEMENT_INTERVAL_S)
+MONDAYS = crontab(minute=0, hour=0, day_of_week="mon")
+
 beat_schedule = {
-    "relay": {"task": "config.tasks.relay", "schedule": 1.0, "options": {"expires": 5}},
-    "prune outbox": {"task": "config.tasks.prune", "schedule": crontab(minute=10, hour=3)},
-    "make exports": {
-        "task": "config.tasks.make_exports",
-        "schedule": 10.0,
-        "options": {"expires": 20},
-    },
-    "erase closed accounts": {
-        "task": "config.tasks.erase_closed",
-        "schedule": crontab(minute=20),
-    },
-    "fold": {"task": "wallet.tasks.fold", "schedule": 2.0, "options": {"expires": 5}},
-    "close period": {
-        "task": "wallet.tasks.close_period",
-        "schedule": float(settings.PERIOD_S),
-        "options": {"expires": settings.PERIOD_S},
-    },
-    "release": {"task": "wallet.tasks.release", "schedule": 10.0, "options": {"expires": 30}},
-    "seal": {"task": "wallet.tasks.seal", "schedule": 15.0, "options": {"expires": 30}},
-    "provider events": {
-        "task": "wallet.tasks.handle_events",
-        "schedule": 5.0,
-        "options": {"expires": 10},
-    },
-    "sweep purchases": {
-        "task": "wallet.tasks.sweep_purchases",
-        "schedule": 30.0,
-        "options": {"expires": 60},
-    },
-    "forget attempts": {
-        "task": "wallet.tasks.forget_attempts",
-        "schedule": crontab(minute=20, hour=3),
-    },
-    "refunds": {
-        "task": "wallet.tasks.submit_refunds",
-        "schedule": 20.0,
-        "options": {"expires": 40},
-    },
-    "disputes": {
-        "task": "wallet.tasks.sweep_disputes",
-        "schedule": 60.0,
-        "options": {"expires": 120},
-    },
-    "reconcile": {
-        "task": "wallet.tasks.reconcile",
-        "schedule": 900.0,
-        "kwargs": {"hours": 3},
-        "options": {"expires": 900},
-    },
-    "reconcile the last days": {
-        "task": "wallet.tasks.reconcile",
-        "schedule": crontab(minute=40, hour=3),
-        "kwargs": {"hours": 80},
-    },
-    "recognise revenue": {
-        "task": "wallet.tasks.recognise_revenue",
-        "schedule": crontab(minute=20, hour=0),
-    },
-    "tell of prices": {
-        "task": "wallet.tasks.tell_of_prices",
-        "schedule": 10.0,
-        "options": {"expires": 30},
-    },
-    "number receipts": {
-        "task": "wallet.tasks.number_receipts",
-        "schedule": 5.0,
-        "options": {"expires": 10},
-    },
-    "number credit notes": {
-        "task": "wallet.tasks.number_credit_notes",
-        "schedule": 5.0,
-        "options": {"expires": 10},
-    },
-    "settle": {
-        "task": "payouts.tasks.start_settlement",
-        "schedule": float(settings.SETTLEMENT_INTERVAL_S)
-        if settings.SETTLEMENT_INTERVAL_S
-        else crontab(minute=0, hour=0, day_of_week="mon"),
-    },
-    "sweep settlements": {
-        "task": "payouts.tasks.continue_settlements",
-        "schedule": 20.0,
-        "options": {"expires": 40},
-    },
-    "sweep payouts": {
-        "task": "payouts.tasks.sweep_payouts",
-        "schedule": 10.0,
-        "options": {"expires": 20},
-    },
-    "send notices": {
-        "task": "accounts.tasks.send_notices",
-        "schedule": 5.0,
-        "options": {"expires": 10},
-    },
-    "end standings": {
-        "task": "accounts.tasks.end_standings",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "review clocks": {
-        "task": "accounts.tasks.keep_review_clocks",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "purge fingerprints": {
-        "task": "accounts.tasks.purge_expired",
-        "schedule": crontab(minute=25, hour=3),
-    },
+    "relay": every(1.0, "config.tasks.relay", expires=5),
+    "prune outbox": at(crontab(minute=10, hour=3), "config.tasks.prune"),
+    "make exports": every(10.0, "config.tasks.make_exports"),
+    "erase closed accounts": at(crontab(minute=20), "config.tasks.erase_closed"),
+    "fold": every(2.0, "wallet.tasks.fold", expires=5),
+    "close period": every(
+        float(settings.PERIOD_S), "wallet.tasks.close_period", expires=settings.PERIOD_S
+    ),
+    "release": every(10.0, "wallet.tasks.release", expires=30),
+    "seal": every(15.0, "wallet.tasks.seal"),
+    "provider events": every(5.0, "wallet.tasks.handle_events"),
+    "sweep purchases": every(30.0, "wallet.tasks.sweep_purchases"),
+    "forget attempts": at(crontab(minute=20, hour=3), "wallet.tasks.forget_attempts"),
+    "refunds": every(20.0, "wallet.tasks.submit_refunds"),
+    "disputes": every(60.0, "wallet.tasks.sweep_disputes"),
+    "reconcile": every(900.0, "wallet.tasks.reconcile", expires=900, hours=3),
+    "reconcile the last days": at(crontab(minute=40, hour=3), "wallet.tasks.reconcile", hours=80),
+    "recognise revenue": at(crontab(minute=20, hour=0), "wallet.tasks.recognise_revenue"),
+    "tell of prices": every(10.0, "wallet.tasks.tell_of_prices", expires=30),
+    "number receipts": every(5.0, "wallet.tasks.number_receipts"),
+    "number credit notes": every(5.0, "wallet.tasks.number_credit_notes"),
+    "settle": at(SETTLES_EVERY_S or MONDAYS, "payouts.tasks.start_settlement"),
+    "sweep settlements": every(20.0, "payouts.tasks.continue_settlements"),
+    "sweep payouts": every(10.0, "payouts.tasks.sweep_payouts"),
+    "send notices": every(5.0, "accounts.tasks.send_notices"),
+    "end standings": every(60.0, "accounts.tasks.end_standings", expires=60),
+    "review clocks": every(300.0, "accounts.tasks.keep_review_clocks", expires=300),
+    "purge fingerprints": at(crontab(minute=25, hour=3), "accounts.tasks.purge_expired"),
 }

@@ -25,7 +25,7 @@ from accounts.models import Closure, DataExport, OutboxEvent, StateChange, User
 from config import personal
 from gifts.models import Room
 from payouts.models import Payout
-from wallet import history, ledger, queries, returns, stories
+from wallet import history, ledger, own_limits, queries, returns, stories
 from wallet.models import Account, Lot, ProviderEvent, Purchase
 
 BATCH: Final = 10
@@ -200,6 +200,7 @@ def _turnover(account: Account) -> tuple[int, int]:
 @transaction.atomic(durable=True)
 def close_account(*, person: User, gives_up_coins: bool, at: datetime) -> Closure:
     """Close the account: again is no change. Raises a CannotLeave."""
+    own_limits.lock(user_id=person.pk)  # a purchase that is being started is seen below
     locked = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     check_may_leave(person=locked)
     coins = queries.coins(user_id=locked.pk)

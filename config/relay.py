@@ -5,22 +5,26 @@ when; an event of a rolled-back transaction is never heard. Several relays may r
 one relay's hands at a time. A subscriber that fails hears the event again later, alone, while the
 others and the events behind it go on, so order holds only while nothing fails: subscribers that
 need order number for themselves. A subscriber only enqueues or pushes; it does no work of its own.
+What rooms are to show is numbered in the transaction that hands it on, and shown right after it.
 
 Relayed events are kept ``KEEP`` for whoever looks into a question, then pruned once a day; an event
 that was not relayed is never pruned.
 """
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import transaction
+from django.db import OperationalError, close_old_connections, transaction
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import tasks as people_tasks
 from accounts.models import OutboxEvent
+from gifts import room_log
 from gifts.events import ROOM_STARTED
 from payouts import tasks as payouts_tasks
 from payouts.events import SETTLEMENT_DONE
@@ -62,12 +66,30 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     SETTLEMENT_DONE: (pay_out,),
 }
 
-BATCH: Final = 100
+BATCH: Final = 500
 RETRY_S_MAX: Final = 600
+# How soon a room's event is looked for: the pause doubles while nothing happens.
+PAUSE_S: Final = 0.01
+PAUSE_S_MAX: Final = 0.08
+REST_S: Final = 2.0  # after the database was away
 KEEP: Final = timedelta(days=7)
 PRUNE_BATCH: Final = 5000
 
 log = structlog.get_logger(__name__)
+
+
+def run(*, stop: threading.Event) -> None:
+    """Relay soon after each commit, until told to stop. Beat looks too, for when this has died."""
+    pause_s = PAUSE_S
+    while not stop.wait(pause_s):
+        try:
+            handed = relay(at=timezone.now())
+        except OperationalError as error:
+            log.warning("the relay rests", error=type(error).__name__)
+            close_old_connections()
+            stop.wait(REST_S)
+            continue
+        pause_s = PAUSE_S if handed else min(2 * pause_s, PAUSE_S_MAX)
 
 
 def relay(*, at: datetime) -> int:
@@ -75,6 +97,9 @@ def relay(*, at: datetime) -> int:
     handed = 0
     while (count := _relay_batch(at=at)) > 0:
         handed += count
+        room_log.show_all()
+    if not handed:
+        room_log.show_all()
     return handed
 
 
@@ -87,6 +112,7 @@ def _relay_batch(*, at: datetime) -> int:
         .order_by("pk")
     )
     batch = list(waiting.select_for_update(skip_locked=True)[:BATCH])
+    room_log.number([event for event in batch if event.heard_by is None])  # once: see _hand_on
     late = [event for event in batch if not _hand_on(event, at=at)]
     failed = {event.pk for event in late}
     done = [event.pk for event in batch if event.pk not in failed]

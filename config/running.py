@@ -1,12 +1,12 @@
 """Runs the whole site from one command: set it up, start its programs, tell where it is, watch.
 
-The programs: the web server (granian, WSGI), a Celery worker, Celery's beat, and for a demo the
-stand-in and the simulated audience. Servers that are embedded are looked after too: one that was
-killed comes back within seconds.
+The programs: the web server (granian, ASGI), the relay, a Celery worker, Celery's beat, and for a
+demo the stand-in and the simulated audience. Servers that are embedded are looked after too: one
+that was killed comes back within seconds.
 
-The web server is two processes, each with as many threads as it may have database connections: a
-thread more would only wait for a connection. WSGI because it serves plain pages about twice as fast
-as ASGI does (reference/libraries.md, section 6).
+One web server answers everything here, the rooms' event streams too, so it is ASGI. A larger site
+serves pages and API by WSGI, about twice as fast (reference/libraries.md, section 6), and the
+streams beside them: see the README.
 """
 
 import contextlib
@@ -111,13 +111,13 @@ def set_up(screen: Screen, *, holds: bool) -> None:
 
 
 def web(*, port: int, environ: Mapping[str, str]) -> Program:
-    """Pages and API."""
+    """Pages, API and the rooms' event streams."""
     return Program(
         name="web",
         argv=(
-            *(sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi"),
+            *(sys.executable, "-m", "granian", "config.asgi:application"),
+            *("--interface", "asginl", "--no-ws"),
             *("--host", HOST, "--port", str(port), "--workers", str(WEB_PROCESSES)),
-            *("--blocking-threads", str(settings.DATABASE_POOL_MAX), "--no-ws"),
             *("--respawn-failed-workers", "--workers-kill-timeout", "5"),
         ),
         stops=WEB,
@@ -137,6 +137,13 @@ def worker(*, environ: Mapping[str, str]) -> Program:
         stops=WORKER,
         environ=environ,
         stop_within_s=20.0,
+    )
+
+
+def relay(*, environ: Mapping[str, str]) -> Program:
+    """What happened, handed on and shown in its room."""
+    return Program(
+        name="relay", argv=(sys.executable, "manage.py", "relay"), stops=WORKER, environ=environ
     )
 
 

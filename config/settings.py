@@ -161,7 +161,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "config.middleware.RequestLogMiddleware",
     "config.middleware.PrivatePagesMiddleware",
     "config.middleware.ViewerMiddleware",
     "config.middleware.StaffSecondFactorMiddleware",

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from config import leaving
 from config import relay as outbox
+from gifts import room_log
 
 
 @shared_task
@@ -15,6 +16,7 @@ def relay() -> None:
 @shared_task
 def prune() -> None:
     outbox.prune(at=timezone.now())
+    room_log.forget(at=timezone.now())
 
 
 @shared_task

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.admin_deeds import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, staff_id
 from gifts import catalogue, rooms
 from gifts.forms import VersionForm
 from gifts.models import Category, Gift, GiftVersion, Room, Sending, Video
@@ -26,20 +26,7 @@ class WhyForm(ActionForm):
     why = forms.CharField(max_length=REASON_MAX, required=False, label="Reason")
 
 
-class ToRead(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows nobody adds, changes or deletes here."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class VersionsInline(admin.TabularInline):  # type: ignore[type-arg]
+class VersionsInline(ReadOnlyInline):
     """A gift's history: what it cost from when on."""
 
     model = GiftVersion
@@ -54,19 +41,13 @@ class VersionsInline(admin.TabularInline):  # type: ignore[type-arg]
         "retired_at",
     )
     readonly_fields = fields
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Gift)
-class GiftAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A gift and its versions. It changes by a new version, and leaves by being retired."""
+class GiftAdmin(ReadOnlyAdmin):
+    """A gift and its versions. It begins with its first version, changes by a new one, and leaves
+    by being retired.
+    """
 
     list_display = ("slug", "current_name", "current_price", "category", "state")
     search_fields = ("slug", "versions__name")
@@ -76,15 +57,6 @@ class GiftAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Gift]:
         return super().get_queryset(request).prefetch_related("versions")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # a new gift is the first version of a new slug
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_retire_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("gifts.change_gift")
@@ -116,12 +88,12 @@ class GiftAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Retire the selected gifts now", permissions=["retire"])
     def retire(self, request: HttpRequest, gifts: QuerySet[Gift]) -> None:
         for gift in gifts:
-            catalogue.retire_gift(gift_id=gift.pk, by_id=_staff(request).pk, at=timezone.now())
+            catalogue.retire_gift(gift_id=gift.pk, by_id=staff_id(request), at=timezone.now())
         self.message_user(request, "Retired. A new version offers a gift again.", messages.SUCCESS)
 
 
 @admin.register(GiftVersion)
-class GiftVersionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class GiftVersionAdmin(ModelAdmin):
     """Every version there was, is and will be. Adding one announces it; none is ever edited."""
 
     list_display = (
@@ -158,7 +130,7 @@ def _announce(request: HttpRequest, modeladmin: GiftVersionAdmin) -> HttpRespons
         at = timezone.now()
         told = form.cleaned_data | {"valid_from": form.cleaned_data["valid_from"] or at}
         try:
-            version = catalogue.announce_gift_version(**told, by_id=_staff(request).pk, at=at)
+            version = catalogue.announce_gift_version(**told, by_id=staff_id(request), at=at)
         except catalogue.VersionOutOfOrder as refusal:
             form.add_error("valid_from", str(refusal))
         else:
@@ -173,7 +145,7 @@ def _announce(request: HttpRequest, modeladmin: GiftVersionAdmin) -> HttpRespons
     return TemplateResponse(request, "admin/gifts/announce_version.html", context)
 
 
-class PlaceAdmin(ToRead):
+class PlaceAdmin(ReadOnlyAdmin):
     """A place with the deed that closes it; the reason stays in its trail."""
 
     action_form = WhyForm
@@ -204,7 +176,7 @@ class RoomAdmin(PlaceAdmin):
         if not why:
             return
         for room in chosen:
-            rooms.end_room(room_id=room.pk, by_id=_staff(request).pk, why=why, at=timezone.now())
+            rooms.end_room(room_id=room.pk, by_id=staff_id(request), why=why, at=timezone.now())
         self.message_user(request, "Ended.", messages.SUCCESS)
 
 
@@ -221,21 +193,18 @@ class VideoAdmin(PlaceAdmin):
         if not why:
             return
         for video in chosen:
-            rooms.hide_video(
-                video_id=video.pk, by_id=_staff(request).pk, why=why, at=timezone.now()
-            )
+            rooms.hide_video(video_id=video.pk, by_id=staff_id(request), why=why, at=timezone.now())
         self.message_user(request, "Hidden.", messages.SUCCESS)
 
 
 @admin.register(Sending)
-class SendingAdmin(ToRead):
+class SendingAdmin(ReadOnlyAdmin):
     """Gifts sent. The money behind each is the ledger's operation of the same id."""
 
     list_display = ("sent_at", "sender", "gift_version", "quantity", "coins", "creator", "where")
     list_select_related: ClassVar = ("sender", "creator", "gift_version", "room", "video")
     search_fields = ("=id", "sender__handle", "creator__handle")
     ordering = ("-pk",)
-    show_full_result_count = False
 
     @admin.display(description="Where")
     def where(self, sending: Sending) -> str:
@@ -246,8 +215,3 @@ def _current(gift: Gift) -> GiftVersion | None:
     """The version in force, of the versions that were read with the gift."""
     begun = [version for version in gift.versions.all() if version.valid_from <= timezone.now()]
     return max(begun, key=lambda version: (version.valid_from, version.version), default=None)
-
-
-def _staff(request: HttpRequest) -> User:
-    assert request.user.is_authenticated, "the admin is for staff"
-    return request.user

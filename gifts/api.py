@@ -75,7 +75,7 @@ class RoomGiftsAnswered(base.Answered):
 
 class SendAsked(base.Asked):
     fan = base.PersonField()
-    gift_version = serializers.IntegerField(min_value=1, max_value=base.ID_MAX)
+    gift_version = serializers.IntegerField(min_value=1, max_value=people.ID_MAX)
     quantity = serializers.IntegerField(min_value=1, max_value=risk.QUANTITY_MAX, default=1)
     room = serializers.UUIDField(required=False, help_text="Either a room or a video.")
     video = serializers.UUIDField(required=False)

@@ -1,7 +1,8 @@
-"""What gifts publish to the outbox."""
+"""What gifts publish to the outbox. What of it a room's viewers see: ``room_log.SHOWN``."""
 
 from typing import Final
 
 GIFT_SENT: Final = "gift.sent"
+GIFTS_SWITCHED: Final = "room.gifts_switched"
 ROOM_STARTED: Final = "room.started"
 ROOM_ENDED: Final = "room.ended"

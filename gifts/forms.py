@@ -1,22 +1,19 @@
 """What fans and creators fill in about gifts and the places they are sent in."""
 
-from uuid import UUID
-
 from django import forms
 from django.core.exceptions import ValidationError
 
+from accounts.forms import OperationIdField
 from gifts import risk, rooms
 from gifts.models import Category
 
-OPERATION_VERSION = 7  # ids grow with time (RFC 9562, 5.7), which keeps the ledger's index small
+RELOAD = "Reload the page and try again."
 
 
 class SendForm(forms.Form):
     """One gift somebody means to send. The id is made before the first try and never changes."""
 
-    operation_id = forms.UUIDField(
-        error_messages={"required": "Reload the page and try again.", "invalid": "Reload the page."}
-    )
+    operation_id = OperationIdField(error_messages=dict.fromkeys(("required", "invalid"), RELOAD))
     gift = forms.IntegerField(
         min_value=1, max_value=2**31 - 1, error_messages={"required": "Choose a gift first."}
     )
@@ -31,12 +28,6 @@ class SendForm(forms.Form):
         },
     )
     confirmed = forms.BooleanField(required=False)
-
-    def clean_operation_id(self) -> UUID:
-        operation_id: UUID = self.cleaned_data["operation_id"]
-        if operation_id.version != OPERATION_VERSION:
-            raise ValidationError("Reload the page and try again.")
-        return operation_id
 
     def first_error(self) -> str:
         """The words of the first mistake."""

@@ -11,7 +11,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 from djmoney.money import Money
 
-from accounts.models import User
+from accounts.models import Block, User
 from gifts.models import Category, GiftVersion, Room, Sending, Video
 from wallet import queries as wallets
 from wallet import reversals
@@ -143,6 +143,17 @@ def place(*, room_id: UUID | None = None, video_id: UUID | None = None) -> Room 
     if room_id is not None:
         return Room.objects.select_related("creator").filter(pk=room_id).first()
     return videos().filter(pk=video_id).first() if video_id else None
+
+
+def who_may_watch(*, room_id: UUID, people: Collection[int | None]) -> set[int | None]:
+    """Of those who watch a room, say who still may (None: strangers); nobody once it has ended."""
+    room = Room.objects.filter(pk=room_id, state=Room.State.LIVE).first()
+    if room is None:
+        return set()
+    known = User.objects.filter(pk__in=[one for one in people if one is not None], is_active=True)
+    blocked = Block.objects.filter(blocker_id=room.creator_id, blocked_id__in=people)
+    allowed = set(known.exclude(pk__in=blocked.values("blocked_id")).values_list("pk", flat=True))
+    return allowed | ({None} & set(people))
 
 
 def latest_gifts(

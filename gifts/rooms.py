@@ -126,11 +126,16 @@ def end_room(*, room_id: UUID, by_id: int, why: str, at: datetime) -> Room:
     return room
 
 
+@transaction.atomic(durable=True)
 def set_gifts_on(*, room_id: UUID, creator_id: int, gifts_on: bool) -> None:
     """Switch gifts on or off in the creator's own live. Gifts already on their way still arrive."""
-    Room.objects.filter(pk=room_id, creator_id=creator_id, state=Room.State.LIVE).update(
-        gifts_on=gifts_on
-    )
+    changed = Room.objects.filter(
+        pk=room_id, creator_id=creator_id, state=Room.State.LIVE, gifts_on=not gifts_on
+    ).update(gifts_on=gifts_on)
+    if changed:
+        outbox.publish(
+            name=events.GIFTS_SWITCHED, subject=f"room:{room_id}", payload={"gifts_on": gifts_on}
+        )
 
 
 @transaction.atomic(durable=True)

@@ -23,7 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import queries, risk, services
+from gifts import passes, queries, risk, room_log, services
 from gifts.forms import SendForm
 from gifts.models import Category, Room, Video
 from gifts.queries import Shown
@@ -209,9 +209,16 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "is_following": viewer is not None
         and people.is_following(fan_id=viewer.pk, creator_id=place.creator_id),
         "place_url": _address(place),
+        "events_url": _events_address(place, viewer) if is_room and is_open else "",
         "summary": None if is_room and is_open else queries.summary(place=place),
     }
     return page | (_panel(request, place) if is_open and place.gifts_on else {})
+
+
+def _events_address(place: Room | Video, viewer: User | None) -> str:
+    """Where the page hears what happens; asked for before its lines are read, so none is missed."""
+    after = room_log.last_number(room_id=place.pk)
+    return passes.address(room_id=place.pk, user_id=viewer.pk if viewer else None, after=after)
 
 
 def _panel(request: HttpRequest, place: Room | Video) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from typing import Final
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
 from payouts import queries, services, settlements, submissions
 from payouts.models import Destination, Payout, SettlementLine, SettlementRun
@@ -19,25 +20,11 @@ from payouts.models import Destination, Payout, SettlementLine, SettlementRun
 CALLS_AN_ACTION: Final = 5  # as much of a run as one click may take; the clock does the rest
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Looked at, never written here. Deeds need the permission to change the object."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+class DeedAdmin(ReadOnlyAdmin):
+    """Deeds need the permission to change the object: the roles' word for a deed."""
 
     def has_deed_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(
-            f"payouts.change_{self.opts.model_name}"  # the roles' word for a deed
-        )
+        return request.user.has_perm(f"payouts.change_{self.opts.model_name}")
 
 
 class ReasonForm(forms.Form):
@@ -53,7 +40,7 @@ class NoReasonForm(forms.Form):
 
 
 @admin.register(SettlementRun)
-class SettlementRunAdmin(ReadOnlyAdmin):
+class SettlementRunAdmin(DeedAdmin):
     list_display = (
         "period_key",
         "state",
@@ -201,7 +188,7 @@ def look_up(payout: Payout, _by: User, _reason: str) -> str:
 
 
 @admin.register(Payout)
-class PayoutAdmin(ReadOnlyAdmin):
+class PayoutAdmin(DeedAdmin):
     list_display = (
         "requested_at",
         "creator",

@@ -51,11 +51,6 @@ class Sums:
     in_payout: Sequence[Money]
     paid: Sequence[Money]
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the creator has never earned anything."""
-        return not (self.pending_milli or self.available_milli or self.settled_milli)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:

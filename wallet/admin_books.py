@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.admin_deeds import ReadOnlyAdmin, ReadOnlyInline, staff_id
 from wallet import adjustments, admin_deeds, admin_forms, ledger
 from wallet.models import Account, Adjustment, Bucket, Lot, Operation, Period, Transfer
 from wallet.money import MILLI, currency_of, money
@@ -27,7 +28,7 @@ def amount_of(unit: int, amount: int) -> str:
 
 
 @admin.register(Account)
-class AccountAdmin(admin_deeds.ReadOnlyAdmin):
+class AccountAdmin(ReadOnlyAdmin):
     list_display = ("id", "code", "owner_id", "unit_name", "card_id", "hold_class", "held")
     list_filter = ("code",)
     search_fields = ("=owner_id", "=id")
@@ -64,7 +65,7 @@ class AccountAdmin(admin_deeds.ReadOnlyAdmin):
         return _bucket_lines(rows) or None
 
 
-class TransferInline(admin_deeds.ReadOnlyInline):
+class TransferInline(ReadOnlyInline):
     model = Transfer
     fk_name = "op"
     fields = ("id", "code", "amount_named", "debit_account", "credit_account", "lot", "reverses")
@@ -77,7 +78,7 @@ class TransferInline(admin_deeds.ReadOnlyInline):
 
 
 @admin.register(Operation)
-class OperationAdmin(admin_deeds.ReadOnlyAdmin):
+class OperationAdmin(ReadOnlyAdmin):
     list_display = ("id", "kind", "home_id", "actor_id", "is_refused", "recorded_at", "context")
     list_filter = ("kind", "is_refused")
     search_fields = ("=id", "=home_id", "=context")
@@ -86,7 +87,7 @@ class OperationAdmin(admin_deeds.ReadOnlyAdmin):
 
 
 @admin.register(Lot)
-class LotAdmin(admin_deeds.ReadOnlyAdmin):
+class LotAdmin(ReadOnlyAdmin):
     list_display = ("id", "home_id", "left", "price", "hold_class", "state", "created_at")
     list_filter = ("state", "hold_class")
     search_fields = ("=id", "=home_id", "=purchase__id")
@@ -102,7 +103,7 @@ class LotAdmin(admin_deeds.ReadOnlyAdmin):
 
 
 @admin.register(Period)
-class PeriodAdmin(admin_deeds.ReadOnlyAdmin):
+class PeriodAdmin(ReadOnlyAdmin):
     list_display = ("id", "opened_at", "closed_at", "transfers", "seal_hex")
     ordering = ("-id",)
     fields = ("id", "opened_at", "closed_at", "transfers", "sums", "seal_hex", "buckets")
@@ -207,7 +208,7 @@ class AdjustmentAdmin(admin_deeds.DeedAdmin):
                 amount=cleaned["units"],
                 card=cleaned["card"],
                 reason=cleaned["reason"],
-                proposer_id=_staff_id(request),
+                proposer_id=staff_id(request),
             )
             return "Proposed. A second person has to approve it."
 
@@ -264,12 +265,7 @@ _DECISION_REFUSALS: admin_deeds.Refusals = (
 def _decide(request: HttpRequest, adjustment: Adjustment, form: admin_forms.DecisionForm) -> str:
     facts: dict[str, Any] = {"adjustment_id": adjustment.pk, "at": timezone.now()}
     if form.cleaned_data["decision"] == "approve":
-        adjustments.approve(approver_id=_staff_id(request), **facts)
+        adjustments.approve(approver_id=staff_id(request), **facts)
         return "Approved and posted."
-    adjustments.reject(by_id=_staff_id(request), why=form.cleaned_data["why"], **facts)
+    adjustments.reject(by_id=staff_id(request), why=form.cleaned_data["why"], **facts)
     return "Rejected. Nothing was posted."
-
-
-def _staff_id(request: HttpRequest) -> int:
-    assert request.user.pk is not None, "the admin is for people who are signed in"
-    return int(request.user.pk)

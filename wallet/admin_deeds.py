@@ -1,17 +1,16 @@
-"""What the staff's deeds share: read-only rows, and a form that shows what it will do first.
+"""What the staff's deeds share: a form that shows what it will do first.
 
-Promises: a read-only admin answers every forged form with 403; a deed is checked twice, once to
-show what it would do and once more by the service when it is confirmed. The admin's own add view
-runs in a transaction, and deeds are the outermost transaction of their own: so deeds are views of
-their own here.
+Promises: a deed is checked twice, once to show what it would do and once more by the service when
+it is confirmed. The admin's own add view runs in a transaction, and deeds are the outermost
+transaction of their own: so deeds are views of their own here.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,49 +18,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.admin_deeds import ModelAdmin, ReadOnlyAdmin
 from wallet import prices, queries
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-    TabularInline = admin.TabularInline[Any, Any]
-else:  # at run time they are not generic
-    ModelAdmin = admin.ModelAdmin
-    TabularInline = admin.TabularInline
 
 type Refusals = tuple[type[Exception], ...]
 
 _NO_RATE: Refusals = (queries.FxMissing, queries.FxStale)
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows to look at. Who may not even look sees nothing."""
-
-    actions: Any = None
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class ReadOnlyInline(TabularInline):
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +56,7 @@ class DeedAdmin(ReadOnlyAdmin):
 
     add_permission = "add"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         name = f"{self.opts.app_label}.{self.add_permission}_{self.opts.model_name}"
         return bool(request.user.has_perm(name))
 
@@ -149,9 +111,3 @@ def warn_below_floor(request: HttpRequest) -> None:
             messages.warning(request, f"Below the margin floor now. {shortfall}")
     except (queries.FxMissing, queries.FxStale) as problem:
         messages.warning(request, f"The margin floor cannot be judged. {problem}")
-
-
-def staff_id(request: HttpRequest) -> int:
-    """Return whose deed it is."""
-    assert request.user.pk is not None, "the admin is for people who are signed in"
-    return int(request.user.pk)

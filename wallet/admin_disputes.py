@@ -1,16 +1,14 @@
 """The staff's view of disputes and of what a loss took from whom, and the policies of recourse."""
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
-import pghistory
 from django.contrib import admin
-from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from accounts.forms import ReasonedForm
+from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, badge
 from accounts.models import User
-from wallet import admin_deeds, queries
+from wallet import queries
 from wallet.models import Dispute, RecoursePolicy
 from wallet.money import MILLI
 
@@ -23,7 +21,7 @@ TONES: Final = {
 
 
 @admin.register(Dispute)
-class DisputeAdmin(admin_deeds.ReadOnlyAdmin):
+class DisputeAdmin(ReadOnlyAdmin):
     list_display = (
         "provider_ref", "kind", "amount", "lost", "buyer", "badge", "ground", "due_at",
         "learnt_at",
@@ -57,9 +55,7 @@ class DisputeAdmin(admin_deeds.ReadOnlyAdmin):
 
     @admin.display(description="State", ordering="state")
     def badge(self, dispute: Dispute) -> SafeString:
-        tone = TONES[Dispute.State(dispute.state)]
-        shown = {"label": dispute.get_state_display(), "tone": tone, "icon": ""}
-        return render_to_string("components/badge.html", shown)
+        return badge(dispute.get_state_display(), TONES[Dispute.State(dispute.state)])
 
     @admin.display(description="What it took from whom")
     def taken(self, dispute: Dispute) -> SafeString:
@@ -98,20 +94,12 @@ def _diamonds(milli: int) -> str:
 
 
 @admin.register(RecoursePolicy)
-class RecoursePolicyAdmin(admin_deeds.ModelAdmin):
-    """What creators bear of a loss. Who changed it and why is kept by the table's own history."""
+class RecoursePolicyAdmin(ReasonedAdmin):
+    """What creators bear of a loss."""
 
-    form = ReasonedForm
     list_display = ("ground_shown", "days_max", "recourse", "takes_cover")
     ordering = ("ground", "days_max")
 
     @admin.display(description="Ground", ordering="ground")
     def ground_shown(self, policy: RecoursePolicy) -> str:
         return policy.ground or "Every ground"
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
-        super().save_model(request, obj, form, change)

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.admin_deeds import ReadOnlyAdmin, staff_id
 from wallet import (
     admin_deeds,
     admin_forms,
@@ -96,7 +97,7 @@ class GiftCardBatchAdmin(admin_deeds.DeedAdmin):
             gift_batches.propose_batch(
                 batch_id=form.cleaned_data["batch_id"],
                 name=form.cleaned_data["name"],
-                maker_id=_staff_id(request),
+                maker_id=staff_id(request),
                 at=timezone.now(),
                 **form.facts(),
             )
@@ -122,7 +123,7 @@ class GiftCardBatchAdmin(admin_deeds.DeedAdmin):
                 batch_id=batch.pk,
                 approve=given["decision"] == "approve",
                 why=given["why"],
-                by_id=_staff_id(request),
+                by_id=staff_id(request),
                 at=timezone.now(),
             )
             return f"{batch.name}: {decided.get_state_display().lower()}."
@@ -142,7 +143,7 @@ class GiftCardBatchAdmin(admin_deeds.DeedAdmin):
             voided = gift_batches.void_batch(
                 batch_id=batch.pk,
                 why=form.cleaned_data["why"],
-                by_id=_staff_id(request),
+                by_id=staff_id(request),
                 at=timezone.now(),
             )
             return f"{voided:,} cards give nothing from now on."
@@ -164,7 +165,7 @@ class GiftCardBatchAdmin(admin_deeds.DeedAdmin):
         if "confirm" in request.POST:
             try:
                 codes = gift_batches.hand_out(
-                    batch_id=batch.pk, by_id=_staff_id(request), at=timezone.now()
+                    batch_id=batch.pk, by_id=staff_id(request), at=timezone.now()
                 )
             except (gift_batches.NotTheMaker, gift_batches.NotWaiting) as refusal:
                 messages.error(request, str(refusal))
@@ -178,7 +179,7 @@ class GiftCardBatchAdmin(admin_deeds.DeedAdmin):
 
 
 @admin.register(GiftCard)
-class GiftCardAdmin(admin_deeds.ReadOnlyAdmin):
+class GiftCardAdmin(ReadOnlyAdmin):
     """Single cards, by their last four letters. What is kept of a code is not shown."""
 
     list_display = ("card", "batch", "state", "redeemed_by", "redeemed_at", "voided_at")
@@ -285,8 +286,3 @@ def _file(batch: GiftCardBatch, codes: list[str]) -> HttpResponse:
         row = (code, batch.coins, price, batch.currency, batch.region.name, expires)
         write.writerow([history.csv_cell(cell) for cell in row])
     return response
-
-
-def _staff_id(request: HttpRequest) -> int:
-    assert request.user.pk is not None, "the admin is for people who are signed in"
-    return request.user.pk

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.admin_deeds import ReadOnlyAdmin
 from wallet import admin_deeds, limit_forms, regional_limits
 from wallet.models import OwnLimit, PurchaseLimit, SpendingLimits
 from wallet.money import money
@@ -99,7 +100,7 @@ def _preview(row: PurchaseLimit) -> admin_deeds.Preview:
 
 
 @admin.register(OwnLimit)
-class OwnLimitAdmin(admin_deeds.ReadOnlyAdmin):
+class OwnLimitAdmin(ReadOnlyAdmin):
     """What fans set themselves. It is theirs: nobody of staff changes it."""
 
     list_display = ("user", "window", "limit", "asked_at", "effective_at", "withdrawn_at")
@@ -114,7 +115,7 @@ class OwnLimitAdmin(admin_deeds.ReadOnlyAdmin):
 
 
 @admin.register(SpendingLimits)
-class SpendingLimitsAdmin(admin_deeds.ReadOnlyAdmin):
+class SpendingLimitsAdmin(ReadOnlyAdmin):
     """The breaks from buying that fans took."""
 
     list_display = ("user", "time_out_until", "time_out_at")

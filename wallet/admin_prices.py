@@ -4,7 +4,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import pghistory
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from djmoney.money import Money
 
-from accounts.forms import ReasonedForm
+from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, TabularInline, staff_id
 from wallet import admin_deeds, admin_forms, price_files, price_forms, prices, rates, risk
 from wallet.models import (
     CoinPackage,
@@ -32,20 +31,8 @@ PRICE_REFUSALS: Final = (
 )
 
 
-class WarnsBelowFloor(admin_deeds.ModelAdmin):
-    """Rows whose change moves the margin: it is said where coins then sell below the floor.
-
-    Who changed what, and why, is kept by the tables' own history.
-    """
-
-    form = ReasonedForm
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
-        super().save_model(request, obj, form, change)
+class WarnsBelowFloor(ReasonedAdmin):
+    """Rows whose change moves the margin: it is said where coins then sell below the floor."""
 
     def response_add(
         self, request: HttpRequest, obj: Any, *args: Any, **kwargs: Any
@@ -58,7 +45,7 @@ class WarnsBelowFloor(admin_deeds.ModelAdmin):
         return super().response_change(request, obj)
 
 
-class CountryInline(admin_deeds.TabularInline):
+class CountryInline(TabularInline):
     model = RegionCountry
     extra = 0
 
@@ -98,7 +85,7 @@ class CoinPackageAdmin(WarnsBelowFloor):
         return ("coins",) if obj else ()
 
 
-class MethodFeeInline(admin_deeds.TabularInline):
+class MethodFeeInline(TabularInline):
     model = MethodFee
     extra = 0
 
@@ -165,11 +152,11 @@ class PriceAdmin(admin_deeds.DeedAdmin):
         form = admin_forms.PriceForm(request.POST or None)
 
         def row() -> Price:
-            return form.price(at=now, created_by_id=admin_deeds.staff_id(request))
+            return form.price(at=now, created_by_id=staff_id(request))
 
         def perform() -> str:
             new = row()
-            prices.add_prices(prices=[new], by_id=admin_deeds.staff_id(request), at=now)
+            prices.add_prices(prices=[new], by_id=staff_id(request), at=now)
             return f"{new} from {new.valid_from:%d %B %Y, %H:%M UTC}."
 
         def preview() -> admin_deeds.Preview:
@@ -224,7 +211,7 @@ def _before(was: Money | None, price: Price) -> str:
 
 
 def _file_deed(request: HttpRequest) -> admin_deeds.Deed:
-    now, by_id = timezone.now(), admin_deeds.staff_id(request)
+    now, by_id = timezone.now(), staff_id(request)
     form = price_forms.PriceFileForm(request.POST or None, request.FILES or None)
 
     def asked() -> dict[str, Any]:
@@ -304,7 +291,7 @@ def _file_line(row: price_files.Row, value: rates.Compared | None) -> tuple[str,
 
 
 @admin.register(PriceAnnouncement)
-class PriceAnnouncementAdmin(admin_deeds.ReadOnlyAdmin):
+class PriceAnnouncementAdmin(ReadOnlyAdmin):
     """What people were told of prices, by whom it was decided, and how far the telling is."""
 
     list_display = (

@@ -4,7 +4,7 @@ Rows are read here, never edited; the one deed is to look a purchase up at its p
 """
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from djmoney.money import Money
 
+from accounts.admin_deeds import ReadOnlyAdmin, badge
 from wallet import money, payments, queries
 from wallet.models import ProviderEvent, Purchase
 from wallet.providers.base import Declined, Unavailable
@@ -27,25 +28,6 @@ STATE_TONES = {
     Purchase.State.FAILED: "bad",
     Purchase.State.VOIDED: "info",
 }
-
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-else:
-    ModelAdmin = admin.ModelAdmin  # at run time it is not generic
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows that no member of staff writes."""
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Purchase)
@@ -66,7 +48,6 @@ class PurchaseAdmin(ReadOnlyAdmin):
     list_select_related = ("buyer", "method", "region")
     date_hierarchy = "created_at"
     ordering = ("-created_at", "id")
-    show_full_result_count = False
     actions = ("look_up",)
     fieldsets: ClassVar = (
         (None, {"fields": ("badge", "coins_bought", "price", "tax", "fee", "buyer", "age")}),
@@ -126,7 +107,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
     @admin.display(description="State", ordering="state")
     def badge(self, purchase: Purchase) -> str:
         tone = STATE_TONES.get(Purchase.State(purchase.state), "")
-        return _part("components/badge.html", label=purchase.get_state_display(), tone=tone)
+        return badge(purchase.get_state_display(), tone)
 
     @admin.display(description="The place is", empty_value="not judged yet")
     def verdict(self, purchase: Purchase) -> str | None:
@@ -175,12 +156,11 @@ class ProviderEventAdmin(ReadOnlyAdmin):
     list_filter = ("provider", ("handled_at", admin.EmptyFieldListFilter), "kind")
     search_fields = ("=event_id", "=object_ref")
     ordering = ("-id",)
-    show_full_result_count = False
 
     @admin.display(description="State")
     def badge(self, event: ProviderEvent) -> str:
         label, tone = ("Handled", "good") if event.handled_at else ("Waiting", "warn")
-        return _part("components/badge.html", label=label, tone=tone)
+        return badge(label, tone)
 
 
 def _money(amount: Money) -> str:
@@ -188,6 +168,4 @@ def _money(amount: Money) -> str:
 
 
 def _part(template: str, **context: object) -> SafeString:
-    return render_to_string(
-        template, {"money": None, "size": "", "sign": "", "icon": "", **context}
-    )
+    return render_to_string(template, {"money": None, "size": "", "sign": "", **context})

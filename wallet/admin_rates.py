@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.admin_deeds import staff_id
 from wallet import admin_deeds, admin_forms, cards, prices, rates, risk
 from wallet.models import FxRate, HoldClass, RateCard
 
@@ -66,13 +67,13 @@ class RateCardAdmin(admin_deeds.DeedAdmin):
         form = admin_forms.CardForm(request.POST or None, initial=_card_initial())
 
         def preview() -> admin_deeds.Preview:
-            card = form.card(at=now, announced_by=admin_deeds.staff_id(request))
+            card = form.card(at=now, announced_by=staff_id(request))
             cards.check_margin(card=card, at=now)
             return _card_preview(card, starts_at=cards.earliest_start(card=card, at=now))
 
         def perform() -> str:
             card = cards.announce_rate_card(
-                **form.facts(), announced_by_id=admin_deeds.staff_id(request), at=now
+                **form.facts(), announced_by_id=staff_id(request), at=now
             )
             return f'"{card}" takes effect on {card.effective_at:%d %B %Y, %H:%M UTC}.'
 

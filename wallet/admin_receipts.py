@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import pghistory
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, TabularInline
 from accounts.forms import ReasonedForm
-from wallet import admin_deeds, documents
+from wallet import credit_notes, documents
 from wallet.models import CreditNote, Receipt, Seller, SellerRegion
 
 
@@ -25,13 +25,13 @@ class SellerForm(ReasonedForm):
         return cleaned
 
 
-class SellerRegionInline(admin_deeds.TabularInline):
+class SellerRegionInline(TabularInline):
     model = SellerRegion
     extra = 0
 
 
 @admin.register(Seller)
-class SellerAdmin(admin_deeds.ModelAdmin):
+class SellerAdmin(ReasonedAdmin):
     """Receipts already numbered keep what the seller was called then."""
 
     form = SellerForm
@@ -41,18 +41,11 @@ class SellerAdmin(admin_deeds.ModelAdmin):
     inlines = (SellerRegionInline,)
     ordering = ("name",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def get_readonly_fields(
         self, request: HttpRequest, obj: Seller | None = None
     ) -> tuple[str, ...]:
         """The code stays: numbers begin with it."""
         return ("code",) if obj else ()
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        pghistory.context(why=form.cleaned_data["why"])  # beside who, from the middleware
-        super().save_model(request, obj, form, change)
 
     @admin.display(description="Last number", empty_value="none yet")
     def last_number(self, seller: Seller) -> int | None:
@@ -60,7 +53,7 @@ class SellerAdmin(admin_deeds.ModelAdmin):
 
 
 @admin.register(Receipt)
-class ReceiptAdmin(admin_deeds.ReadOnlyAdmin):
+class ReceiptAdmin(ReadOnlyAdmin):
     list_display = ("number_shown", "seller", "buyer", "total", "issued_at", "created_at")
     list_filter = ("seller", ("number", admin.EmptyFieldListFilter))
     search_fields = ("=number", "=purchase__id", "purchase__buyer__handle")
@@ -86,12 +79,12 @@ class ReceiptAdmin(admin_deeds.ReadOnlyAdmin):
 
 
 @admin.register(CreditNote)
-class CreditNoteAdmin(admin_deeds.ReadOnlyAdmin):
+class CreditNoteAdmin(ReadOnlyAdmin):
     list_display = ("number_shown", "receipt", "buyer", "given_back", "cause", "issued_at")
     list_filter = ("seller", ("number", admin.EmptyFieldListFilter))
     search_fields = ("=number", "=receipt__number", "=receipt__purchase__id", "=refund__id")
     search_help_text = "Number, the receipt's number, purchase, or refund"
-    list_select_related = ("receipt__purchase__buyer", "refund", "dispute")
+    list_select_related = ("receipt__purchase__buyer", "dispute", "takes_back")
     date_hierarchy = "issued_at"
     ordering = ("-created_at", "-pk")
 
@@ -108,10 +101,8 @@ class CreditNoteAdmin(admin_deeds.ReadOnlyAdmin):
 
     @admin.display(description="Given back")
     def given_back(self, note: CreditNote) -> str:
-        return str(note.money)
+        return str(-note.sign * note.money)
 
     @admin.display(description="Because of")
     def cause(self, note: CreditNote) -> str:
-        if note.dispute is not None:
-            return note.dispute.get_kind_display()
-        return "Refund"
+        return credit_notes.cause_of(note).label

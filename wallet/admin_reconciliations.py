@@ -12,11 +12,12 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.admin_deeds import ReadOnlyAdmin, ReadOnlyInline
 from wallet import admin_deeds, admin_forms, reconciliations
 from wallet.models import Difference, Reconciliation
 
 
-class DifferenceInline(admin_deeds.ReadOnlyInline):
+class DifferenceInline(ReadOnlyInline):
     model = Difference
     fields = ("kind", "ref", "purchase_id", "ours", "theirs")
     ordering = ("id",)
@@ -80,7 +81,7 @@ def _words(runs: Sequence[Reconciliation]) -> str:
 
 
 @admin.register(Difference)
-class DifferenceAdmin(admin_deeds.ReadOnlyAdmin):
+class DifferenceAdmin(ReadOnlyAdmin):
     list_display = ("ref", "kind", "ours", "theirs", "purchase_id", "reconciliation")
     list_filter = ("kind",)
     list_select_related: ClassVar = ["reconciliation"]

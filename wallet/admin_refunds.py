@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.admin_deeds import ReadOnlyAdmin, badge
 from accounts.models import User
 from wallet import admin_deeds, queries, refund_forms, refunds, returns, reversals, submissions
 from wallet.models import Dispute, Refund
@@ -41,7 +42,7 @@ DECIDE: Final = "wallet.decide_refund"
 
 
 @admin.register(Refund)
-class RefundAdmin(admin_deeds.ReadOnlyAdmin):
+class RefundAdmin(ReadOnlyAdmin):
     list_display = (
         "amount", "coins_asked", "buyer", "badge", "ground", "due", "proposer", "requested_at",
         "decision",
@@ -85,7 +86,7 @@ class RefundAdmin(admin_deeds.ReadOnlyAdmin):
 
     @admin.display(description="State", ordering="state")
     def badge(self, refund: Refund) -> str:
-        return _badge(refund.get_state_display(), TONES[Refund.State(refund.state)])
+        return badge(refund.get_state_display(), TONES[Refund.State(refund.state)])
 
     @admin.display(description="Due", ordering="due_at")
     def due(self, refund: Refund) -> str:
@@ -94,7 +95,7 @@ class RefundAdmin(admin_deeds.ReadOnlyAdmin):
         if refund.state not in Refund.OPEN:
             return when
         is_late = timezone.now() > refund.due_at
-        return format_html("{} {}", when, _badge("Late", "bad")) if is_late else when
+        return format_html("{} {}", when, badge("Late", "bad")) if is_late else when
 
     @admin.display(description="Proposed", empty_value="Nobody proposed it")
     def proposed(self, refund: Refund) -> str | None:
@@ -213,8 +214,3 @@ def _decide(request: HttpRequest, refund: Refund, form: refund_forms.DecisionFor
     except refunds.NeedsSecondPerson as noted:
         return str(noted)
     return f"{decided}: {decided.get_state_display()}."
-
-
-def _badge(label: str, tone: str) -> SafeString:
-    shown = {"label": label, "tone": tone, "icon": ""}
-    return render_to_string("components/badge.html", shown)

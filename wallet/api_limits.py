@@ -18,15 +18,15 @@ from accounts import consents
 from accounts import queries as people
 from accounts.models import Scope
 from wallet import api as value
-from wallet import api_quotes, limits, quotes
-from wallet.models import PaymentKind
+from wallet import api_quotes, quotes
+from wallet.models import PaymentKind, Tier
 
 
 class LimitsAnswered(base.Answered):
     """Of a region: each tier's. Of a fan: theirs, with what is used, and their own."""
 
     region = value.RegionAnswered()
-    tier = serializers.ChoiceField([tier.value for tier in limits.Tier], allow_null=True)
+    tier = serializers.ChoiceField([tier.value for tier in Tier], allow_null=True)
     time_out_until = serializers.DateTimeField(allow_null=True)
     results = api_quotes.LimitAnswered(many=True)
 
@@ -62,7 +62,7 @@ class Limits(base.Door):
         is_out = buyer.time_out_until is not None and at < buyer.time_out_until
         return {
             "region": value.region(buyer.region),
-            "tier": limits.tier_of(buyer).value,
+            "tier": buyer.tier.value,
             "time_out_until": buyer.time_out_until if is_out else None,
             "results": api_quotes.limits_of(buyer, kinds=PaymentKind),
         }

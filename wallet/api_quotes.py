@@ -20,7 +20,7 @@ from accounts import queries as people
 from accounts.models import Scope
 from wallet import api as value
 from wallet import facts, limits, quotes
-from wallet.models import PaymentKind, Region, Window
+from wallet.models import PaymentKind, Region, Tier, Window
 
 
 class LimitAnswered(base.Answered):
@@ -32,7 +32,7 @@ class LimitAnswered(base.Answered):
     kind = serializers.ChoiceField(
         PaymentKind.values, allow_null=True, help_text="Null: every way to pay."
     )
-    tier = serializers.ChoiceField([tier.value for tier in limits.Tier], allow_null=True)
+    tier = serializers.ChoiceField([tier.value for tier in Tier], allow_null=True)
     window = serializers.ChoiceField(Window.values)
     is_first_day = serializers.BooleanField(
         help_text="Counts in the first 24 hours of a new way to pay only."
@@ -102,7 +102,7 @@ class Quotes(base.Door):
         return quotes.till_for(user=fan, at=at)
 
 
-def limit(line: limits.Line, *, tier: limits.Tier | None, is_used: bool) -> dict[str, Any]:
+def limit(line: limits.Line, *, tier: Tier | None, is_used: bool) -> dict[str, Any]:
     """Write a limit as the API does."""
     return {
         "set_by": line.set_by.value,
@@ -120,7 +120,7 @@ def limit(line: limits.Line, *, tier: limits.Tier | None, is_used: bool) -> dict
 
 def limits_of(buyer: facts.Buyer, *, kinds: Iterable[PaymentKind]) -> list[dict[str, Any]]:
     """Write a fan's limits with what is used of them, their own last."""
-    tier = limits.tier_of(buyer)
+    tier = buyer.tier
     found = [line for kind in kinds for line in limits.lines(buyer=buyer, kind=kind)]
     return [limit(line, tier=tier, is_used=True) for line in found] + [
         limit(line, tier=None, is_used=True) for line in limits.own_lines(buyer)
@@ -135,6 +135,6 @@ def limits_in(
     return [
         limit(line, tier=tier, is_used=False)
         for kind in kinds
-        for tier in limits.Tier
+        for tier in Tier
         for line in limits.published(rows=rows, kind=kind, tier=tier)
     ]

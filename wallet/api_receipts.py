@@ -45,7 +45,10 @@ class ReceiptsAnswered(base.Answered):
 
 
 class CreditNoteAnswered(base.Answered):
-    """What of a receipt went back. Amounts are negative, as they stand on it."""
+    """What of a receipt went back. Amounts are negative, as they stand on it.
+
+    One that takes back another, because the money came back, has positive amounts.
+    """
 
     id = serializers.UUIDField()
     fan = serializers.IntegerField(help_text="The fan's id.")
@@ -54,6 +57,7 @@ class CreditNoteAnswered(base.Answered):
     purchase = serializers.UUIDField()
     cause = serializers.ChoiceField(credit_notes.Cause.choices)
     refund = serializers.UUIDField(allow_null=True)
+    takes_back = serializers.UUIDField(allow_null=True, help_text="The id of another note.")
     issued_at = serializers.DateTimeField(allow_null=True)
     coins = serializers.IntegerField()
     gross = value.MoneyAnswered()
@@ -225,9 +229,10 @@ def _note(note: CreditNote) -> dict[str, Any]:
         "purchase": purchase.pk,
         "cause": credit_notes.cause_of(note),
         "refund": note.refund_id,
+        "takes_back": note.takes_back_id,
         "issued_at": note.issued_at,
         "coins": note.coins,
-        "gross": value.minor_amount(-note.gross_minor, purchase.currency),
-        "tax": value.minor_amount(-note.tax_minor, purchase.currency),
+        "gross": value.minor_amount(note.sign * note.gross_minor, purchase.currency),
+        "tax": value.minor_amount(note.sign * note.tax_minor, purchase.currency),
         "tax_bps": purchase.tax_bps,
     }

@@ -10,9 +10,8 @@ from fractions import Fraction
 from typing import Final
 
 from wallet import money, risk
-from wallet.models import HoldClass, MethodFee, RateCard, Region
+from wallet.models import BPS, HoldClass, MethodFee, RateCard, Region
 
-BPS: Final = risk.BPS
 COINS_MIN: Final = (
     30  # the field's custom amounts: 30 to 2,500,000 coins (web recharge pages, 2022-2025)
 )

@@ -4,6 +4,9 @@ A refund that was paid, one made at the payment company and a lost dispute all t
 of the books, and a document must say so and name the receipt it amends (Directive 2006/112/EC,
 articles 90 and 219, 2025): so each has its note, over the amounts as they were booked.
 
+A refund that comes back from the bank puts tax and price into the books again: a second note takes
+its note back.
+
 Promises: the note's row is written in the transaction that books the money, so none is missing and
 none is there twice; its number comes right after, in a transaction of its own under the lock of
 its seller's series of credit notes, so that numbers run 1, 2, 3 with no gap; the seller is the
@@ -16,7 +19,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import QuerySet, Sum, TextChoices
+from django.db.models import Q, QuerySet, Sum, TextChoices
 
 from wallet import documents, receipts, reversals
 from wallet.models import (
@@ -38,6 +41,7 @@ class Cause(TextChoices):
     REFUND = "refund", "Refund"
     DISPUTE = "dispute", "Payment taken back by the bank"
     PROVIDER_REFUND = "provider_refund", "Refund by the payment company"
+    CAME_BACK = "came_back", "Refund that came back"
 
 
 def of_refund(refund: Refund) -> CreditNote | None:
@@ -58,8 +62,21 @@ def of_dispute(dispute: Dispute, *, coins: int) -> CreditNote | None:
     )
 
 
+def of_return(refund: Refund, *, operation_id: UUID) -> CreditNote | None:
+    """Take back the note of a refund that came back, in the transaction that books it again."""
+    first = CreditNote.objects.filter(refund=refund).first()
+    if first is None:
+        return None
+    return _open(
+        operation_id=operation_id,
+        purchase_id=refund.purchase_id,
+        coins=first.coins,
+        takes_back=first,
+    )
+
+
 def _open(
-    *, operation_id: UUID, purchase_id: UUID, coins: int, **cause: Refund | Dispute
+    *, operation_id: UUID, purchase_id: UUID, coins: int, **cause: Refund | Dispute | CreditNote
 ) -> CreditNote | None:
     assert connection.in_atomic_block, "a credit note commits with its money"
     booked = reversals.booked_back(operation_id=operation_id)
@@ -88,15 +105,16 @@ def number_credit_notes(*, at: datetime) -> int:
 def _number(*, seller: Seller, at: datetime, note_id: UUID | None = None) -> int:
     """Give the next numbers of a seller's series to what waits for them; how many.
 
-    Locks the series, then looks which notes still wait: all (a batch), or one.
+    Locks the series, then looks which notes still wait: all (a batch), or one, after the note
+    that it takes back.
     """
     series = _locked_series(seller.pk)
     waiting = CreditNote.objects.filter(receipt__seller=seller, number=None)
     if note_id is not None:
-        waiting = waiting.filter(pk=note_id)
+        waiting = waiting.filter(Q(pk=note_id) | Q(taken_back_by=note_id))
     notes = (
         waiting.select_for_update(of=("self",))
-        .select_related("receipt__purchase__method", "refund", "dispute")
+        .select_related("receipt__purchase__method", "refund", "dispute", "takes_back__refund")
         .order_by("created_at", "pk")[:BATCH]
     )
     first = series.last_number
@@ -124,6 +142,8 @@ def notes_of(*, user_id: int) -> QuerySet[CreditNote]:
 
 def cause_of(note: CreditNote) -> Cause:
     """Why money went back."""
+    if note.takes_back_id is not None:
+        return Cause.CAME_BACK
     return Cause.REFUND if note.dispute is None else Cause(note.dispute.kind)
 
 
@@ -150,8 +170,8 @@ def document(*, user_id: int, note_id: UUID, at: datetime) -> tuple[CreditNote, 
 def _facts(note: CreditNote, *, seller: Seller, at: datetime) -> dict[str, Any]:
     """All that the note says. Region, tax and total are the receipt's own words and figures."""
     receipt, purchase = note.receipt, note.receipt.purchase
-    before = receipt.credit_notes.exclude(number=None).aggregate(sum=Sum("gross_minor", default=0))
-    what, detail, ended_at = _cause(note)
+    currency = purchase.currency
+    what, detail, moment = _told(note)
     return {
         "number": note.label,
         "issued": f"{at:%-d %B %Y}",
@@ -164,24 +184,46 @@ def _facts(note: CreditNote, *, seller: Seller, at: datetime) -> dict[str, Any]:
         "receipt_issued": receipt.facts["issued"],
         "what": what,
         "detail": detail,
-        "returned": f"{ended_at:%-d %B %Y, %H:%M} UTC",
+        "returned": f"{moment:%-d %B %Y, %H:%M} UTC",
         "method": purchase.method.name,
-        "cause": "Refund" if note.refund_id else "Dispute",
-        "cause_id": str(note.refund_id or note.dispute_id),
-        "net": documents.figure(note.tax_minor - note.gross_minor, purchase.currency),
-        "tax": documents.figure(-note.tax_minor, purchase.currency),
-        "gross": documents.figure(-note.gross_minor, purchase.currency),
+        "takes_back": note.takes_back.label if note.takes_back else "",
+        "cause": "Dispute" if note.dispute_id else "Refund",
+        "cause_id": str(_of_cause(note).pk),
+        "net": documents.figure(note.sign * (note.gross_minor - note.tax_minor), currency),
+        "tax": documents.figure(note.sign * note.tax_minor, currency),
+        "gross": documents.figure(note.sign * note.gross_minor, currency),
         "receipt_gross": receipt.facts["gross"],
-        "given_back": documents.figure(before["sum"] + note.gross_minor, purchase.currency),
+        "given_back": documents.figure(
+            _given_back(receipt) - note.sign * note.gross_minor, currency
+        ),
     }
 
 
-def _cause(note: CreditNote) -> tuple[str, str, datetime]:
-    """What the note is for, the small print beside it, and when the money went."""
+def _given_back(receipt: Receipt) -> int:
+    """What the numbered notes of the receipt gave back of it."""
+    numbered = receipt.credit_notes.exclude(number=None)
+    given = numbered.aggregate(
+        back=Sum("gross_minor", filter=Q(takes_back=None), default=0),
+        again=Sum("gross_minor", filter=Q(takes_back__isnull=False), default=0),
+    )
+    return int(given["back"] - given["again"])
+
+
+def _told(note: CreditNote) -> tuple[str, str, datetime]:
+    """What the note is for, the small print beside it, and when the money moved."""
     coins = f"{note.coins:,} coin{'' if note.coins == 1 else 's'}"
-    went = note.refund or note.dispute
-    assert went is not None, "a note has one cause"
-    assert went.ended_at is not None, "the money went"
+    cause = _of_cause(note)
+    if note.takes_back is not None:
+        return f"Refund of {coins} that came back", "Before tax", note.created_at
+    assert cause.ended_at is not None, "the money went"
     if note.dispute is None:
-        return f"{coins} given back", "Before tax", went.ended_at
-    return cause_of(note).label, f"For {coins}, before tax", went.ended_at
+        return f"{coins} given back", "Before tax", cause.ended_at
+    return cause_of(note).label, f"For {coins}, before tax", cause.ended_at
+
+
+def _of_cause(note: CreditNote) -> Refund | Dispute:
+    """The refund or the dispute that the note is about."""
+    first = note.takes_back or note
+    cause = first.refund or first.dispute
+    assert cause is not None, "a note has one cause"
+    return cause

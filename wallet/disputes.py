@@ -228,7 +228,7 @@ def _end(dispute: Dispute, *, found: base.Dispute, at: datetime) -> Dispute:
     dispute = states.move(
         dispute, to=State.LOST if is_lost else State.WON, why=found.reason or "Decided.", at=at
     )
-    dispute.lost_minor = outcome.result["lost_minor"]
+    dispute.lost_minor = outcome.result["lost_minor"] + outcome.result["beyond_minor"]
     dispute.fee_minor, dispute.recourse = found.fee_minor, recourse
     dispute.outcome, dispute.ended_at = outcome.result, at
     dispute.save()

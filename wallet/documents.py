@@ -11,9 +11,9 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, Literal
 
-import typst
 from django.conf import settings
 
 from wallet.money import money
@@ -50,7 +50,7 @@ def check_printable(words: str) -> None:
     """Make sure that there is a font for every character. Raises NotPrintable."""
     try:
         _compile("words.typ", inputs={"words": words}, standard=STANDARD, dated=0)
-    except typst.TypstError as error:
+    except _typst().TypstError as error:
         raise NotPrintable(
             f"Receipts cannot show this: {error}. Put a font that has it into the folder that "
             "DOCUMENT_FONTS_DIR names, or write it in other letters."
@@ -65,7 +65,7 @@ def _numbered(template: str, *, facts: Mapping[str, Any], issued_at: datetime) -
     dated = int(issued_at.timestamp())
     try:
         return _compile(template, inputs=inputs, standard=STANDARD, dated=dated)
-    except typst.TypstError:
+    except _typst().TypstError:
         logger.exception("%s is not made to last", facts["number"])
         return _compile(template, inputs=inputs, standard=None, dated=dated)
 
@@ -74,7 +74,7 @@ def _compile(
     template: str, *, inputs: dict[str, str], standard: Standard | None, dated: int
 ) -> bytes:
     fonts = [Path(settings.DOCUMENT_FONTS_DIR)] if settings.DOCUMENT_FONTS_DIR else []
-    return typst.compile(
+    pdf: bytes = _typst().compile(
         TEMPLATES / template,
         root=TEMPLATES,
         font_paths=fonts,
@@ -86,3 +86,14 @@ def _compile(
         package_path=NO_PACKAGES,
         package_cache_path=NO_PACKAGES,
     )
+    return pdf
+
+
+def _typst() -> ModuleType:
+    """Load it with the first document: 84 MB of program, 9 MB of each process's memory.
+
+    A web server, beat, or command that only starts needs none of it.
+    """
+    import typst  # noqa: PLC0415
+
+    return typst

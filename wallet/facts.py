@@ -5,7 +5,6 @@ paid in another one converted at today's rate, up. Addresses and instruments are
 hashes alone. Read under the buyer's lock (``own_limits.lock``) nothing can change behind it.
 """
 
-import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from typing import Final
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
-from django.utils.crypto import salted_hmac
 from djmoney.money import Money
 
 from accounts.models import User
@@ -29,13 +27,13 @@ from wallet.models import (
     PurchaseLimit,
     Region,
     SpendingLimits,
+    Tier,
     Window,
     kind_of,
+    tier_of,
 )
 
 ATTEMPTS_OVER: Final = timedelta(days=7)
-# Addresses of one home or office share this much (RFC 6177: a site gets a /64 or more).
-IPV6_NETWORK_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +52,7 @@ class Buyer:
 
     at: datetime
     region: Region
-    joined_at: datetime
-    has_paid: bool
-    is_verified: bool
+    tier: Tier
     rows: Sequence[PurchaseLimit]
     counted: Sequence[Counted] = ()
     first_paid_at: Mapping[PaymentKind, datetime] = field(default_factory=dict)
@@ -88,9 +84,7 @@ def of_buyer(*, user: User, region: Region, at: datetime, network: str = "") -> 
     return Buyer(
         at=at,
         region=region,
-        joined_at=user.joined_at,
-        has_paid=bool(first_paid_at),
-        is_verified=False,  # the identity check of creators will be the one fact to read here
+        tier=tier_of(joined_at=user.joined_at, has_paid=bool(first_paid_at), at=at),
         rows=list(rows_in_force(region=region, at=at)),
         counted=_counted(mine, currency=region.currency, at=at),
         first_paid_at=first_paid_at,
@@ -136,27 +130,6 @@ def waiting_limits(*, user_id: int, at: datetime) -> dict[Window, OwnLimit]:
     """The raises the person asked for that have not begun, by window."""
     rows = OwnLimit.objects.filter(user_id=user_id, withdrawn_at=None, effective_at__gt=at)
     return {Window(row.window): row for row in rows.order_by("effective_at")}
-
-
-def fingerprint(*, of: str, value: str) -> str:
-    """Hash a network address or an instrument with our key: the same again, and nothing else."""
-    if not value:
-        return ""
-    return salted_hmac(f"wallet.facts.{of}", value, algorithm="sha256").hexdigest()
-
-
-def network_of(address: str) -> str:
-    """Hash the network an address belongs to; nothing for what is no address."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    if isinstance(found, ipaddress.IPv6Address):
-        found = (
-            found.ipv4_mapped
-            or ipaddress.ip_network((found, IPV6_NETWORK_BITS), strict=False).network_address
-        )
-    return fingerprint(of="network", value=str(found))
 
 
 def convert(amount_minor: int, *, source: str, target: str, at: datetime) -> Fraction:

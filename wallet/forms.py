@@ -1,11 +1,11 @@
 """What people fill in when they buy."""
 
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts.forms import OperationIdField
 from wallet import charges
 
 PATH_LENGTH_MAX = 200
@@ -52,15 +52,9 @@ class BuyForm(ExactForm):
 class CheckoutForm(BuyForm):
     """The agreement: what, how, at which price, and the purchase's id made with the page."""
 
-    purchase = forms.UUIDField(widget=forms.HiddenInput)
+    purchase = OperationIdField()
     method = forms.SlugField(error_messages={"required": "Choose how you want to pay."})
     shown = forms.IntegerField(widget=forms.HiddenInput)
-
-    def clean_purchase(self) -> UUID:
-        purchase_id: UUID = self.cleaned_data["purchase"]
-        if purchase_id.version != 7:
-            raise forms.ValidationError("This form is damaged. Open the page again.")
-        return purchase_id
 
 
 def safe_path(path: str) -> str:

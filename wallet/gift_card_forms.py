@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.utils import timezone
 from djmoney.money import Money
 
+from accounts.forms import OperationIdField
 from wallet import charges, gift_batches, ledger, money
 from wallet.models import CODES_MAX, Region
 
@@ -30,13 +30,7 @@ class RedeemForm(forms.Form):
             "max_length": "This is longer than any code. Enter the code alone.",
         },
     )
-    purchase = forms.UUIDField(widget=forms.HiddenInput)
-
-    def clean_purchase(self) -> UUID:
-        purchase_id: UUID = self.cleaned_data["purchase"]
-        if purchase_id.version != 7:
-            raise forms.ValidationError("This form is damaged. Open the page again.")
-        return purchase_id
+    purchase = OperationIdField()
 
 
 def _in_a_year() -> datetime:

@@ -18,8 +18,9 @@ from django.db import IntegrityError, transaction
 from accounts import risk as people_risk
 from accounts import states
 from accounts.models import User
-from wallet import charges, facts, limits, money, own_limits, payments, queries, risk
+from wallet import charges, facts, limits, money, own_limits, payments, queries
 from wallet.models import (
+    BPS,
     Channel,
     GiftCard,
     GiftCardTries,
@@ -293,7 +294,7 @@ def _purchase(card: GiftCard, *, purchase_id: UUID, user: User, at: datetime) ->
 
 def tax_in(gross_minor: int, *, region: Region) -> int:
     """The tax in what a card's buyer paid, half-up: a card's price always includes it."""
-    tax = Fraction(region.tax_bps, risk.BPS)
+    tax = Fraction(region.tax_bps, BPS)
     return money.half_up(gross_minor * tax / (1 + tax))
 
 

@@ -47,6 +47,7 @@ _KIND_OF_CODE: Final = {
     Transfer.Code.ADJUST_COINS_OUT: Kind.ADJUSTMENT,
     Transfer.Code.REFUND_HOLD: Kind.RETURN,
     Transfer.Code.REFUND_GIVE_BACK: Kind.RETURN,
+    Transfer.Code.CAME_BACK_COINS: Kind.RETURN,
     Transfer.Code.DISPUTE_HOLD_COINS: Kind.RETURN,
     Transfer.Code.DISPUTE_GIVE_BACK_COINS: Kind.RETURN,
     Transfer.Code.LOSS_COINS: Kind.RETURN,

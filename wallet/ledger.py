@@ -96,6 +96,7 @@ _REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
     "lot_disputed": lambda: LotDisputed("The bank is looking into this payment: coins wait."),
     "coins_spent": lambda: CoinsSpent("Some of these coins have been spent meanwhile."),
     "already_resolved": lambda: AlreadyResolved("This refund has come to its end before."),
+    "already_returned": lambda: AlreadyResolved("This refund has come back before."),
     "not_disputed": lambda: NotDisputed("This payment is not in dispute."),
     "nothing_owed": lambda: NothingDue("There are no coins to pay back, or none to pay with."),
 }

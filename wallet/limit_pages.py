@@ -157,7 +157,7 @@ def _shown(buyer: facts.Buyer) -> dict[str, Any]:
     is_out = buyer.time_out_until is not None and buyer.at < buyer.time_out_until
     return {
         "region": buyer.region,
-        "tier": limits.tier_of(buyer),
+        "tier": buyer.tier,
         "groups": [group for group in groups if group.lines],
         "own": limits.own_lines(buyer),
         "announced": [

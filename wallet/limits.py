@@ -6,15 +6,15 @@ payment the smallest counts: a cap of law or network (the same for everybody), t
 times the trust of the account, and the person's own word. Every refusal says which limit, over
 which time, until when, and what to do next; never how anybody is scored.
 
-Values: the trust factors and amounts are rows (``PurchaseLimit``). A new account's first 30 days
-and the counts of purchases and instruments are our own, near the field's (a coin seller advises
-fewer cards and a lower frequency, help pages of 2025); 15 attempts in 7 days are the rate limit
+Values: the trust factors and amounts are rows (``PurchaseLimit``). The counts of purchases and
+instruments are our own, near the field's (a coin seller advises fewer cards and a lower frequency,
+help pages of 2025); 15 attempts in 7 days are the rate limit
 that Liberapay, an open source platform for donations, has for payments (its code, 2026-08).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -22,24 +22,11 @@ from django.conf import settings
 from djmoney.money import Money
 
 from wallet import facts
-from wallet.models import BPS, PaymentKind, PurchaseLimit, Window
+from wallet.models import BPS, PaymentKind, PurchaseLimit, Tier, Window
 from wallet.money import money
 
-NEW_FOR: Final = timedelta(days=30)
 COUNT_OVER: Final = Window.DAY.length
 INSTRUMENTS_OVER: Final = Window.WEEK.length
-
-
-class Tier(StrEnum):
-    """How long and how well we know a person."""
-
-    NEW = "new"
-    ACTIVE = "active"
-    VERIFIED = "verified"
-
-    @property
-    def label(self) -> str:
-        return "Account in use" if self is Tier.ACTIVE else f"{self.value.capitalize()} account"
 
 
 class Source(StrEnum):
@@ -150,24 +137,6 @@ class TooManyAttempts(Refused): ...
 class TooManyInstruments(Refused): ...
 
 
-def tier(*, joined_at: datetime, has_paid: bool, is_verified: bool, at: datetime) -> Tier:
-    """Say how far an account is trusted."""
-    if is_verified:
-        return Tier.VERIFIED
-    is_new = at - joined_at < NEW_FOR or not has_paid
-    return Tier.NEW if is_new else Tier.ACTIVE
-
-
-def tier_of(buyer: facts.Buyer) -> Tier:
-    """Say how far a buyer is trusted."""
-    return tier(
-        joined_at=buyer.joined_at,
-        has_paid=buyer.has_paid,
-        is_verified=buyer.is_verified,
-        at=buyer.at,
-    )
-
-
 def amount_for(amount_minor: int, *, row: PurchaseLimit, tier: Tier) -> int:
     """What a row's amount is for an account: a cap as it is, another times its trust, down."""
     factor = {Tier.NEW: row.new_bps, Tier.ACTIVE: BPS, Tier.VERIFIED: row.verified_bps}[tier]
@@ -210,7 +179,7 @@ def lines(*, buyer: facts.Buyer, kind: PaymentKind) -> list[Line]:
     """What the person may pay this way, with what is used of it."""
     first = buyer.first_paid_at.get(kind)
     is_first_day = first is None or buyer.at - first < Window.DAY.length
-    bare = published(rows=buyer.rows, kind=kind, tier=tier_of(buyer), first_day=is_first_day)
+    bare = published(rows=buyer.rows, kind=kind, tier=buyer.tier, first_day=is_first_day)
     return [_with_use(line, buyer) for line in bare]
 
 

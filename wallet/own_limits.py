@@ -2,7 +2,7 @@
 
 Promises: a limit is lowered, and a break begins, at once; a limit is raised after a wait in which
 it can still be withdrawn, and a break is never shortened. Whoever starts a purchase holds the
-buyer's row locked (``lock``), so of any number at once each sees those before it.
+buyer's lock (``lock``), so limits and rules see, of any number at once, each those before it.
 """
 
 from datetime import datetime, timedelta
@@ -15,8 +15,9 @@ from django.urls import reverse
 from djmoney.money import Money
 from psycopg.errors import LockNotAvailable
 
+from accounts import fingerprints
 from accounts import services as people
-from accounts.models import NoticeKind
+from accounts.models import Fingerprint, NoticeKind
 from wallet import events, facts, limits, money, queries, reviewing
 from wallet.models import (
     OwnLimit,
@@ -26,6 +27,8 @@ from wallet.models import (
     Window,
     kind_of,
 )
+
+Kind = Fingerprint.Kind
 
 TIME_OUT_MIN: Final = timedelta(hours=24)
 TIME_OUT_MAX: Final = timedelta(weeks=6)
@@ -52,7 +55,11 @@ class StillStarting(Exception):
 
 
 def lock(*, user_id: int) -> SpendingLimits:
-    """Lock the buyer's row until the caller's transaction ends; there is one for everybody."""
+    """Lock the buyer until the caller's transaction ends: the one lock of what they buy.
+
+    Its row is made when it is missing. Taken before the rows of the person and of their reviews, so
+    that whoever decides about them waits for no purchase and no purchase for them in a circle.
+    """
     assert connection.in_atomic_block, "the lock is held to the end of a transaction"
     rows = SpendingLimits.objects.select_for_update(no_key=True).filter(pk=user_id)
     found = rows.first()
@@ -67,7 +74,7 @@ def lock_buyer(*, user_id: int, address: str) -> str:
 
     Returns the network's hash, nothing where there is no address. Raises StillStarting.
     """
-    network = facts.network_of(address)
+    network = fingerprints.digest(Kind.NETWORK, fingerprints.seen(address=address).network)
     try:
         lock(user_id=user_id)
         if network:
@@ -153,13 +160,9 @@ def note_payment(purchase: Purchase, *, instrument: str, was_closed: bool, at: d
     """Keep what a purchase was paid with, tell the buyer how near their limits they are, and say
     when a payment that came late took them over one. In the transaction that records it as paid.
     """
+    used = {"instrument": fingerprints.digest(Kind.INSTRUMENT, instrument)}
     PurchaseAttempt.objects.update_or_create(
-        purchase=purchase,
-        defaults={"instrument": facts.fingerprint(of="instrument", value=instrument)},
-        create_defaults={
-            "instrument": facts.fingerprint(of="instrument", value=instrument),
-            "at": at,
-        },
+        purchase=purchase, defaults=used, create_defaults=used | {"at": at}
     )
     lock(user_id=purchase.buyer_id)
     try:

@@ -68,12 +68,23 @@ _REFUNDS: Final = """
            ((o.kind = 60 AND NOT EXISTS (SELECT 1 FROM wallet_refund r WHERE r.hold_id = o.id))
          OR (o.kind = 61 AND NOT EXISTS (SELECT 1 FROM wallet_refund r
               WHERE r.end_id = o.id AND r.state NOT IN ('requested', 'approved', 'submitted'))))
+     UNION ALL
+    SELECT 'a refund came back only where it was paid and failed since', 'operation ' || o.id
+      FROM ledger.operation o
+      LEFT JOIN wallet_refund r ON r.end_id::text = o.request ->> 'end' AND r.state = 'failed'
+     WHERE o.kind = 62 AND NOT o.is_refused AND r.id IS NULL
+     UNION ALL
+    SELECT 'a refund that failed gave its coins back', 'refund ' || r.id
+      FROM wallet_refund r JOIN ledger.transfer t ON t.op_id = r.end_id AND t.code = 62
+     WHERE r.state = 'failed'
+       AND NOT EXISTS (SELECT 1 FROM ledger.transfer b WHERE b.reverses_id = t.id)
      ORDER BY 1, 2
 """
 _DISPUTES: Final = """
     WITH booked AS (
         SELECT d.id, d.state, d.lost_minor, l.id AS lot_id, l.state AS lot_state,
-               b.id AS begun, e.id AS ended, (e.result ->> 'lost_minor')::bigint AS loss
+               b.id AS begun, e.id AS ended, (e.result ->> 'lost_minor')::bigint
+                 + coalesce((e.result ->> 'beyond_minor')::bigint, 0) AS loss
           FROM wallet_dispute d
           LEFT JOIN ledger.lot l ON l.purchase_id = d.purchase_id
           LEFT JOIN ledger.operation b ON b.id = d.open_id AND b.kind = 70 AND NOT b.is_refused

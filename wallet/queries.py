@@ -277,9 +277,9 @@ def declines_since(*, user_id: int, since: datetime) -> int:
     )
 
 
-def has_bought(*, user_id: int) -> bool:
-    """Whether the person ever got coins they paid for."""
-    return Purchase.objects.filter(buyer_id=user_id, state=Purchase.State.CREDITED).exists()
+def has_paid(*, user_id: int) -> bool:
+    """Whether the person ever paid for coins."""
+    return Purchase.objects.filter(buyer_id=user_id, paid_at__isnull=False).exists()
 
 
 def latest_per_usd(currency: str, *, at: datetime) -> Decimal | None:

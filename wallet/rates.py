@@ -14,7 +14,7 @@ from django.conf import settings
 from djmoney.money import Money
 
 from wallet import pricebook, queries, risk, shares
-from wallet.models import Channel, HoldClass, MethodFee, PaymentMethod, Price, RateCard, Region
+from wallet.models import BPS, Channel, HoldClass, MethodFee, PaymentMethod, Price, RateCard, Region
 from wallet.money import half_up, money
 
 
@@ -123,11 +123,11 @@ def _example(
     *, rate: Price, region: Region, fee: MethodFee, card: RateCard, per_usd: Decimal, coins: int
 ) -> Example:
     """Charge as a purchase does: half-up to the minor unit; then split that charge exactly."""
-    tax_share = Fraction(region.tax_bps, risk.BPS)
+    tax_share = Fraction(region.tax_bps, BPS)
     listed = rate.minor_per_coin * coins
     gross = half_up(listed if region.tax_is_included else listed * (1 + tax_share))
     tax = gross * tax_share / (1 + tax_share)
-    taken = Fraction(gross * fee.fee_bps, risk.BPS) + fee.fee_minor
+    taken = Fraction(gross * fee.fee_bps, BPS) + fee.fee_minor
     creator = _in_currency(coins * risk.cost_per_coin(card=card), region.currency, per_usd)
     lines = [("Tax", "tax", tax), ("Payment fee", "fee", taken), ("Creator", "creator", creator)]
     parts = shares.split(lines, gross=Fraction(gross), currency=region.currency)
@@ -152,7 +152,7 @@ def _example(
 
 
 def _region_line(region: Region, rate: Price, card: RateCard | None, *, at: datetime) -> RegionLine:
-    tax_share = Fraction(region.tax_bps, risk.BPS)
+    tax_share = Fraction(region.tax_bps, BPS)
     listed = rate.minor_per_coin * 100
     gross = half_up(listed if region.tax_is_included else listed * (1 + tax_share))
     creator = None
@@ -167,7 +167,7 @@ def _region_line(region: Region, rate: Price, card: RateCard | None, *, at: date
     return RegionLine(
         region,
         money(gross, region.currency),
-        Decimal(region.tax_bps) / risk.BPS,
+        Decimal(region.tax_bps) / BPS,
         None if creator is None else shares.fine(creator, currency=region.currency),
         None if share is None else Decimal(share.numerator) / Decimal(share.denominator),
     )

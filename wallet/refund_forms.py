@@ -1,10 +1,10 @@
 """What people fill in when they ask for money back, and staff when they decide."""
 
 from typing import Any, Final
-from uuid import UUID
 
 from django import forms
 
+from accounts.forms import OperationIdField
 from wallet.models import Refund
 
 WORDS_LENGTH_MAX: Final = 500
@@ -16,7 +16,7 @@ TO_NONE: Final = "none"
 class RefundForm(forms.Form):
     """A request: how many coins, why, and the refund's id made with the page."""
 
-    refund = forms.UUIDField(widget=forms.HiddenInput)
+    refund = OperationIdField()
     coins = forms.IntegerField(
         min_value=1,
         label="How many coins",
@@ -37,12 +37,6 @@ class RefundForm(forms.Form):
     def __init__(self, *args: Any, coins_max: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["coins"].widget.attrs["max"] = coins_max
-
-    def clean_refund(self) -> UUID:
-        refund_id: UUID = self.cleaned_data["refund"]
-        if refund_id.version != 7:
-            raise forms.ValidationError("This form is damaged. Open the page again.")
-        return refund_id
 
 
 class DecisionForm(forms.Form):

@@ -107,7 +107,7 @@ def refund(request: HttpRequest, refund_id: UUID) -> HttpResponse:
         "tone": TONES.get(Refund.State(found.state), ""),
         "is_open": found.state in Refund.OPEN,
         "can_cancel": found.state == Refund.State.REQUESTED,
-        "came_back": found.state == Refund.State.FAILED and reversals.coins_are_gone(found),
+        "came_back": found.state == Refund.State.FAILED and reversals.was_paid(found),
         "is_part": found.approved_coins not in (None, 0, found.coins),
     }
     return render(request, "wallet/refund.html", context)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts import services as people
 from accounts.models import NoticeKind
 from wallet import events, limits
-from wallet.models import BPS, PaymentKind, PurchaseLimit, Region
+from wallet.models import BPS, PaymentKind, PurchaseLimit, Region, Tier
 
 WINDOWS: Final = ("purchase_minor", "day_minor", "month_minor", "first_day_minor")
 
@@ -83,7 +83,7 @@ def is_lower(*, row: PurchaseLimit, before: PurchaseLimit | None) -> bool:
     return any(
         _is_less(_amount(row, window, tier), _amount(before, window, tier))
         for window in WINDOWS
-        for tier in limits.Tier
+        for tier in Tier
     )
 
 
@@ -91,14 +91,12 @@ def words(row: PurchaseLimit) -> str:
     """Say what the row allows somebody with an account in use."""
     said = [
         f"{line.amount} {line.words}"
-        for line in limits.published(
-            rows=[row], kind=PaymentKind(row.kind), tier=limits.Tier.ACTIVE
-        )
+        for line in limits.published(rows=[row], kind=PaymentKind(row.kind), tier=Tier.ACTIVE)
     ]
     return ", ".join(said) or "no limit"
 
 
-def by_tier(rows: Sequence[PurchaseLimit]) -> list[tuple[limits.Tier, str]]:
+def by_tier(rows: Sequence[PurchaseLimit]) -> list[tuple[Tier, str]]:
     """What each tier may pay by rows of one kind."""
     if not rows:
         return []
@@ -112,7 +110,7 @@ def by_tier(rows: Sequence[PurchaseLimit]) -> list[tuple[limits.Tier, str]]:
             )
             or "no limit",
         )
-        for tier in limits.Tier
+        for tier in Tier
     ]
 
 
@@ -129,7 +127,7 @@ def _check_order(row: PurchaseLimit) -> None:
         raise LimitOutOfOrder("New accounts get at most, and verified ones at least, the whole.")
 
 
-def _amount(row: PurchaseLimit, window: str, tier: limits.Tier) -> int | None:
+def _amount(row: PurchaseLimit, window: str, tier: Tier) -> int | None:
     amount_minor: int | None = getattr(row, window)
     return None if amount_minor is None else limits.amount_for(amount_minor, row=row, tier=tier)
 

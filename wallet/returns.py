@@ -7,7 +7,6 @@ OperationalError (serialization_failure) while a gift of the lot is not folded: 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +14,10 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from wallet import ledger
+from wallet.models import RecoursePolicy
 
-
-class Recourse(StrEnum):
-    """What of a loss is taken back from the creators who received the gifts."""
-
-    NONE = "none"
-    UNRELEASED_ONLY = "unreleased_only"
-    FULL = "full"
+# What of a loss is taken back from the creators who received the gifts.
+Recourse = RecoursePolicy.Recourse
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +73,15 @@ def resolve_refund(
     return ledger.post("resolve_refund", operation_id, *facts)
 
 
+def return_refund(*, operation_id: UUID, end_id: UUID, memo: Mapping[str, Any]) -> ledger.Outcome:
+    """Undo a refund that was paid and came back: its coins are the payer's again.
+
+    The result has ``coins`` and ``amount_minor``. Locks the wallet, then the lot's money.
+    Refusal: already_returned.
+    """
+    return ledger.post("return_refund", operation_id, end_id, Jsonb(dict(memo)))
+
+
 def open_dispute(
     *, operation_id: UUID, purchase_id: UUID, amount_minor: int, memo: Mapping[str, Any]
 ) -> ledger.Outcome:
@@ -100,7 +104,8 @@ def resolve_dispute(
 ) -> ledger.Outcome:
     """End a dispute: nothing lost gives everything back, a loss is taken in the order of the rules.
 
-    The result has ``burned``, ``covered``, ``traced`` and ``owed`` in coins, ``diamonds`` and
+    The result has ``lost_minor`` of what was left of the payment, ``beyond_minor`` that the
+    platform bears, ``burned``, ``covered``, ``traced`` and ``owed`` in coins, ``diamonds`` and
     ``debt`` in thousandths, and ``creators`` ({id: diamonds}). Locks the wallet, the creators'
     diamond accounts, the lot's money. Refusal: not_disputed.
     """
@@ -114,7 +119,7 @@ def repay_coins(*, operation_id: UUID, payer_id: int, memo: Mapping[str, Any]) -
 
 
 def recognise_revenue(*, operation_id: UUID) -> ledger.Outcome:
-    """Book as earned what was spent in the periods closed since. Refusal: nothing_due."""
+    """Book as earned what was spent in the next closed period. Refusal: nothing_due."""
     return ledger.post("recognise_revenue", operation_id)
 
 

@@ -2,8 +2,8 @@
 
 Promises: every verdict is stored with the facts it went by, hit or not; a hit opens one case, which
 the buyer reads of; what a case holds back is refused here with why, until when and how to appeal;
-a rule that staff cleared lately stops nobody again meanwhile. Buyers are asked about one at a time:
-two purchases at once count each other.
+a rule that staff cleared lately stops nobody again meanwhile. A purchase is asked about under its
+buyer's lock: two at once count each other.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from accounts import reviewing as cases
 from accounts import risk as people_risk
 from accounts.models import Review, ReviewReason, User
 from wallet import money, queries, rules
-from wallet.models import Purchase
+from wallet.models import Purchase, tier_of
 
 Restriction = Review.Restriction
 
@@ -83,10 +83,9 @@ def screen_purchase(
 ) -> PurchasesPaused | None:
     """Ask every rule about a purchase before it is begun, in the caller's transaction.
 
-    Locks the buyer's row. Returns the refusal instead of raising it: verdicts and the case commit
-    first, then the caller raises.
+    The caller holds the buyer's lock (``own_limits.lock``). Returns the refusal instead of raising
+    it: verdicts and the case commit first, then the caller raises.
     """
-    _lock_buyer(user_id)
     paused = _pausing(user_id, at=at)
     if paused is not None:
         return PurchasesPaused(paused, at=at)
@@ -98,10 +97,6 @@ def screen_purchase(
         if review is not None and review.is_restricting(at):
             refusal = PurchasesPaused(review, at=at)
     return refusal
-
-
-def _lock_buyer(user_id: int) -> None:
-    User.objects.select_for_update(no_key=True).only("pk").get(pk=user_id)
 
 
 def payment_seen(*, purchase: Purchase, instrument: str, at: datetime) -> None:
@@ -124,7 +119,7 @@ def buyer_facts(*, user_id: int, at: datetime, with_usd_cents: int = 0) -> rules
     month = _spent(user_id, since=at - rules.DAYS_OF_MEAN * DAY, until=None, at=at)
     before = _spent(user_id, since=at - (rules.DAYS_OF_MEAN + 1) * DAY, until=at - DAY, at=at)
     return rules.BuyerFacts(
-        tier=rules.tier_of(age=at - joined_at, has_bought=queries.has_bought(user_id=user_id)),
+        tier=tier_of(joined_at=joined_at, has_paid=queries.has_paid(user_id=user_id), at=at),
         spent_24h_usd_cents=day + with_usd_cents,
         spent_30d_usd_cents=month + with_usd_cents,
         before_30d_usd_cents=before,

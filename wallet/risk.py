@@ -17,10 +17,9 @@ from fractions import Fraction
 from typing import Final
 
 from wallet import pricebook
-from wallet.models import MethodFee, Price, RateCard, Region
+from wallet.models import BPS, MethodFee, Price, RateCard, Region
 from wallet.money import MILLI, decimals
 
-BPS: Final = 10_000  # basis points in a whole
 # An exact amount is charged half-up to the minor unit, so a charge can lose this much to rounding.
 ROUNDING_LOSS_MINOR_MAX: Final = Fraction(1, 2)
 

@@ -13,10 +13,10 @@ limit, so that a person looks before the wall. Amounts are whole US cents.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from enum import IntEnum
 from typing import Any, Final
 
 from accounts.models import ReviewReason
+from wallet.models import Tier
 
 SPIKE_FACTOR: Final = 3  # times the person's own mean day
 SPIKE_MIN_USD_CENTS: Final = 200_00
@@ -27,17 +27,6 @@ DECLINES_MAX: Final = 3  # four in 24 hours is a hit
 
 NEW_BIG_AGE: Final = timedelta(days=7)
 NEW_BIG_COINS: Final = 10_000
-
-TRUST_AGE: Final = timedelta(days=30)
-
-
-class Tier(IntEnum):
-    """How well we know a buyer. VERIFIED comes with payouts' identity checks."""
-
-    NEW = 0
-    ACTIVE = 1
-    VERIFIED = 2
-
 
 # By tier: most in 24 hours, most in 30 days, in US cents.
 SPEND_ABS: Final = {
@@ -90,13 +79,6 @@ class Verdict:
     @property
     def is_hit(self) -> bool:
         return bool(self.reasons)
-
-
-def tier_of(*, age: timedelta, has_bought: bool, is_verified: bool = False) -> Tier:
-    """New for 30 days or until the first purchase arrived, then active; verified by identity."""
-    if is_verified:
-        return Tier.VERIFIED
-    return Tier.ACTIVE if has_bought and age >= TRUST_AGE else Tier.NEW
 
 
 def spend_spike(facts: BuyerFacts) -> Verdict:

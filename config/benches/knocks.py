@@ -1,4 +1,4 @@
-"""Requests a second of the web server as production runs it: two workers, WSGI.
+"""Requests a second of the web server as ``manage.py up`` runs it: two workers, WSGI.
 
 Eight connections that stay open ask as fast as they are answered. Anything but a 2xx ends it all.
 Doors are warmed up before any is measured, because a server that has just started plans each
@@ -7,24 +7,20 @@ statement anew, and they are measured in turns, so that a noise of the machine h
 
 import contextlib
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from rich.console import Console
 
+from config import running, supervisor
 from config.benches import scratch
 
 CONNECTIONS: Final = 8
-WORKERS: Final = 2
 WARM_UP_S: Final = 2.0
 TURNS: Final = 4
-START_S_MAX: Final = 30.0
 ANSWER_S_MAX: Final = 15.0
 HOST: Final = "127.0.0.1"
 
@@ -56,53 +52,33 @@ def request(path: str, *, headers: Mapping[str, str], content: bytes) -> bytes:
 
 @contextlib.contextmanager
 def server(name: str, **more: str) -> Iterator[int]:
-    """Run the web server on a free port, with ``more`` in its environment, until the end."""
-    with socket.create_server((HOST, 0)) as free:
-        port = int(free.getsockname()[1])
-    command = [
-        *(sys.executable, "-m", "granian", "config.wsgi:application", "--interface", "wsgi"),
-        *("--host", HOST, "--port", str(port), "--workers", str(WORKERS), "--no-ws"),
-        *("--blocking-threads", str(settings.DATABASE_POOL_MAX), "--log-level", "error"),
-    ]
+    """Run the web server on a free port, with ``more`` in its environment, until the end.
+
+    Under a supervisor of the bench's own: however the bench ends, no worker is left for long. One
+    that was killed with -9 leaves them to the next, which ends them first. Raises
+    supervisor.RunsAlready: two benches at once would measure each other.
+    """
+    port = running.free_port()
+    url = f"http://{HOST}:{port}"
     environment = scratch.environment(name) | {
         "DJANGO_SETTINGS_MODULE": "config.benches.settings",
-        "SITE_URL": f"http://{HOST}:{port}",
+        "SITE_URL": url,
         "ALLOWED_HOSTS": HOST,
         **more,
     }
-    with tempfile.TemporaryDirectory() as directory:
-        said = Path(directory) / "server.log"
-        with said.open("wb") as log:
-            program = subprocess.Popen(  # noqa: S603 - our own command
-                command, env=environment, cwd=settings.BASE_DIR, stdout=log, stderr=log
-            )
+    data = settings.CARAT_DATA_DIR / "bench"
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with supervisor.supervised(
+        data=data, folder=settings.BASE_DIR, address=url, say=Console(stderr=True).print
+    ) as here:
+        web = running.web(port=port, environ=environment)
+        here.start(web)
+        running.wait_for(f"{url}/livez", program=web.name, supervisor=here)
         try:
-            _wait_for(program, port, said)
             yield port
         except Refused as refusal:
-            refusal.add_note(said.read_text(errors="replace")[-4_000:])
+            refusal.add_note(here.log_of(web.name).read_text(errors="replace")[-4_000:])
             raise
-        finally:
-            program.terminate()
-            try:
-                program.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                program.kill()
-                program.wait()
-
-
-def _wait_for(program: subprocess.Popen[bytes], port: int, said: Path) -> None:
-    """Return once every worker can be expected to answer."""
-    until = time.monotonic() + START_S_MAX
-    while time.monotonic() < until and program.poll() is None:
-        try:
-            with socket.create_connection((HOST, port), timeout=ANSWER_S_MAX) as line:
-                _ask(line, b"GET /livez HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n\r\n")
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise Refused(f"The web server did not start: {said.read_text(errors='replace')[-4_000:]}")
 
 
 def answered(port: int, asks: Asks, *, seconds: float) -> int:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from accounts import services
+from accounts import roles, services
 from accounts.models import Notice, Standing, StateChange, Terms, User
 from config import middleware
 from tests.accounts.test_roles import make_role
@@ -175,7 +175,7 @@ def test_support_cannot_edit_staff(olga: User, client: Client) -> None:
 
 
 def test_an_administrator_gives_a_role(olga: User, alice: User, client: Client) -> None:
-    services.sync_roles()
+    roles.sync()
     client.force_login(olga)
 
     client.post(

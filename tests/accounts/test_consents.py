@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from accounts import consents, services
+from accounts import consents
 from accounts.models import Consent, ConsentUse, Scope, User
 from tests import factories
 from tests.accounts.conftest import AT, make_service
@@ -22,11 +22,11 @@ def give(fan: User, **changes: object) -> Consent:
         "until": AT + timedelta(days=30),
         "at": AT,
     }
-    return services.give_consent(**(facts | changes))
+    return consents.give(**(facts | changes))
 
 
 def use(fan: User, coins: int, at: Any = AT, client_id: str = "tipbot") -> ConsentUse:
-    return services.use_consent(
+    return consents.use(
         fan_id=fan.pk, client_id=client_id, scope=Scope.GIFTS_SEND, coins=coins, at=at
     )
 
@@ -84,9 +84,9 @@ def test_revoking_works_at_once_and_only_for_the_fan(alice: User, mallory: User)
     consent = give(alice)
 
     with pytest.raises(Consent.DoesNotExist):
-        services.revoke_consent(fan_id=mallory.pk, consent_id=consent.pk, at=AT)
+        consents.revoke(fan_id=mallory.pk, consent_id=consent.pk, at=AT)
     use(alice, 1)
-    services.revoke_consent(fan_id=alice.pk, consent_id=consent.pk, at=AT)
+    consents.revoke(fan_id=alice.pk, consent_id=consent.pk, at=AT)
 
     with pytest.raises(consents.ConsentMissing):
         use(alice, 1)
@@ -110,7 +110,7 @@ def test_a_refused_spending_is_given_back(alice: User) -> None:
     give(alice)
 
     counted = use(alice, 70)
-    services.give_back_consent(counted=counted, coins=70)
+    consents.give_back(counted=counted, coins=70)
 
     assert used() == [0]
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import services
+from accounts import consents, services
 from accounts.models import Consent, CreatorProfile, Follow, Notice, NoticeKind, Standing, User
 from gifts.models import Room, Video
 from tests import factories
@@ -254,7 +254,7 @@ def test_a_consent_of_somebody_else_does_not_exist(
     alice: User, mallory: User, client: Client
 ) -> None:
     make_service()
-    consent = services.give_consent(
+    consent = consents.give(
         fan_id=alice.pk, client_id="tipbot", scope="gifts:send", daily_cap_coins=5,
         until=timezone.now() + timedelta(days=1), at=timezone.now(),
     )  # fmt: skip

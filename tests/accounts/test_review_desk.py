@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from accounts import fingerprints, reviewing, services
+from accounts import fingerprints, reviewing, roles
 from accounts.models import Review, ReviewReason, User, Verdict
 from tests.accounts.test_roles import make_role
 
@@ -48,7 +48,7 @@ def review(alice: User, mallory: User) -> Review:
 
 
 def test_a_reviewer_takes_and_decides_a_case(client: Client, review: Review) -> None:
-    services.sync_roles()
+    roles.sync()
     rita = make_role("rita", "risk")
     client.force_login(rita)
     here = f"{QUEUE}{review.pk}/"
@@ -84,7 +84,7 @@ def test_a_reviewer_takes_and_decides_a_case(client: Client, review: Review) -> 
 
 
 def test_support_sees_the_queue_and_decides_nothing(client: Client, review: Review) -> None:
-    services.sync_roles()
+    roles.sync()
     client.force_login(make_role("sam", "support"))
 
     page = client.get(f"{QUEUE}{review.pk}/change/").content.decode()

@@ -9,20 +9,20 @@ from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts import roles, services
+from accounts import roles
 from accounts.models import User
 from tests import factories
 
 
 def make_role(handle: str, role: str) -> User:
-    services.sync_roles()
+    roles.sync()
     person = factories.make_staff(handle, is_superuser=False)
     person.groups.add(Group.objects.get(name=role))
     return person
 
 
 def test_the_groups_hold_exactly_what_is_listed(db: None) -> None:
-    services.sync_roles()
+    roles.sync()
 
     held = {
         group.name: {
@@ -36,11 +36,11 @@ def test_the_groups_hold_exactly_what_is_listed(db: None) -> None:
 
 
 def test_a_permission_that_is_not_listed_is_taken_away(db: None) -> None:
-    services.sync_roles()
+    roles.sync()
     group = Group.objects.get(name="support")
     group.permissions.add(Permission.objects.get(codename="delete_user"))
 
-    services.sync_roles()
+    roles.sync()
 
     assert not group.permissions.filter(codename="delete_user").exists()
 
@@ -49,7 +49,7 @@ def test_a_name_that_no_model_has_stops_the_sync(db: None, monkeypatch: Any) -> 
     monkeypatch.setattr(roles, "ROLES", {"support": frozenset({"wallet.fly_to_moon"})})
 
     with pytest.raises(roles.UnknownPermission, match=r"wallet\.fly_to_moon"):
-        services.sync_roles()
+        roles.sync()
 
     assert Group.objects.count() == 0
 

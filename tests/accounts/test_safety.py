@@ -99,6 +99,14 @@ def test_a_network_is_an_ipv4_address_or_an_ipv6_prefix(address: str, network: s
     assert fingerprints.seen(address=address).network == network
 
 
+def test_of_a_network_only_a_hash_is_kept_and_of_none_nothing() -> None:
+    kept = fingerprints.digest("network", "2001:db8:1:2::/64")
+
+    assert len(kept) == 64
+    assert "2001" not in kept
+    assert fingerprints.digest("network", "") == ""
+
+
 def test_a_damaged_device_cookie_is_not_taken() -> None:
     assert fingerprints.seen(device="<script>").device == ""
     assert fingerprints.seen(device="d" * 65).device == ""

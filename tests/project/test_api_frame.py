@@ -26,6 +26,7 @@ import accounts
 import gifts
 import payouts
 import wallet
+from accounts import valkey
 from accounts.models import User
 from config import api, api_urls, problems
 from tests import services
@@ -36,9 +37,9 @@ EXAMPLES = {"uuid": "01931f5e-1a2b-7c3d-8e4f-5a6b7c8d9e0f", "str": "alice"}
 
 @pytest.fixture(autouse=True)
 def _own_counts(settings: Any) -> Iterator[None]:
-    api._valkey().flushdb()
+    valkey.client().flushdb()
     yield
-    api._valkey.cache_clear()
+    valkey.client.cache_clear()
 
 
 def doors() -> list[tuple[str, str, Any]]:
@@ -287,7 +288,7 @@ def test_without_valkey_everybody_passes(db: None, settings: Any) -> None:
     client = services.service()
     allowed("1/min", settings)
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    api._valkey.cache_clear()
+    valkey.client.cache_clear()
 
     assert [client.get(GIFTS).status_code for _ in range(3)] == [200, 200, 200]
 

@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import services
+from accounts import roles, services
 from accounts.models import Notice, User
 from tests import factories
 from tests.accounts.test_roles import make_role
@@ -41,7 +41,7 @@ def make_service() -> Service:
 @pytest.fixture
 def rows(alice: User) -> dict[type[models.Model], models.Model]:
     """One row of each, alice's."""
-    services.sync_roles()
+    roles.sync()
     token = Token(client=make_service(), user=alice, type=Token.Type.ACCESS_TOKEN, hash="hashhash")
     token.expires_at = timezone.now() + timedelta(hours=1)
     token.save()

@@ -24,7 +24,7 @@ from config.processes import Program
 ROOT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 150.0
 STOP_WITHIN_S = 60.0
-NAMES = ("audience", "web", "worker", "beat", "stand-in")
+NAMES = ("audience", "web", "relay", "worker", "beat", "stand-in")
 
 pytestmark = pytest.mark.proof
 

@@ -5,6 +5,7 @@ way; an erasure after which the books are the same and nothing in the database k
 import io
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -38,7 +39,7 @@ from tests.accounts.test_roles import make_role
 from tests.database import owner
 from tests.wallet.test_history import give
 from tests.wallet.test_receipts import credited
-from wallet import ledger, queries, receipts, returns
+from wallet import ledger, own_limits, queries, receipts, returns
 from wallet.models import (
     Adjustment,
     Balance,
@@ -482,3 +483,26 @@ def test_nobody_leaves_while_something_is_under_way(
     assert (answer.status_code, Closure.objects.count()) == (409, 0)
     bob.refresh_from_db()
     assert bob.is_active is True
+
+
+def test_closing_waits_for_a_purchase_that_is_being_started(committed: str) -> None:
+    alice = factories.make_user("alice")
+
+    def close() -> None:
+        try:
+            leaving.close_account(person=alice, gives_up_coins=True, at=timezone.now())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            own_limits.lock(user_id=alice.pk)
+            closing = threads.submit(close)
+            with pytest.raises(TimeoutError):
+                closing.result(timeout=0.5)
+            begun = credited(alice)
+            Purchase.objects.filter(pk=begun.pk).update(state=Purchase.State.PENDING)
+        with pytest.raises(leaving.PaymentUnderWay):
+            closing.result(timeout=30)
+
+    assert not Closure.objects.exists()

@@ -86,6 +86,8 @@ class Hold:
     lot: Lot
     coins: int
     is_resolved: bool = False
+    paid: tuple[int, int, int] | None = None  # coins, money with its tax, tax
+    has_come_back: bool = False
 
 
 @dataclass(eq=False)
@@ -196,9 +198,7 @@ class Model:
             return "insufficient_coins"
         left = -coins
         for lot in reversed(self.spendable(user)):
-            taken = min(lot.remaining, left)
-            lot.remaining -= taken
-            left -= taken
+            left -= self._spend(lot, left)
         return None
 
     def adjust_diamonds(self, creator: int, diamonds_milli: int) -> str | None:
@@ -252,11 +252,10 @@ class Model:
     def recognise(self) -> Answer:
         if self.recognised_period == self.period - 1:
             return "nothing_due", {}
-        self.recognised_period = self.period - 1
+        self.recognised_period += 1
         amounts: Counter[str] = Counter()
         for lot in self.lots:
-            spent = sum(n for period, n in lot.unrecognised.items() if period < self.period)
-            lot.unrecognised = Counter({self.period: lot.unrecognised[self.period]})
+            spent = lot.unrecognised.pop(self.recognised_period, 0)
             if not spent or lot.purchase_id is None:
                 continue
             lot.has_money = True
@@ -287,15 +286,32 @@ class Model:
             return "already_resolved", {}
         lot, back = hold.lot, hold.coins - coins
         assert back >= 0
-        hold.is_resolved, hold.coins = True, 0
+        # Where a loss has burned all of it, nothing moves, however often it is ended.
+        hold.is_resolved, hold.coins = hold.coins > 0, 0
         gross, tax = lot.refund_value(coins)
         if lot.state == State.DISPUTED:
             lot.disputed += back
         else:
             lot.remaining += back
+        hold.paid = (coins, gross, tax) if coins else None
         self._return(lot, coins=coins, gross=gross, net=gross - tax, tax=tax)
         self._book(lot, clearing=-gross, deferred=tax - gross, tax=-tax)
         return None, {"coins": coins, "amount_minor": gross, "tax_minor": tax}
+
+    def return_refund(self, hold: Hold) -> Answer:
+        """It was paid and came back. The caller knows that it was paid."""
+        if hold.has_come_back:
+            return "already_returned", {}
+        assert hold.paid is not None
+        lot, (coins, gross, tax) = hold.lot, hold.paid
+        hold.has_come_back = True
+        if lot.state == State.DISPUTED:
+            lot.disputed += coins
+        else:
+            lot.remaining, lot.state = lot.remaining + coins, State.GOOD
+        self._return(lot, coins=-coins, gross=-gross, net=tax - gross, tax=-tax)
+        self._book(lot, clearing=gross, deferred=gross - tax, tax=tax)
+        return None, {"coins": coins, "amount_minor": gross}
 
     # Disputes
 
@@ -347,7 +363,7 @@ class Model:
     ) -> Answer:
         if lot.state != State.DISPUTED:
             return "not_disputed", {}
-        lost = min(lost, lot.gross - lot.returned)
+        taken, lost = lost, min(lost, lot.gross - lot.returned)
         is_whole = 0 < lost == lot.gross - lot.returned
         left = lot.coins_of(lost)
         burned = min(lot.disputed, left)
@@ -366,8 +382,10 @@ class Model:
         left -= traced["traced"]
         self.coin_debt[lot.owner] += left
         self._book_loss(lot, burned=burned, lost=lost, fee=fee)
+        self._book(lot, clearing=lost - taken, loss=taken - lost)
         return None, traced | {
             "lost_minor": lost,
+            "beyond_minor": taken - lost,
             "burned": burned,
             "given_back": given_back,
             "covered": covered,

@@ -69,6 +69,14 @@ def books() -> dict[tuple[str, str], int]:
     return {(BOOKS[code], unit): amount for code, unit, amount in found if code in BOOKS}
 
 
+def recognise_everything() -> None:
+    """Recognise every closed period."""
+    done = True
+    while done:
+        with transaction.atomic():
+            done = returns.recognise_revenue(operation_id=ledger.new_operation_id()).done
+
+
 class LedgerWorld(RuleBasedStateMachine):
     """Fans, creators, lots, gifts, refunds and disputes. Subclasses add what else can happen."""
 
@@ -87,9 +95,9 @@ class LedgerWorld(RuleBasedStateMachine):
         self.period_ids: list[int] = []  # of the model's closed periods
         self.lots_in_books: list[int] = []
         self.held: list[UUID] = []
+        self.paid: list[Posted] = []  # the refunds that were paid
         self.close_period()  # what earlier runs spent is recognised with them, not with this one
-        with transaction.atomic():
-            returns.recognise_revenue(operation_id=ledger.new_operation_id())
+        recognise_everything()
         self.model.recognised_period = self.model.period - 1
         self.books_before = books()
 
@@ -234,13 +242,36 @@ class LedgerWorld(RuleBasedStateMachine):
         operation_id, hold = held[which % len(held)]
         paid = hold.coins * share // 1_000
         expected, result = self.model.resolve_refund(hold, paid)
-        return self.post(
+        posted = self.post(
             returns.resolve_refund,
             expected,
             result,
             hold_id=operation_id,
             coins=paid,
             actor_id=1,
+            memo={},
+        )
+        if expected is None and paid:
+            self.paid.append(posted)
+        return posted
+
+    @rule(target=posted, which=index, again=st.booleans())
+    def return_refund(self, which: int, again: bool) -> Any:
+        """A paid one comes back. ``again``: also one that came back before, which is refused."""
+        paid = [
+            (posted, self.model.holds[posted.arguments["hold_id"]])
+            for posted in self.paid
+            if again or not self.model.holds[posted.arguments["hold_id"]].has_come_back
+        ]
+        if not paid:
+            return self.resolve_refund(which, 1_000, again=False)
+        posted, hold = paid[which % len(paid)]
+        expected, result = self.model.return_refund(hold)
+        return self.post(
+            returns.return_refund,
+            expected,
+            result,
+            end_id=posted.arguments["operation_id"],
             memo={},
         )
 
@@ -322,9 +353,13 @@ class LedgerWorld(RuleBasedStateMachine):
         function, arguments = posted.function, dict(posted.arguments)
         names = ("actor_id", "coins", "diamonds_milli", "amount_minor", "fee_minor", "fx_per_usd")
         name = next((name for name in (*names, "payer_id") if name in arguments), None)
-        if name is None:  # recognising has no contents: the same id for another deed
+        if name is None:  # nothing in it can be another's: the same id for another deed
             function = returns.repay_coins
-            arguments |= {"payer_id": self.fan(0), "memo": {}}
+            arguments = {
+                "operation_id": arguments["operation_id"],
+                "payer_id": self.fan(0),
+                "memo": {},
+            }
         else:
             arguments[name] += 1
 

@@ -18,6 +18,12 @@ OUT = {
     "the check that a refund was resolved": (
         "resolve_refund", ("code IN (61, 62)", "code = 0")
     ),
+    "the replay check of a refund that came back": (
+        "return_refund", ("IF v_outcome.done IS NOT NULL THEN", "IF v_outcome.refusal = 'x' THEN")
+    ),
+    "the check that a refund came back": (
+        "return_refund", ("WHERE reverses_id = v_paid.id", "WHERE false")
+    ),
     "the cover's rows": (
         "take_cover",
         ("VALUES ((p_lot).id, v_other.id, v_take, p_op)", "SELECT NULL, NULL, 1, p_op WHERE false"),
@@ -55,6 +61,9 @@ def lose_everything() -> None:
     machine.resolve_dispute(0, 1_000, 0, False, Recourse.FULL, any_lot=False)
     machine.the_ledger_is_as_the_model()
     assert [cover[2] for cover in machine.model.covers] == [250]
+    machine.replay(machine.return_refund(0, again=False))
+    machine.return_refund(0, again=True)
+    machine.the_ledger_is_as_the_model()
     machine.teardown()
 
 

@@ -72,7 +72,8 @@ def test_a_credit_note_is_listed_read_and_handed_out(
     assert shown == {
         "id": str(note.pk), "fan": alice.pk, "number": "CARAT-CN-0000001",
         "receipt": "CARAT-0000001", "purchase": str(note.receipt.purchase_id), "cause": "refund",
-        "refund": str(note.refund_id), "issued_at": "2026-11-22T09:00:00Z", "coins": 350,
+        "refund": str(note.refund_id), "takes_back": None,
+        "issued_at": "2026-11-22T09:00:00Z", "coins": 350,
         "gross": eur(-420), "tax": eur(-67), "tax_bps": 1900,
     }  # fmt: skip
     assert (file.status_code, file["Content-Type"]) == (200, "application/pdf")

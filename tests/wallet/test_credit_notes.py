@@ -17,16 +17,17 @@ from accounts import notices
 from accounts.models import Notice, User
 from tests import factories
 from tests.database import owner
-from tests.standin import Standin
+from tests.standin import Standin, eventually
 from tests.wallet.test_disputes import contest, dashboard_refund, decide
 from tests.wallet.test_refunds import approve, ask, bought, submit
-from wallet import credit_notes, disputes, documents, receipts
+from wallet import credit_notes, disputes, documents, receipts, submissions
 from wallet.models import (
     CreditNote,
     CreditNoteFile,
     CreditNoteSeries,
     Dispute,
     Purchase,
+    Refund,
     Region,
     Seller,
     SellerRegion,
@@ -43,8 +44,8 @@ FACTS = {
     "tax_name": "MwSt.", "tax_percent": "19", "receipt": "CARAT-0000042",
     "receipt_issued": "21 November 2026", "what": "700 coins given back", "detail": "Before tax",
     "returned": "22 November 2026, 09:00 UTC", "method": "Card", "cause": "Refund",
-    "cause_id": "019b", "net": "-7.06", "tax": "-1.34", "gross": "-8.40", "receipt_gross": "16.80",
-    "given_back": "8.40",
+    "takes_back": "", "cause_id": "019b", "net": "-7.06", "tax": "-1.34", "gross": "-8.40",
+    "receipt_gross": "16.80", "given_back": "8.40",
 }  # fmt: skip
 
 
@@ -179,6 +180,40 @@ def test_only_what_was_approved_is_on_the_note(standin: Standin, alice: User, ol
     assert (note.coins, note.gross_minor, note.tax_minor) == (100, 120, 19)
 
 
+def test_a_refund_that_came_back_takes_its_note_back_and_can_be_paid_again(
+    standin: Standin, alice: User, olga: User, client: Client
+) -> None:
+    purchase = bought(standin, alice, "refund-fails")
+    first = give_back(standin, purchase, olga, 333)
+    refund = first.refund
+    assert refund is not None
+
+    eventually(lambda: came_back(refund))
+
+    second = CreditNote.objects.get(takes_back=first)
+    assert (second.coins, second.gross_minor, second.tax_minor) == (333, 399, 63)
+    label, text = asked(alice, second)  # numbers the first before it
+    assert label == "CARAT-CN-0000002"
+    assert asked(alice, first)[0] == "CARAT-CN-0000001"
+    assert "Takes back credit note CARAT-CN-0000001. Amends receipt CARAT-0000001" in text
+    assert "Refund of 333 coins that came back Before tax EUR 3.36" in text
+    assert "19 % EUR 0.63 No longer given back EUR 3.99" in text
+    assert "EUR 8.40 EUR 0.00" in text
+    client.force_login(alice)
+    address = f'href="/balance/credit-notes/{second.pk}.pdf"'
+    for page in (f"/coins/purchases/{purchase.pk}/", f"/balance/refunds/{refund.pk}/",
+                 f"/balance/operations/{second.pk}/", "/me/notifications/"):  # fmt: skip
+        assert address in client.get(page).content.decode(), page
+    again = give_back(standin, purchase, olga, 700)
+    assert "EUR 8.40 EUR 8.40" in asked(alice, again)[1]
+
+
+def came_back(refund: Refund) -> bool:
+    refund.refresh_from_db()
+    submissions.mirror(provider=STRIPE, ref=refund.provider_ref, at=datetime.now(UTC))
+    return Refund.objects.get(pk=refund.pk).state == Refund.State.FAILED
+
+
 # What began elsewhere
 
 
@@ -235,21 +270,25 @@ def test_what_went_back_before_there_were_notes_gets_the_same_ones(
     standin: Standin, payer: User
 ) -> None:
     olga = factories.make_staff("olga")
+    failing = give_back(standin, bought(standin, payer, "refund-fails"), olga).refund
+    assert failing is not None
+    eventually(lambda: came_back(failing))
     purchase = bought(standin, payer)
     give_back(standin, purchase, olga, 333)
     decide(standin, contest(standin, purchase, amount=200), do="lose")
-    columns = "id, receipt_id, refund_id, dispute_id, coins, gross_minor, tax_minor, number"
+    columns = "id, receipt_id, refund_id, dispute_id, takes_back_id, coins, gross_minor, tax_minor, number"
     every = f"SELECT {columns} FROM wallet_creditnote ORDER BY id"
-    old = import_module("wallet.migrations.0028_credit_notes_of_old_returns").Migration
+    old = import_module("wallet.migrations.0029_credit_notes_of_old_returns").Migration
 
     with owner(connection.settings_dict["NAME"]) as session:
         made = session.execute(every).fetchall()
         session.execute("ALTER TABLE wallet_creditnote DISABLE TRIGGER USER")
         session.execute("DELETE FROM wallet_creditnote")
-        session.execute(old.operations[0].sql)
+        for operation in old.operations:
+            session.execute(operation.sql)
         again = session.execute(every).fetchall()
 
-    assert len(made) == 2
+    assert len(made) == 4
     assert again == made
 
 

@@ -11,8 +11,8 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 
-from accounts import states
-from accounts.models import Notice, OutboxEvent, User
+from accounts import fingerprints, states
+from accounts.models import Fingerprint, Notice, OutboxEvent, User
 from tests import factories
 from tests.standin import Standin
 from tests.wallet.test_purchases import now, settle, start
@@ -224,19 +224,34 @@ def test_what_was_paid_in_another_currency_counts_at_todays_rate(alice: User) ->
         start(alice)
 
 
+def test_what_a_purchase_keeps_of_network_and_card_matches_what_is_kept_of_people(
+    standin: Standin, alice: User
+) -> None:
+    purchase = start(alice, address="2001:db8:1:2:3::4")
+    home = fingerprints.seen(address="2001:db8:1:2:aaaa::1", instrument="card-a")
+
+    with transaction.atomic():
+        own_limits.note_payment(purchase, instrument="card-a", was_closed=False, at=now())
+        fingerprints.note(user_id=alice.pk, seen=home, at=now())
+
+    kept = Fingerprint.objects.filter(user=alice).values_list("kind", "digest")
+    attempt = PurchaseAttempt.objects.get(purchase=purchase)
+    assert dict(kept) == {"network": attempt.network, "instrument": attempt.instrument}
+
+
 def test_an_attempt_keeps_hashes_of_network_and_card_for_a_month(
     standin: Standin, alice: User
 ) -> None:
     purchase = start(alice, address="192.0.2.7")
     attempt = PurchaseAttempt.objects.get(purchase=purchase)
-    assert attempt.network == facts.network_of("192.0.2.7")
+    assert attempt.network == fingerprints.digest("network", "192.0.2.7")
 
     with transaction.atomic():
         own_limits.note_payment(purchase, instrument="card-a", was_closed=False, at=now())
 
     attempt.refresh_from_db()
-    assert attempt.network == facts.network_of("192.0.2.7")
-    assert attempt.instrument == facts.fingerprint(of="instrument", value="card-a")
+    assert attempt.network == fingerprints.digest("network", "192.0.2.7")
+    assert attempt.instrument == fingerprints.digest("instrument", "card-a")
     assert "card-a" not in attempt.instrument
     assert own_limits.forget_attempts(at=attempt.at + timedelta(days=29)) == 0
     assert own_limits.forget_attempts(at=attempt.at + timedelta(days=30)) == 1

@@ -1,6 +1,8 @@
 """Receipts: none missing, no gap in the numbers, the same file for good, for its owner alone."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -147,6 +149,16 @@ def test_the_same_file_is_handed_out_again_whatever_has_changed_since(alice: Use
 
     assert again[1] == first[1]
     assert ReceiptFile.objects.count() == 1
+
+
+def test_the_program_that_writes_documents_is_loaded_by_the_first_one_only() -> None:
+    program = (
+        "import django; django.setup(); import config.urls, sys; print('typst' in sys.modules)"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert said.stdout.decode().strip() == "False"
 
 
 def test_the_same_facts_make_the_same_bytes_and_other_facts_do_not() -> None:

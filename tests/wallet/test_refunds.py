@@ -14,7 +14,7 @@ from accounts.models import Notice, User
 from tests import factories
 from tests.standin import Standin, eventually
 from tests.wallet.test_purchases import settle, start
-from wallet import ledger, providers, refunds, returns, reversals, submissions
+from wallet import ledger, proofs, providers, refunds, returns, reversals, submissions
 from wallet.models import Account, Lot, PaymentMethod, Purchase, Refund, Region
 from wallet.providers import base
 from wallet.providers.base import RefundOrder, Unavailable
@@ -492,9 +492,11 @@ def test_a_refund_that_its_bank_sends_back_is_known_and_told(
 
     eventually(learnt)
 
-    assert held(alice) == (0, 0)
+    assert held(alice) == (700, 0)  # as if nothing had been asked for
+    assert book(Account.Code.PROVIDER_CLEARING) == 840 - 54
     page = fan.get(f"/balance/refunds/{refund.pk}/").content.decode()
-    assert "Your bank sent the money back to us." in page
+    assert "Your bank sent the money back to us. The coins are yours again" in page
+    assert [*ledger.audit(), *proofs.refunds_are_booked()] == []
     assert Notice.objects.filter(user=alice, title="Your bank sent €8.40 back to us").exists()
     assert Notice.objects.filter(user=olga, title__contains="needs you").count() == 1
 

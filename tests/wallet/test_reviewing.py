@@ -49,7 +49,7 @@ def bought(user: User, euro_cents: int, *, ago: timedelta = timedelta(0), **more
         tax_minor=0,
         tax_bps=0,
         currency="EUR",
-        **({"state": Purchase.State.CREDITED} | more),
+        **(more or {"state": Purchase.State.CREDITED, "paid_at": now() - ago}),
     )
     Purchase.objects.filter(pk=purchase.pk).update(created_at=now() - ago)
     purchase.refresh_from_db()
@@ -57,7 +57,8 @@ def bought(user: User, euro_cents: int, *, ago: timedelta = timedelta(0), **more
 
 
 def joined_long_ago(user: User) -> None:
-    User.objects.filter(pk=user.pk).update(joined_at=now() - 90 * DAY)
+    user.joined_at = now() - 90 * DAY
+    user.save(update_fields=["joined_at"])
 
 
 def test_a_small_first_purchase_passes_and_every_verdict_is_kept(
@@ -73,7 +74,7 @@ def test_a_small_first_purchase_passes_and_every_verdict_is_kept(
         ("multi_card", False, None),
     ]
     assert verdicts[0].subject_key == f"purchase:{purchase.pk}"
-    assert verdicts[0].facts["tier"] == 0
+    assert verdicts[0].facts["tier"] == "new"
     assert verdicts[0].facts["spent_24h_usd_cents"] > 840, "8.40 euro are more in dollars"
     assert not Review.objects.exists()
 
@@ -399,7 +400,6 @@ def test_control_without_the_lock_purchases_at_once_do_not_see_each_other(
         barrier.wait()
         return found
 
-    monkeypatch.setattr(reviewing, "_lock_buyer", lambda _user_id: None)
     monkeypatch.setattr(own_limits, "lock_buyer", lambda **_who: "")
     monkeypatch.setattr(reviewing, "buyer_facts", gather_together)
 

@@ -6,13 +6,13 @@ import pytest
 
 from accounts.models import ReviewReason
 from wallet import rules
-from wallet.rules import Tier
+from wallet.models import Tier
 
 
-def facts(**known: int | Tier) -> rules.BuyerFacts:
+def facts(*, tier: Tier = Tier.ACTIVE, **known: int) -> rules.BuyerFacts:
     """Somebody who has bought nothing, but what is said."""
     return rules.BuyerFacts(
-        tier=Tier(known.get("tier", Tier.ACTIVE)),
+        tier=tier,
         spent_24h_usd_cents=known.get("day", 0),
         spent_30d_usd_cents=known.get("month", 0),
         before_30d_usd_cents=known.get("before", 0),
@@ -88,20 +88,3 @@ def test_a_new_account_with_a_big_gift(age: timedelta, coins: int, is_hit: bool)
     known = rules.GiftFacts(account_age_s=int(age.total_seconds()), coins=coins)
 
     assert rules.new_big(known).is_hit is is_hit
-
-
-@pytest.mark.parametrize(
-    ("days", "has_bought", "is_verified", "tier"),
-    [
-        (29, True, False, Tier.NEW),
-        (30, False, False, Tier.NEW),
-        (30, True, False, Tier.ACTIVE),
-        (0, False, True, Tier.VERIFIED),
-    ],
-)
-def test_trust_grows_with_time_and_a_purchase(
-    days: int, has_bought: bool, is_verified: bool, tier: Tier
-) -> None:
-    age = timedelta(days=days)
-
-    assert rules.tier_of(age=age, has_bought=has_bought, is_verified=is_verified) == tier

@@ -20,8 +20,10 @@ from wallet.models.limits import (
     PurchaseAttempt,
     PurchaseLimit,
     SpendingLimits,
+    Tier,
     Window,
     kind_of,
+    tier_of,
 )
 from wallet.models.pricing import (
     Channel,
@@ -84,7 +86,9 @@ __all__ = [
     "Seller",
     "SellerRegion",
     "SpendingLimits",
+    "Tier",
     "Transfer",
     "Window",
     "kind_of",
+    "tier_of",
 ]

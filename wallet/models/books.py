@@ -109,6 +109,7 @@ class Operation(ReadOnly):
         PAYOUT = 50, "Payout"
         HOLD_REFUND = 60, "Refund asked for"
         RESOLVE_REFUND = 61, "Refund"
+        RETURN_REFUND = 62, "Refund came back"
         OPEN_DISPUTE = 70, "Dispute opened"
         RESOLVE_DISPUTE = 71, "Dispute ended"
         REPAY_COINS = 72, "Coins paid back"
@@ -185,6 +186,9 @@ class Transfer(ReadOnly):
         REFUND_COINS = 62
         RETURN_NET = 63
         RETURN_TAX = 64
+        CAME_BACK_COINS = 65
+        CAME_BACK_NET = 66
+        CAME_BACK_TAX = 67
         DISPUTE_HOLD_COINS = 70
         DISPUTE_HOLD_DIAMONDS = 71
         DISPUTE_GIVE_BACK_COINS = 72
@@ -197,6 +201,7 @@ class Transfer(ReadOnly):
         RECOGNISE = 80
         LOSS = 87
         DISPUTE_FEE = 88
+        LOSS_BEYOND = 89
         ADJUST_COINS_IN = 90
         ADJUST_COINS_OUT = 91
         ADJUST_DIAMONDS = 92

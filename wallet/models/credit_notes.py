@@ -32,12 +32,16 @@ class CreditNote(models.Model):
 
     Its id is the operation of the ledger that booked the money, so no operation has two. Amounts
     are as booked, and positive; ``facts`` are all the note says, as they were when it was numbered.
+    A refund that came back from the bank has a second note, which takes the first one back.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
     receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="credit_notes")
     refund = models.OneToOneField(Refund, models.PROTECT, null=True, related_name="credit_note")
     dispute = models.OneToOneField(Dispute, models.PROTECT, null=True, related_name="credit_note")
+    takes_back = models.OneToOneField(
+        "self", models.PROTECT, null=True, related_name="taken_back_by"
+    )
     coins = models.PositiveIntegerField()
     gross_minor = models.PositiveBigIntegerField()
     tax_minor = models.PositiveBigIntegerField()
@@ -56,8 +60,9 @@ class CreditNote(models.Model):
                 name="credit_note_numbered_whole",
             ),
             models.CheckConstraint(
-                condition=models.Q(refund=None, dispute__isnull=False)
-                | models.Q(refund__isnull=False, dispute=None),
+                condition=models.Q(refund__isnull=False, dispute=None, takes_back=None)
+                | models.Q(refund=None, dispute__isnull=False, takes_back=None)
+                | models.Q(refund=None, dispute=None, takes_back__isnull=False),
                 name="credit_note_one_cause",
             ),
             models.CheckConstraint(
@@ -88,6 +93,11 @@ class CreditNote(models.Model):
     def label(self) -> str:
         """The number as people read it."""
         return "" if self.number is None else f"{self.seller_id}-CN-{self.number:07d}"
+
+    @property
+    def sign(self) -> int:
+        """What the note does to its receipt's amount: takes from it, or adds again."""
+        return -1 if self.takes_back_id is None else 1
 
     @property
     def money(self) -> Money:

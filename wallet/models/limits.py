@@ -4,7 +4,7 @@ Limits are dated rows, added and never edited. Amounts are in minor units of wha
 tax included; no amount means no limit in that window.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -16,7 +16,16 @@ from wallet.models.pricing import HoldClass, Region
 from wallet.models.purchases import Purchase
 from wallet.money import CURRENCY_NUMBERS, money
 
-BPS: Final = 10_000
+BPS: Final = 10_000  # basis points in a whole
+NEW_FOR: Final = timedelta(days=30)  # our own, near the field's
+
+
+class Tier(models.TextChoices):
+    """How long and how well we know a buyer. VERIFIED comes with payouts' identity checks."""
+
+    NEW = "new", "New account"
+    ACTIVE = "active", "Account in use"
+    VERIFIED = "verified", "Verified account"
 
 
 class PaymentKind(models.TextChoices):
@@ -65,6 +74,15 @@ LENGTHS: Final = {
 def kind_of(hold_class: int) -> PaymentKind:
     """Return the kind of a payment method by the class of its payments."""
     return KIND_OF_CLASS[HoldClass(hold_class)]
+
+
+def tier_of(
+    *, joined_at: datetime, has_paid: bool, is_verified: bool = False, at: datetime
+) -> Tier:
+    """Say how far a buyer is trusted: new for 30 days and until something was paid, then active."""
+    if is_verified:
+        return Tier.VERIFIED
+    return Tier.ACTIVE if has_paid and at - joined_at >= NEW_FOR else Tier.NEW
 
 
 def _amount(words: str) -> "models.PositiveBigIntegerField[int | None, int | None]":

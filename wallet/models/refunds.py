@@ -40,7 +40,7 @@ class Refund(models.Model):
         State.REQUESTED: frozenset({State.APPROVED, State.DENIED, State.CANCELLED}),
         State.APPROVED: frozenset({State.SUBMITTED, State.CANCELLED}),
         State.SUBMITTED: frozenset({State.PAID, State.FAILED}),
-        # A bank can send a refund back days after it was paid: staff then pay another way.
+        # A bank can send a refund back days after it was paid: the coins are free again.
         State.PAID: frozenset({State.FAILED}),
     }
     UNSENT: ClassVar[tuple[State, ...]] = (State.REQUESTED, State.APPROVED)

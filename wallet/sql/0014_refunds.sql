@@ -97,7 +97,8 @@ $$;
 
 -- End a refund: of the coins held by p_hold_op, p_coins were paid back and are gone, the others
 -- return to the wallet (or to the hold of a dispute that began meanwhile), but for those that a loss
--- of the whole payment burned: no money was left to pay them. Answers the money booked.
+-- of the whole payment burned: no money was left to pay them. Answers the money booked. Where all of
+-- them burned nothing moves, however often it is ended.
 -- Refuses: already_resolved. Lock classes: wallet, then the lot's money.
 CREATE OR REPLACE FUNCTION ledger.resolve_refund(
     p_op uuid, p_hold_op uuid, p_coins bigint, p_actor bigint, p_memo jsonb
@@ -155,4 +156,55 @@ BEGIN
      WHERE lot_id = v_held.lot_id;
     RETURN ledger.finish(p_op, jsonb_build_object(
         'coins', p_coins, 'amount_minor', v_back.net_minor + v_back.tax_minor, 'tax_minor', v_back.tax_minor));
+END $$;
+
+-- A refund that was paid comes back: the payer's bank did not take it. Its money and its coins are as
+-- if it had never ended, the coins in the wallet (or in the hold of a dispute that began meanwhile).
+-- p_end_op: the operation that ended it. Answers the coins. Refuses: already_returned.
+-- Lock classes: wallet, then the lot's money.
+CREATE OR REPLACE FUNCTION ledger.return_refund(p_op uuid, p_end_op uuid, p_memo jsonb)
+RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_outcome ledger.outcome;
+    v_paid ledger.transfer;
+    v_purchase uuid;
+    v record;
+    v_net bigint;
+    v_tax bigint;
+BEGIN
+    SELECT * INTO v_paid FROM ledger.transfer WHERE op_id = p_end_op AND code = 62;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'operation % paid nothing back', p_end_op USING ERRCODE = 'no_data_found';
+    END IF;
+    SELECT purchase_id INTO STRICT v_purchase FROM ledger.lot WHERE id = v_paid.lot_id;
+    SELECT * INTO v FROM ledger.lock_lot(v_purchase);
+    v_outcome := ledger.begin_operation(p_op, v_paid.home_id, 0, 62, jsonb_build_object('end', p_end_op), p_memo,
+                                        'purchase:' || v_purchase);
+    IF v_outcome.done IS NOT NULL THEN
+        RETURN v_outcome;
+    END IF;
+    IF EXISTS (SELECT 1 FROM ledger.transfer WHERE reverses_id = v_paid.id) THEN
+        RETURN ledger.refuse(p_op, 'already_returned');
+    END IF;
+    SELECT coalesce(sum(amount) FILTER (WHERE code = 63), 0), coalesce(sum(amount) FILTER (WHERE code = 64), 0)
+      INTO v_net, v_tax FROM ledger.transfer WHERE op_id = p_end_op;
+    INSERT INTO ledger.transfer
+        (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id, reverses_id)
+    SELECT p_op, v_paid.home_id, leg.code, leg.unit, leg.debit, leg.credit, leg.amount, v_paid.lot_id, leg.reverses
+      FROM (VALUES
+        (65, 1, ledger.system_account(100, 1), v.wallet, v_paid.amount, v_paid.id),
+        (70, 1, v.wallet, v.hold, CASE WHEN (v.lot).state = 1 THEN v_paid.amount ELSE 0 END, NULL),
+        (66, (v.lot).cash_unit::integer, ledger.system_account(300, (v.lot).cash_unit),
+             ledger.system_account(302, (v.lot).cash_unit), v_net, NULL),
+        (67, (v.lot).cash_unit, ledger.system_account(300, (v.lot).cash_unit),
+             ledger.system_account(306, (v.lot).cash_unit), v_tax, NULL)
+      ) AS leg (code, unit, debit, credit, amount, reverses)
+     WHERE leg.amount > 0;
+    UPDATE ledger.lot SET state = 0 WHERE id = v_paid.lot_id AND state = 2;    -- some of its money is there again
+    PERFORM ledger.lot_money_of(v_paid.lot_id);
+    UPDATE ledger.lot_money
+       SET returned_coins = returned_coins - v_paid.amount, returned_minor = returned_minor - v_net - v_tax,
+           returned_net_minor = returned_net_minor - v_net, returned_tax_minor = returned_tax_minor - v_tax
+     WHERE lot_id = v_paid.lot_id;
+    RETURN ledger.finish(p_op, jsonb_build_object('coins', v_paid.amount, 'amount_minor', v_net + v_tax));
 END $$;

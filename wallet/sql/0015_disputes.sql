@@ -124,14 +124,17 @@ CREATE OR REPLACE FUNCTION ledger.coins_of(p_lot ledger.lot, p_amount_minor bigi
                                                          WHERE lot_id = (p_lot).id), 0)))
 $$;
 
--- What a lot's dispute holds on an account: what went there for it less what left again. Burned coins
+-- What a lot's dispute holds, by account: what went there for it less what left again. Burned coins
 -- that waited for a refund (74 that reverses a hold) were not the dispute's.
-CREATE OR REPLACE FUNCTION ledger.disputed(p_lot bigint, p_account bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT coalesce(sum(CASE WHEN t.code IN (70, 71) AND t.credit_account_id = p_account THEN t.amount
-                             WHEN t.code = 74 AND t.reverses_id IS NOT NULL THEN 0
-                             WHEN t.code IN (72, 73, 74, 76) AND t.debit_account_id = p_account THEN -t.amount
-                             ELSE 0 END), 0)::bigint
-      FROM ledger.transfer t WHERE t.lot_id = p_lot AND t.code BETWEEN 70 AND 76
+CREATE OR REPLACE FUNCTION ledger.disputed(p_lot bigint) RETURNS TABLE (account_id bigint, amount bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT leg.account_id, sum(leg.amount)::bigint FROM (
+        SELECT credit_account_id AS account_id, amount FROM ledger.transfer
+         WHERE lot_id = p_lot AND code IN (70, 71)
+        UNION ALL
+        SELECT debit_account_id, -amount FROM ledger.transfer
+         WHERE lot_id = p_lot AND code IN (72, 73, 74, 76) AND NOT (code = 74 AND reverses_id IS NOT NULL)
+    ) AS leg GROUP BY leg.account_id HAVING sum(leg.amount) > 0
 $$;
 
 -- A dispute ends. Won: everything held goes back. Lost, whole or in part: the loss is taken as the
@@ -173,10 +176,11 @@ BEGIN
     IF v_lot.state <> 1 THEN
         RETURN ledger.refuse(p_op, 'not_disputed');
     END IF;
-    -- What went back before by a refund cannot be lost again: the provider's books say so too.
+    -- What went back before by a refund is not taken from anybody again: where the payer's bank takes
+    -- it all the same, the platform bears it.
     v_money := ledger.lot_money_of(v_lot.id);
     v_lost_minor := least(p_lost_minor, v_money.gross_minor - v_money.returned_minor);
-    v_held := ledger.disputed(v_lot.id, v.hold);
+    SELECT coalesce(sum(amount), 0) INTO v_held FROM ledger.disputed(v_lot.id) WHERE account_id = v.hold;
     v_left := ledger.coins_of(v_lot, v_lost_minor);
     v_burned := least(v_held, v_left);
     v_kept := v_held - v_burned;
@@ -203,9 +207,9 @@ BEGIN
         INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
         VALUES (p_op, v_lot.home_id, 77, 1, ledger.open_account(v_lot.home_id, 113, 1), v_issued, v_left, v_lot.id);
     END IF;
-    PERFORM ledger.book_loss(p_op, v_lot, v_burned, v_lost_minor, p_fee_minor);
+    PERFORM ledger.book_loss(p_op, v_lot, v_burned, v_lost_minor, p_lost_minor - v_lost_minor, p_fee_minor);
     RETURN ledger.finish(p_op, jsonb_build_object(
-        'lost_minor', v_lost_minor, 'burned', v_burned, 'given_back', v_kept, 'covered', v_covered,
+        'lost_minor', v_lost_minor, 'beyond_minor', p_lost_minor - v_lost_minor, 'burned', v_burned, 'given_back', v_kept, 'covered', v_covered,
         'traced', (v_result ->> 'coins')::bigint, 'owed', v_left, 'diamonds', v_result -> 'diamonds',
         'debt', v_result -> 'debt', 'creators', v_result -> 'creators'));
 END $$;
@@ -252,66 +256,73 @@ BEGIN
 END $$;
 
 -- Take back the diamonds of p_coins, newest gift first; what the dispute held and is not taken goes
--- to the creators' available. Each leg names the gift's transfer that it reverses.
+-- to the creators' available. Each leg names the gift's transfer that it reverses. What an account's
+-- gifts take stands in a row: first what the dispute holds there, then what is available, then debt
+-- (which no recourse but 'full' makes).
 CREATE OR REPLACE FUNCTION ledger.take_diamonds(p_op uuid, p_lot ledger.lot, p_coins bigint, p_recourse text) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     v_issued bigint := ledger.system_account(200, 2);
-    v_gift record;
-    v_diamonds bigint;
-    v_held bigint;
-    v_available bigint;
-    v_left bigint := p_coins;
-    v_take bigint;
-    v_taken bigint := 0;
-    v_debt bigint := 0;
-    v_by_creator jsonb := '{}';
+    v_taken jsonb;
 BEGIN
     PERFORM ledger.lock_creators((p_lot).id, ARRAY[211, 212, 213]);
-    FOR v_gift IN
-        SELECT r.transfer_id, r.share, r.coins, a.owner_id, d.id AS disputed_id, v.id AS available_id, o.id AS debt_id
-          FROM ledger.reach((p_lot).id) r
-          JOIN ledger.account a ON a.id = r.account_id
-          JOIN ledger.account d ON d.owner_id = a.owner_id AND d.code = 212 AND d.unit = 2 AND d.card_id = a.card_id AND d.hold_class = 0
-          JOIN ledger.account v ON v.owner_id = a.owner_id AND v.code = 211 AND v.unit = 2 AND v.card_id = a.card_id AND v.hold_class = 0
-          JOIN ledger.account o ON o.owner_id = a.owner_id AND o.code = 213 AND o.unit = 2 AND o.card_id = 0 AND o.hold_class = 0
-         ORDER BY r.transfer_id DESC
-    LOOP
-        EXIT WHEN v_left = 0 OR p_recourse = 'none';
-        v_held := ledger.disputed((p_lot).id, v_gift.disputed_id);
-        SELECT credits - debits INTO v_available FROM ledger.balance WHERE account_id = v_gift.available_id;
-        v_take := least(v_left, v_gift.coins);
-        IF p_recourse = 'unreleased_only' THEN
-            v_take := least(v_take, v_held / v_gift.share);   -- floor: never more than what waits
-        END IF;
-        CONTINUE WHEN v_take = 0;
-        v_diamonds := v_take * v_gift.share;
+    WITH gift AS MATERIALIZED (
+        SELECT r.transfer_id, r.account_id, r.share, r.coins, a.owner_id, a.card_id
+          FROM ledger.reach((p_lot).id) r JOIN ledger.account a ON a.id = r.account_id
+         WHERE p_recourse <> 'none'
+    ), holder AS MATERIALIZED (
+        SELECT g.account_id, d.id AS disputed_id, v.id AS available_id, o.id AS debt_id,
+               coalesce(held.amount, 0) AS held, b.credits - b.debits AS available
+          FROM (SELECT DISTINCT account_id, owner_id, card_id FROM gift) g
+          JOIN ledger.account d ON d.owner_id = g.owner_id AND d.code = 212 AND d.unit = 2 AND d.card_id = g.card_id AND d.hold_class = 0
+          JOIN ledger.account v ON v.owner_id = g.owner_id AND v.code = 211 AND v.unit = 2 AND v.card_id = g.card_id AND v.hold_class = 0
+          JOIN ledger.account o ON o.owner_id = g.owner_id AND o.code = 213 AND o.unit = 2 AND o.card_id = 0 AND o.hold_class = 0
+          JOIN ledger.balance b ON b.account_id = v.id
+          LEFT JOIN ledger.disputed((p_lot).id) held ON held.account_id = d.id
+    ), bounded AS (
+        SELECT g.*, h.disputed_id, h.available_id, h.debt_id, h.held, h.available,
+               CASE p_recourse WHEN 'full' THEN g.coins
+                    ELSE least(g.coins, greatest(0, h.held / g.share   -- floor: never more than what waits
+                         - sum(g.coins) OVER (PARTITION BY h.disputed_id ORDER BY g.transfer_id DESC) + g.coins)) END AS most
+          FROM gift g JOIN holder h USING (account_id)
+    ), take AS (
+        SELECT *, (share * least(most, p_coins - sum(most) OVER (ORDER BY transfer_id DESC) + most))::bigint AS diamonds FROM bounded
+    ), placed AS MATERIALIZED (
+        SELECT *, sum(diamonds) OVER (PARTITION BY disputed_id ORDER BY transfer_id DESC) AS upto
+          FROM take WHERE diamonds > 0
+    ), leg AS MATERIALIZED (
+        SELECT placed.transfer_id, placed.owner_id, part.*
+          FROM placed CROSS JOIN LATERAL (VALUES
+            (1, disputed_id, least(upto, held) - least(upto - diamonds, held)),
+            (2, available_id, least(upto, held + available) - greatest(upto - diamonds, held)),
+            (3, debt_id, upto - greatest(upto - diamonds, held + available))) AS part (place, account_id, amount)
+         WHERE part.amount > 0
+    ), posted AS (
         INSERT INTO ledger.transfer
             (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id, reverses_id)
-        SELECT p_op, (p_lot).home_id, 76, 2, part.account_id, v_issued, part.amount, (p_lot).id, v_gift.transfer_id
-          FROM (VALUES (v_gift.disputed_id, least(v_diamonds, v_held)),
-                       (v_gift.available_id, least(greatest(v_diamonds - v_held, 0), v_available)),
-                       (v_gift.debt_id, greatest(v_diamonds - v_held - v_available, 0))) AS part (account_id, amount)
-         WHERE part.amount > 0;
-        v_left := v_left - v_take;
-        v_taken := v_taken + v_diamonds;
-        v_debt := v_debt + greatest(v_diamonds - v_held - v_available, 0);
-        v_by_creator := v_by_creator || jsonb_build_object(v_gift.owner_id::text,
-            coalesce((v_by_creator ->> v_gift.owner_id::text)::bigint, 0) + v_diamonds);
-    END LOOP;
+        SELECT p_op, (p_lot).home_id, 76, 2, account_id, v_issued, amount, (p_lot).id, transfer_id
+          FROM leg ORDER BY transfer_id DESC, place
+    )
+    SELECT jsonb_build_object(
+        'coins', (SELECT coalesce(sum(diamonds / share), 0) FROM placed),
+        'diamonds', (SELECT coalesce(sum(diamonds), 0) FROM placed),
+        'debt', (SELECT coalesce(sum(amount), 0) FROM leg WHERE place = 3),
+        'creators', (SELECT coalesce(jsonb_object_agg(owner_id, diamonds), '{}')
+                       FROM (SELECT owner_id, sum(diamonds) AS diamonds FROM placed GROUP BY owner_id) AS by_creator)
+    ) INTO v_taken;
     INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
-    SELECT p_op, (p_lot).home_id, 73, 2, rest.disputed_id, ledger.open_account(a.owner_id, 211, 2, a.card_id),
+    SELECT p_op, (p_lot).home_id, 73, 2, rest.account_id, ledger.open_account(a.owner_id, 211, 2, a.card_id),
            rest.amount, (p_lot).id
-      FROM (SELECT t.credit_account_id AS disputed_id, ledger.disputed((p_lot).id, t.credit_account_id) AS amount
-              FROM ledger.transfer t WHERE t.lot_id = (p_lot).id AND t.code = 71 GROUP BY t.credit_account_id) AS rest
-      JOIN ledger.account a ON a.id = rest.disputed_id
-     WHERE rest.amount > 0;
-    RETURN jsonb_build_object('coins', p_coins - v_left, 'diamonds', v_taken, 'debt', v_debt, 'creators', v_by_creator);
+      FROM ledger.disputed((p_lot).id) AS rest
+      JOIN ledger.account a ON a.id = rest.account_id AND a.code = 212;
+    RETURN v_taken;
 END $$;
 
 -- Book the money of a loss. Of the coins burned unspent, their net leaves deferred revenue; their
--- tax share leaves tax; the rest was earned already and is the platform's loss. Locks the lot's money.
-CREATE OR REPLACE FUNCTION ledger.book_loss(p_op uuid, p_lot ledger.lot, p_burned bigint, p_lost_minor bigint, p_fee_minor bigint)
+-- tax share leaves tax; the rest was earned already and is the platform's loss, and so is what was
+-- taken beyond what was left of the payment. Locks the lot's money.
+CREATE OR REPLACE FUNCTION ledger.book_loss(
+    p_op uuid, p_lot ledger.lot, p_burned bigint, p_lost_minor bigint, p_beyond_minor bigint, p_fee_minor bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_money ledger.lot_money := ledger.lot_money_of((p_lot).id);
@@ -326,7 +337,7 @@ BEGIN
       INTO v_net FROM ledger.refund_value((p_lot).purchase_id, p_burned) AS r;
     INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
     SELECT p_op, (p_lot).home_id, leg.code, v_unit, ledger.system_account(leg.debit, v_unit), v_clearing, leg.amount, (p_lot).id
-      FROM (VALUES (63, 302, v_net), (64, 306, v_tax), (87, 307, p_lost_minor - v_tax - v_net), (88, 305, p_fee_minor))
+      FROM (VALUES (63, 302, v_net), (64, 306, v_tax), (87, 307, p_lost_minor - v_tax - v_net), (89, 307, p_beyond_minor), (88, 305, p_fee_minor))
            AS leg (code, debit, amount)
      WHERE leg.amount > 0;
     UPDATE ledger.lot_money

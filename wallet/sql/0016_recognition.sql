@@ -4,17 +4,16 @@
 -- is left, all that did not go back. What is recognised follows from the transfers of closed periods
 -- alone, so it can be derived again.
 
--- Recognise what was spent in the periods closed since the last time: deferred revenue -> gift revenue,
--- one transfer a lot. Answers how much by currency. Refuses: nothing_due.
+-- Recognise what was spent (or taken by staff) in the first closed period that was not recognised
+-- yet: deferred revenue -> gift revenue, one transfer a lot. Answers how much by currency.
+-- Refuses: nothing_due.
 -- Lock classes: the recognition state, then the lots' money by lot.
 CREATE OR REPLACE FUNCTION ledger.recognise_revenue(p_op uuid) RETURNS ledger.outcome
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_outcome ledger.outcome;
-    v_from integer;
-    v_to integer;
-    v_xid_from xid8;
-    v_xid_to xid8;
+    v_done integer;
+    v_period ledger.period;
     v_spent record;
     v_lot ledger.lot;
     v_money ledger.lot_money;
@@ -24,15 +23,14 @@ BEGIN
     IF v_outcome.done IS NOT NULL THEN
         RETURN v_outcome;
     END IF;
-    SELECT period_id INTO STRICT v_from FROM ledger.recognition_state FOR UPDATE;
-    SELECT max(id), min(xid_from), max(xid_to) INTO v_to, v_xid_from, v_xid_to
-      FROM ledger.period WHERE id > v_from AND xid_to IS NOT NULL;
-    IF v_to IS NULL THEN
+    SELECT period_id INTO STRICT v_done FROM ledger.recognition_state FOR UPDATE;
+    SELECT * INTO v_period FROM ledger.period WHERE id > v_done AND xid_to IS NOT NULL ORDER BY id LIMIT 1;
+    IF NOT FOUND THEN
         RETURN ledger.refuse(p_op, 'nothing_due');
     END IF;
     FOR v_spent IN
         SELECT t.lot_id, sum(t.amount)::bigint AS coins FROM ledger.transfer t
-         WHERE t.xid >= v_xid_from AND t.xid < v_xid_to AND t.code IN (20, 75, 78) AND t.lot_id IS NOT NULL
+         WHERE t.xid >= v_period.xid_from AND t.xid < v_period.xid_to AND t.code IN (20, 75, 78, 91) AND t.lot_id IS NOT NULL
          GROUP BY t.lot_id ORDER BY t.lot_id
     LOOP
         SELECT * INTO STRICT v_lot FROM ledger.lot WHERE id = v_spent.lot_id;
@@ -51,8 +49,8 @@ BEGIN
         UPDATE ledger.lot_money SET spent_coins = v_money.spent_coins, recognised_minor = recognised_minor + v_earned
          WHERE lot_id = v_lot.id;
     END LOOP;
-    UPDATE ledger.recognition_state SET period_id = v_to;
-    RETURN ledger.finish(p_op, jsonb_build_object('from', v_from, 'to', v_to, 'amounts', (
+    UPDATE ledger.recognition_state SET period_id = v_period.id;
+    RETURN ledger.finish(p_op, jsonb_build_object('period', v_period.id, 'amounts', (
         SELECT coalesce(jsonb_object_agg(u.code, s.amount), '{}') FROM (
             SELECT unit, sum(amount) AS amount FROM ledger.transfer WHERE op_id = p_op GROUP BY unit) AS s
           JOIN ledger.unit u ON u.id = s.unit)));

@@ -4,12 +4,16 @@ CREATE OR REPLACE FUNCTION ledger.audit_returns() RETURNS TABLE (check_name text
 LANGUAGE sql STABLE AS $$
     WITH moved AS MATERIALIZED (
         SELECT t.lot_id,
-               coalesce(sum(t.amount) FILTER (WHERE t.code IN (62, 74)), 0) AS returned_coins,
-               coalesce(sum(t.amount) FILTER (WHERE t.code IN (63, 64, 87)), 0) AS returned_minor,
-               coalesce(sum(t.amount) FILTER (WHERE t.code = 63), 0) AS returned_net_minor,
-               coalesce(sum(t.amount) FILTER (WHERE t.code = 64), 0) AS returned_tax_minor,
+               coalesce(sum(t.amount) FILTER (WHERE t.code IN (62, 74)), 0)
+                 - coalesce(sum(t.amount) FILTER (WHERE t.code = 65), 0) AS returned_coins,
+               coalesce(sum(t.amount) FILTER (WHERE t.code IN (63, 64, 87)), 0)
+                 - coalesce(sum(t.amount) FILTER (WHERE t.code IN (66, 67)), 0) AS returned_minor,
+               coalesce(sum(t.amount) FILTER (WHERE t.code = 63), 0)
+                 - coalesce(sum(t.amount) FILTER (WHERE t.code = 66), 0) AS returned_net_minor,
+               coalesce(sum(t.amount) FILTER (WHERE t.code = 64), 0)
+                 - coalesce(sum(t.amount) FILTER (WHERE t.code = 67), 0) AS returned_tax_minor,
                coalesce(sum(t.amount) FILTER (WHERE t.code = 80), 0) AS recognised_minor,
-               coalesce(sum(t.amount) FILTER (WHERE t.code = 11), 0)
+               coalesce(sum(t.amount) FILTER (WHERE t.code IN (11, 66)), 0)
                  - coalesce(sum(t.amount) FILTER (WHERE t.code IN (12, 63, 80)), 0) AS deferred_minor,
                coalesce(sum(CASE WHEN t.code IN (60, 70) THEN t.amount
                                  WHEN t.code IN (61, 62, 72) THEN -t.amount
@@ -19,7 +23,7 @@ LANGUAGE sql STABLE AS $$
     ), spent AS MATERIALIZED (
         SELECT t.lot_id, sum(t.amount) AS coins
           FROM ledger.transfer t JOIN ledger.period p ON t.xid >= p.xid_from AND t.xid < p.xid_to
-         WHERE p.id <= (SELECT period_id FROM ledger.recognition_state) AND t.code IN (20, 75, 78) AND t.lot_id IS NOT NULL
+         WHERE p.id <= (SELECT period_id FROM ledger.recognition_state) AND t.code IN (20, 75, 78, 91) AND t.lot_id IS NOT NULL
          GROUP BY t.lot_id
     ), disputed AS MATERIALIZED (
         SELECT account_id, sum(amount) AS amount FROM (

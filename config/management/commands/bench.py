@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from config import seed
+from config import running, seed, supervisor
 from config.benches import doors, postings, purchases, scratch, senders
 
 MEANINGS = {
@@ -53,7 +53,12 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         terminal = Console(stderr=True)
         measure = {"gifts": measure_gifts, "purchases": measure_purchases}[options["what"]]
-        figures = measure(options["seconds"], terminal)
+        try:
+            figures = measure(options["seconds"], terminal)
+        except supervisor.Told as told:
+            raise CommandError("Stopped: nothing was measured.") from told
+        except (supervisor.RunsAlready, running.NotReady) as refusal:
+            raise CommandError(str(refusal)) from refusal
         title = f"{options['what'].capitalize()}, {options['seconds']} s each part"
         table = Table("figure", "value", "what it is", title=title)
         for name, value in figures.items():
@@ -91,7 +96,7 @@ def measure_gifts(seconds: int, terminal: Console) -> dict[str, float]:
         progress.update(measuring, description="http")
         figures |= doors.rates(name, seconds)
         progress.advance(measuring, 3)
-    return figures
+    return figures | ratios(figures)
 
 
 def measure_purchases(seconds: int, terminal: Console) -> dict[str, float]:

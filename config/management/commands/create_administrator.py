@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.urls import reverse
 
-from accounts import services
+from accounts import roles, services
 from accounts.models import User
 
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             user = services.create_administrator(email=email, handle=handle, display_name=name)
         except (ValidationError, services.EmailTaken, services.HandleTaken) as error:
             raise CommandError(str(error)) from error
-        services.sync_roles()
+        roles.sync()
         self.stdout.write(f"{user.email} is an administrator. Choose a password here, once:")
         self.stdout.write(password_link(user))
         self.stdout.write("Then sign in and set up a second factor; the admin opens after that.")

@@ -82,6 +82,7 @@ def run(screen: Screen, *, port: int) -> None:
             running.wait_for(f"http://{running.HOST}:{port}/readyz", program="web", supervisor=here)
             running.wait_for(f"http://{running.HOST}:{port}/", program="web", supervisor=here)
         ready_s = time.monotonic() - began
+        here.start(running.relay(environ=environ))
         here.start(running.worker(environ=environ))
         here.start(running.beat(data=data, environ=environ))
         here.start(audience(environ))

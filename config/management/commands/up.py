@@ -51,6 +51,7 @@ def run(screen: Screen, *, port: int) -> None:
         with screen.step("Web server"):
             here.start(running.web(port=port, environ=environ))
             running.wait_for(f"http://{running.HOST}:{port}/readyz", program="web", supervisor=here)
+        here.start(running.relay(environ=environ))
         here.start(running.worker(environ=environ))
         here.start(running.beat(data=data, environ=environ))
         if demo.is_demo(data):

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallet", "0027_credit_notes")]
+    dependencies = [("wallet", "0028_credit_notes")]
 
     operations = [
         migrations.RunSQL(
@@ -36,5 +36,26 @@ class Migration(migrations.Migration):
              ORDER BY gone.ended_at, gone.id
             """,
             reverse_sql=migrations.RunSQL.noop,
-        )
+        ),
+        migrations.RunSQL(
+            """
+            WITH booked AS (
+                SELECT op_id,
+                       sum(amount) FILTER (WHERE code IN (66, 67)) AS gross,
+                       coalesce(sum(amount) FILTER (WHERE code = 67), 0) AS tax,
+                       max(reverses_id) FILTER (WHERE code = 65) AS paid_id
+                  FROM ledger.transfer WHERE code IN (65, 66, 67) GROUP BY op_id
+            )
+            INSERT INTO wallet_creditnote
+                   (id, receipt_id, takes_back_id, coins, gross_minor, tax_minor, facts)
+            SELECT booked.op_id, note.receipt_id, note.id, note.coins,
+                   booked.gross, booked.tax, '{}'::jsonb
+              FROM booked
+              JOIN ledger.transfer paid ON paid.id = booked.paid_id
+              JOIN wallet_creditnote note ON note.id = paid.op_id
+             WHERE booked.gross > 0
+             ORDER BY booked.op_id
+            """,
+            reverse_sql=migrations.RunSQL.noop,
+        ),
     ]

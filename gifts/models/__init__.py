@@ -1,0 +1,17 @@
+"""The gift catalogue, the places gifts are sent in, the gifts sent, and what viewers see."""
+
+from gifts.models.catalogue import Category, Gift, GiftVersion
+from gifts.models.places import Room, Video
+from gifts.models.room_log import RoomEvent, RoomLog
+from gifts.models.sendings import Sending
+
+__all__ = [
+    "Category",
+    "Gift",
+    "GiftVersion",
+    "Room",
+    "RoomEvent",
+    "RoomLog",
+    "Sending",
+    "Video",
+]
