@@ -186,7 +186,7 @@ def _facts(note: CreditNote, *, seller: Seller, at: datetime) -> dict[str, Any]:
         "detail": detail,
         "returned": f"{moment:%-d %B %Y, %H:%M} UTC",
         "method": purchase.method.name,
-        "takes_back": note.takes_back.label if note.takes_back else "",
+        "takes_back": _label_of(note.takes_back_id),
         "cause": "Dispute" if note.dispute_id else "Refund",
         "cause_id": str(_of_cause(note).pk),
         "net": documents.figure(note.sign * (note.gross_minor - note.tax_minor), currency),
@@ -197,6 +197,11 @@ def _facts(note: CreditNote, *, seller: Seller, at: datetime) -> dict[str, Any]:
             _given_back(receipt) - note.sign * note.gross_minor, currency
         ),
     }
+
+
+def _label_of(note_id: UUID | None) -> str:
+    """The number of a note as it is now: it may have been given a moment ago."""
+    return CreditNote.objects.get(pk=note_id).label if note_id else ""
 
 
 def _given_back(receipt: Receipt) -> int:

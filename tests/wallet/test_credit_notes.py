@@ -276,8 +276,11 @@ def test_what_went_back_before_there_were_notes_gets_the_same_ones(
     purchase = bought(standin, payer)
     give_back(standin, purchase, olga, 333)
     decide(standin, contest(standin, purchase, amount=200), do="lose")
-    columns = "id, receipt_id, refund_id, dispute_id, takes_back_id, coins, gross_minor, tax_minor, number"
-    every = f"SELECT {columns} FROM wallet_creditnote ORDER BY id"
+    causes = "refund_id, dispute_id, takes_back_id"
+    every = (
+        f"SELECT id, receipt_id, {causes}, coins, gross_minor, tax_minor, number"
+        " FROM wallet_creditnote ORDER BY id"
+    )
     old = import_module("wallet.migrations.0029_credit_notes_of_old_returns").Migration
 
     with owner(connection.settings_dict["NAME"]) as session:
