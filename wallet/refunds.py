@@ -30,7 +30,7 @@ class NotRefundable(Exception):
     """The purchase, or this much of it, cannot be given back. The message says why."""
 
 
-class PaidByGiftCard(NotRefundable):
+class PaidByGiftCard(Exception):
     """Coins of a gift card: nobody's card paid us, so there is none to pay back to."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ def request(
     """Ask for unused coins of one's own purchase: they freeze at once. Idempotent by its id.
 
     Locks the wallet. Raises Purchase.DoesNotExist, RefundConflict, NotRefundable, CoinsSpent,
-    LotDisputed.
+    LotDisputed, PaidByGiftCard.
     """
     purchase = Purchase.objects.select_related("region", "method").get(pk=purchase_id, buyer=user)
     asked = {"purchase_id": purchase.pk, "coins": coins, "ground": ground, "words": words.strip()}
