@@ -281,7 +281,7 @@ def test_what_went_back_before_there_were_notes_gets_the_same_ones(
         f"SELECT id, receipt_id, {causes}, coins, gross_minor, tax_minor, number"
         " FROM wallet_creditnote ORDER BY id"
     )
-    old = import_module("wallet.migrations.0029_credit_notes_of_old_returns").Migration
+    old = import_module("wallet.migrations.0032_credit_notes_of_old_returns").Migration
 
     with owner(connection.settings_dict["NAME"]) as session:
         made = session.execute(every).fetchall()

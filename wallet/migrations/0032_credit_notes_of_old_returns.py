@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallet", "0028_credit_notes")]
+    dependencies = [("wallet", "0031_credit_notes")]
 
     operations = [
         migrations.RunSQL(

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('wallet', '0027_returns_again'),
+        ('wallet', '0030_held_gifts'),
     ]
 
     operations = [
