@@ -46,6 +46,7 @@ PURCHASES: Final = (
         "purchase",
         "providerevent",
         "receipt",
+        "creditnote",
         "seller",
         "giftcardbatch",
         "giftcard",

@@ -57,6 +57,7 @@ beat_schedule = {
     "recognise revenue": at(crontab(minute=20, hour=0), "wallet.tasks.recognise_revenue"),
     "tell of prices": every(10.0, "wallet.tasks.tell_of_prices", expires=30),
     "number receipts": every(5.0, "wallet.tasks.number_receipts"),
+    "number credit notes": every(5.0, "wallet.tasks.number_credit_notes"),
     "settle": at(SETTLES_EVERY_S or MONDAYS, "payouts.tasks.start_settlement"),
     "sweep settlements": every(20.0, "payouts.tasks.continue_settlements"),
     "sweep payouts": every(10.0, "payouts.tasks.sweep_payouts"),

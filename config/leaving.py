@@ -27,7 +27,7 @@ from config import personal
 from gifts.models import Room
 from payouts.models import Payout
 from wallet import customers, history, ledger, own_limits, queries, returns, stories
-from wallet.models import Account, Dispute, ProviderEvent, Purchase, Refund
+from wallet.models import Account, Dispute, Lot, ProviderEvent, Purchase, Refund
 
 BATCH: Final = 10
 README: Final = (
@@ -65,10 +65,14 @@ class CoinsNotGivenUp(CannotLeave):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a person who leaves still has: lots that can be refunded, and the coins that cannot."""
+    """What a person who leaves still has: lots that can be refunded, and the coins that cannot.
+
+    Those of gift cards are apart from the rest, because the reason is another.
+    """
 
     coins: int
     refundable: list[stories.LotStory]
+    gift_card_coins: int = 0
 
     @property
     def refundable_coins(self) -> int:
@@ -76,11 +80,11 @@ class Left:
 
     @property
     def other_coins(self) -> int:
-        return self.coins - self.refundable_coins
+        return self.coins - self.refundable_coins - self.gift_card_coins
 
     @property
     def refundable_money(self) -> list[Money]:
-        """What the refundable coins cost, one sum for each currency."""
+        """What refunds of the refundable coins would pay, one sum for each currency."""
         sums: dict[str, Money] = {}
         for story in self.refundable:
             if story.left_price is not None:
@@ -141,8 +145,16 @@ class _Encoder(DjangoJSONEncoder):
 def left_of(*, person: User, at: datetime) -> Left:
     """What the person has, and what of it can be asked back now."""
     lots = queries.all_lots(user_id=person.pk).filter(remaining__gt=0)
-    told = [stories.lot_story(lot, at=at) for lot in lots]
-    return Left(queries.coins(user_id=person.pk), [story for story in told if story.is_refundable])
+    told = stories.lot_stories(list(lots), at=at)
+    return Left(
+        coins=queries.coins(user_id=person.pk),
+        refundable=[story for story in told if story.is_refundable],
+        gift_card_coins=sum(
+            story.lot.remaining
+            for story in told
+            if story.is_of_gift_card and story.lot.state == Lot.State.GOOD
+        ),
+    )
 
 
 def check_may_leave(*, person: User) -> None:

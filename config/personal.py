@@ -120,6 +120,8 @@ REGISTER: Final = (
          at_erasure=DELETE),
     Held(model="wallet.Receipt", whose="purchase__buyer", purpose="Receipts", at_erasure=KEEP,
          why_kept=BOOKS),
+    Held(model="wallet.CreditNote", whose="receipt__purchase__buyer", purpose="Credit notes",
+         at_erasure=KEEP, why_kept=BOOKS),
     Held(model="wallet.GiftCard", whose="purchase__buyer", purpose="Cards redeemed",
          at_erasure=KEEP, why_kept=BOOKS, secret=("code_hash",)),
     Held(model="wallet.GiftCardTries", whose="user", purpose="Wrong codes", at_erasure=DELETE),

@@ -21,6 +21,7 @@ from accounts import states
 from accounts.models import NoticeKind
 from wallet import (
     alerts,
+    credit_notes,
     events,
     ledger,
     payments,
@@ -32,7 +33,7 @@ from wallet import (
     reviewing,
     services,
 )
-from wallet.models import Dispute, Lot, Purchase, Refund
+from wallet.models import CreditNote, Dispute, Lot, Purchase, Refund
 from wallet.money import MILLI
 from wallet.providers import base
 from wallet.providers.base import DisputeState, RefundState, Unavailable
@@ -271,12 +272,20 @@ def _end(dispute: Dispute, *, found: base.Dispute, at: datetime) -> Dispute:
     dispute.fee_minor, dispute.recourse = found.fee_minor, recourse
     dispute.outcome, dispute.ended_at = outcome.result, at
     dispute.save()
-    _tell_of_end(dispute, outcome=outcome.result, purchase=purchase)
+    note = credit_notes.of_dispute(dispute, coins=_coins_of(outcome.result))
+    _tell_of_end(dispute, outcome=outcome.result, purchase=purchase, note=note)
     events.dispute_changed(dispute)
     return dispute
 
 
-def _tell_of_end(dispute: Dispute, *, outcome: Mapping[str, Any], purchase: Purchase) -> None:
+def _coins_of(outcome: Mapping[str, Any]) -> int:
+    """How many coins a loss stands for, wherever they were."""
+    return sum(int(outcome[name]) for name in ("burned", "covered", "traced", "owed"))
+
+
+def _tell_of_end(
+    dispute: Dispute, *, outcome: Mapping[str, Any], purchase: Purchase, note: CreditNote | None
+) -> None:
     for creator_id, diamonds in (outcome["creators"] or {}).items():
         _tell_creator(
             dispute,
@@ -299,6 +308,8 @@ def _tell_of_end(dispute: Dispute, *, outcome: Mapping[str, Any], purchase: Purc
             else "It stays paid. Your coins are free again."
         ),
         path=payments.page_of(purchase),
+        document_path=reverse("wallet:credit_note", args=[note.pk]) if note else "",
+        document_name="Credit note",
     )
 
 

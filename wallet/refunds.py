@@ -22,7 +22,7 @@ from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind, User
 from wallet import events, ledger, payments, queries, returns, reversals
-from wallet.models import Channel, Dispute, Purchase, Refund
+from wallet.models import Channel, CreditNote, Dispute, Purchase, Refund
 from wallet.money import decimals, money
 
 State = Refund.State
@@ -30,6 +30,17 @@ State = Refund.State
 
 class NotRefundable(Exception):
     """The purchase, or this much of it, cannot be given back. The message says why."""
+
+
+class PaidByGiftCard(Exception):
+    """Coins of a gift card: nobody's card paid us, so there is none to pay back to."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "These coins came from a gift card, not from a payment to us, so there is no card or "
+            "account that money could go back to. Use them: they stay yours and never expire. "
+            "If something is wrong with the card, ask where it was bought, with its receipt."
+        )
 
 
 class AlreadyDecided(Exception):
@@ -128,7 +139,7 @@ def _why_not(
         ),
         (
             purchase.channel == Channel.GIFT_CARD,
-            "Coins from a gift card go back where the card was bought.",
+            str(PaidByGiftCard()),
         ),
         (is_busy, "A refund of this purchase is under way."),
         (is_disputed, "Your bank is looking into this payment. It decides, and we wait for it."),
@@ -151,7 +162,7 @@ def request(
     """Ask for unused coins of one's own purchase: they freeze at once. Idempotent by its id.
 
     Locks the purchase, then the wallet. Raises Purchase.DoesNotExist, RefundConflict,
-    NotRefundable, StillAsking, CoinsSpent, LotDisputed.
+    NotRefundable, PaidByGiftCard, StillAsking, CoinsSpent, LotDisputed.
     """
     purchase = Purchase.objects.select_related("region", "method").get(pk=purchase_id, buyer=user)
     asked = {"purchase_id": purchase.pk, "coins": coins, "ground": ground, "words": words.strip()}
@@ -179,6 +190,8 @@ def _request(
                 raise RefundConflict
             return first
         offered = offer(purchase=purchase, at=at)
+        if purchase.channel == Channel.GIFT_CARD:
+            raise PaidByGiftCard
         if offered.why_not:
             raise NotRefundable(offered.why_not)
         if not 1 <= coins <= offered.coins:
@@ -312,8 +325,8 @@ def locked(refund_id: UUID, **owner: object) -> Refund:
     )
 
 
-def tell(refund: Refund, *, title: str, body: str) -> None:
-    """Tell the fan where the refund stands, once in each of its states."""
+def tell(refund: Refund, *, title: str, body: str, note: CreditNote | None = None) -> None:
+    """Tell the fan where the refund stands, once in each of its states; with its credit note."""
     people.notify(
         user_id=refund.purchase.buyer_id,
         kind=NoticeKind.PURCHASE,
@@ -321,4 +334,6 @@ def tell(refund: Refund, *, title: str, body: str) -> None:
         title=title,
         body=body,
         path=reverse("wallet:refund", args=[refund.pk]),
+        document_path=reverse("wallet:credit_note", args=[note.pk]) if note else "",
+        document_name="Credit note",
     )

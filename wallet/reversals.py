@@ -66,7 +66,9 @@ def bought_by(*, user_id: int, before: UUID | None, limit: int) -> list[Purchase
 def refunds_of(*, user_id: int) -> QuerySet[Refund]:
     """Return what the person asked to give back, latest first."""
     rows = Refund.objects.filter(purchase__buyer_id=user_id)
-    return rows.select_related("purchase__method").order_by("-requested_at", "-pk")
+    return rows.select_related("purchase__method", "credit_note__taken_back_by").order_by(
+        "-requested_at", "-pk"
+    )
 
 
 def page_of_refunds(*, user_id: int, after: Sequence[Any] | None, limit: int) -> list[Refund]:
@@ -88,6 +90,30 @@ def refund_with(*, operation_id: UUID) -> Refund | None:
 def was_paid(refund: Refund) -> bool:
     """Whether the money of a refund left, whatever became of it afterwards."""
     return Transfer.objects.filter(op=refund.end_id, code=Transfer.Code.REFUND_COINS).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The money that an operation booked as gone back to its payer, or as come back from them."""
+
+    gross_minor: int
+    tax_minor: int
+
+
+def booked_back(*, operation_id: UUID) -> Booked:
+    """Sum what of a payment the operation moved, and the tax in it.
+
+    Of a loss all of it, but for what was taken beyond the payment: that is no price given back.
+    """
+    code = Transfer.Code
+    taxes = (code.RETURN_TAX, code.CAME_BACK_TAX)
+    codes = (code.RETURN_NET, code.CAME_BACK_NET, code.LOSS, *taxes)
+    legs = Transfer.objects.filter(op_id=operation_id, code__in=codes)
+    sums = legs.aggregate(
+        gross=Sum("amount", default=0),
+        tax=Sum("amount", filter=Q(code__in=taxes), default=0),
+    )
+    return Booked(int(sums["gross"]), int(sums["tax"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import states
-from wallet import alerts, events, ledger, providers, queries, refunds, returns
+from wallet import alerts, credit_notes, events, ledger, providers, queries, refunds, returns
 from wallet.models import Refund
 from wallet.providers import base
 from wallet.providers.base import Declined, RefundOrder, RefundState, Unavailable
@@ -139,10 +139,12 @@ def _record(*, refund_id: UUID, answer: base.Refund, at: datetime) -> Refund:
         refund = states.move(refund, to=State.PAID, why=f"Paid back: {answer.ref}", at=at)
         refund.ended_at = at
         refund.save(update_fields=["ended_at"])
+        note = credit_notes.of_refund(refund)
         refunds.tell(
             refund,
             title=f"{refund.money} is on its way back to you",
             body="It goes to the card or account you paid with. Banks take up to 10 days.",
+            note=note,
         )
         events.refund_changed(refund)
     return refund
@@ -158,17 +160,19 @@ def _record_failed(*, refund_id: UUID, problem: str, at: datetime) -> Refund:
         why = "The payment company could not send it back. Your coins are yours again."
         refund = refunds.end_without_money(refund, to=State.FAILED, why=why, at=at)
     elif refund.state == State.PAID:
-        returns.return_refund(
+        came_back = returns.return_refund(
             operation_id=ledger.new_operation_id(),
             end_id=refund.end_id,
             memo={"text": "A refund came back from the bank: its coins are yours again"},
         ).check()
+        note = credit_notes.of_return(refund, operation_id=came_back.operation_id)
         refund = states.move(refund, to=State.FAILED, why=problem or "It came back.", at=at)
         refunds.tell(
             refund,
             title=f"Your bank sent {refund.money} back to us",
             body="It could not be paid to the card or account you paid with. Your coins are yours "
             "again: spend them, or ask for the refund once more when your bank can take it.",
+            note=note,
         )
         events.refund_changed(refund)
     else:

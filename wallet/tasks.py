@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from wallet import (
+    credit_notes,
     customers,
     disputes,
     inbox,
@@ -96,3 +97,8 @@ def reconcile(*, hours: int) -> int:
 @shared_task
 def number_receipts() -> int:
     return receipts.number_receipts(at=timezone.now())
+
+
+@shared_task
+def number_credit_notes() -> int:
+    return credit_notes.number_credit_notes(at=timezone.now())

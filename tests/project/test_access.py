@@ -89,6 +89,7 @@ TABLE: Final = {
     "GET wallet:checkout": ">login 400 400 400 400 400 400",  # of nothing
     "GET wallet:return_page": ALICE,
     "GET wallet:receipt": ">login 404 404 404 404 404 404",  # it has no coins yet
+    "GET wallet:credit_note": ">login 200 404 404 404 404 404",
     "POST wallet:cancel_purchase": ">login >wallet:return_page 404 404 404 404 404",
     "GET wallet:ask_refund": ALICE,
     "POST wallet:ask_refund": ">login 400 404 404 404 404 404",  # of nothing
@@ -294,6 +295,7 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         state="cancelled",
         due_at=timezone.now(),
     )
+    note = factories.make_credit_note(alice)
     service = Service(id="tipbot", name="Tip Bot", grant_types="client_credentials")
     service.save()
     consent = Consent.objects.create(
@@ -319,6 +321,7 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,
         "refund_id": refund.pk,
+        "note_id": note.pk,
         "lot_id": Lot.objects.filter(account__owner_id=alice.pk).get().pk,
         "export_id": purchase.pk,  # of no copy
         "consent_id": consent.pk,

@@ -11,6 +11,7 @@ from wallet.models.books import (
     RateCard,
     Transfer,
 )
+from wallet.models.credit_notes import CreditNote, CreditNoteFile, CreditNoteSeries
 from wallet.models.gift_cards import CODES_MAX, GiftCard, GiftCardBatch, GiftCardTries
 from wallet.models.limits import (
     BPS,
@@ -50,6 +51,9 @@ __all__ = [
     "Bucket",
     "Channel",
     "CoinPackage",
+    "CreditNote",
+    "CreditNoteFile",
+    "CreditNoteSeries",
     "CustomerToForget",
     "Difference",
     "Dispute",
