@@ -58,6 +58,7 @@ MEANINGS: Final = {
     "floor_p95_ms": "the same",
     "floor_p99_ms": "the same",
     "floor_frames_per_s": "messages to each of its viewers",
+    "floor_kb_per_viewer": "memory of the bare fan-out, for each open stream",
     "p95_over_floor": "p95_ms / floor_p95_ms",
     "cpu_stream_us": "processor time for each event at each viewer: the process of streams",
     "cpu_relay_us": "the relay",
@@ -191,7 +192,8 @@ def _watched(bench: Bench, say: Say) -> dict[str, float]:
     """Time the way to the viewers, in turns with the floor, then the hot room."""
     stream = bench.here.pid_of("stream")
     with contextlib.ExitStack() as stack:
-        alone_kb = usage.of(stream).memory_kb
+        floor_server = bench.here.pid_of("floor")
+        alone = {pid: usage.of(pid).memory_kb for pid in (stream, floor_server)}
         say(f"{bench.viewers} viewers come")
         began_at = bench.all_shown()
         watching = stack.enter_context(_watching(bench, "stream", after=began_at))
@@ -203,10 +205,10 @@ def _watched(bench: Bench, say: Say) -> dict[str, float]:
                 "viewers": watching.pid,
                 **{f"sender {place}": one.pid for place, one in enumerate(bench.senders)},
             }
-            cost, floor_cost = Cost(pids), Cost({"floor": bench.here.pid_of("floor")})
+            cost, floor_cost = Cost(pids), Cost({"floor": floor_server})
             sent = _turns(bench, say, cost, floor_cost)
             steady_at = bench.all_shown()
-            memory_kb = (usage.of(stream).memory_kb - alone_kb) / bench.viewers
+            grown = {pid: usage.of(pid).memory_kb - was for pid, was in alone.items()}
             floor = _report(floor_watching, {"floor": [(0, bench.floor_number)]})["floor"]
         say(f"{HOT_PACE} gifts a second")
         hot = bench.gifts(per_second=HOT_PACE, seconds=bench.seconds)
@@ -218,7 +220,8 @@ def _watched(bench: Bench, say: Say) -> dict[str, float]:
         _way(bench, heard["room"], floor, heard["counts"], sent=sent)
         | _costs(cost, floor_cost, heard["room"], floor)
         | {
-            "kb_per_viewer": memory_kb,
+            "kb_per_viewer": grown[stream] / bench.viewers,
+            "floor_kb_per_viewer": grown[floor_server] / bench.viewers,
             "hot_offered_per_s": HOT_PACE,
             "hot_sent_per_s": len(hot) / bench.seconds,
             "hot_send_p95_ms": _p95(hot),
@@ -314,7 +317,8 @@ def _programs(
     """Run the streams, the floor, a relay and the senders until the block ends."""
     ports = {name: running.free_port() for name in ("stream", "floor")}
     url = f"http://{knocks.HOST}:{ports['stream']}"
-    environ = environ | {
+    environ = {
+        **environ,
         "SITE_URL": url,
         "ALLOWED_HOSTS": knocks.HOST,
         "FLOOR_KEY": FLOOR_KEY,

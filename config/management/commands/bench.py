@@ -55,13 +55,13 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         terminal = Console(stderr=True)
-        measure = {
+        measures: dict[str, Callable[[int, Console], dict[str, float]]] = {
             "gifts": measure_gifts,
             "purchases": measure_purchases,
             "room": partial(measure_room, viewers=options["viewers"]),
-        }[options["what"]]
+        }
         try:
-            figures = measure(options["seconds"], terminal)
+            figures = measures[options["what"]](options["seconds"], terminal)
         except supervisor.Told as told:
             raise CommandError("Stopped: nothing was measured.") from told
         except (
