@@ -131,6 +131,8 @@ REGISTER: Final = (
     # What they gave, showed and earned.
     Held(model="gifts.Sending", whose="sender", purpose="Gifts sent", at_erasure=KEEP,
          why_kept=BOOKS),
+    Held(model="gifts.Streak", whose="sender", purpose="Combos", at_erasure=KEEP,
+         why_kept=NO_WORDS),
     Held(model="gifts.Room", whose="creator", purpose="Live rooms", at_erasure=SHED,
          sheds={"title": "A live room", "stream_url": ""}),
     Held(model="gifts.Video", whose="creator", purpose="Videos", at_erasure=SHED,

@@ -32,7 +32,7 @@ from accounts import (
     states,
 )
 from accounts import risk as people
-from gifts import catalogue, rooms
+from gifts import catalogue, rooms, streaks
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -172,6 +172,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
     gifts.GiftLocked: Answer(403, "gift_locked"),
+    streaks.StreakEnded: Answer(409, "streak_ended"),
     gifts.QuantityOutOfRange: Answer(400, "quantity_out_of_range"),
     gifts.PriceChanged: Answer(409, "gift_price_changed"),
     rooms.NotACreator: Answer(403, "only_creators"),

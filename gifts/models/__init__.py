@@ -4,6 +4,7 @@ from gifts.models.catalogue import Category, Gift, GiftVersion
 from gifts.models.places import Room, Video
 from gifts.models.room_log import RoomEvent, RoomLog
 from gifts.models.sendings import Sending
+from gifts.models.streaks import Streak
 
 __all__ = [
     "Category",
@@ -13,5 +14,6 @@ __all__ = [
     "RoomEvent",
     "RoomLog",
     "Sending",
+    "Streak",
     "Video",
 ]

@@ -113,8 +113,8 @@ TABLE: Final = {
     "GET wallet:seals_json": PUBLIC,
     # Gifts
     "GET gifts:room": PUBLIC,
-    "GET gifts:room_feed": PUBLIC,
     "POST gifts:send": ">login 422 422 422 422 422 422",  # of nothing
+    "POST gifts:end_streak": ">login 204 204 204 204 204 204",  # of nothing
     "GET gifts:video": PUBLIC,
     "POST gifts:video_send": ">login 422 422 422 422 422 422",
     "GET gifts:go_live": CREATORS,
