@@ -121,7 +121,7 @@ def _sent(request: HttpRequest, place: Room | Video, words: str) -> HttpResponse
     if not request.htmx:  # type: ignore[attr-defined]
         messages.success(request, words)
         return redirect(_address(place))
-    answer = {"place": place, "operation_id": ledger.new_operation_id()}
+    answer: dict[str, Any] = {"place": place, "operation_id": ledger.new_operation_id()}
     if isinstance(place, Video):  # a room's stream brings the lines to everyone alike
         answer["lines"] = queries.latest_gifts(place=place, after=timezone.now() - JUST_NOW)
     page = render(request, "gifts/answer.html", answer | {"tone": "good", "words": words})

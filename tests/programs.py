@@ -5,12 +5,15 @@ import os
 import socket
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
+from urllib.request import urlopen
 
 from django.conf import settings
 from django.db import connection
 
 from tests.standin import ROOT
+from tests.streams import wait_until
 
 
 class Programs:
@@ -47,6 +50,18 @@ class Programs:
                 [sys.executable, *argv], cwd=ROOT, env=self._environment, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
+
+    def await_pages(self) -> None:
+        """Wait until the site answers."""
+
+        def answers() -> bool:
+            try:
+                with urlopen(f"{self.url}/livez", timeout=5) as answer:
+                    return bool(answer.status == HTTPStatus.OK)
+            except OSError:
+                return False
+
+        wait_until(answers, seconds=60)
 
     def kill(self, name: str) -> None:
         """End it and its children as a crash would."""

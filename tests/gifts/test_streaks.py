@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.models import OutboxEvent, User
 from gifts import services, streaks
-from gifts.models import Room, Sending, Streak
+from gifts.models import Room, Sending, Streak, Video
 from tests.factories import give_coins, make_creator, make_user
 from tests.gifts import world
 from tests.gifts.world import coins, make_room, make_video, send, written
@@ -137,12 +137,13 @@ def test_a_combo_takes_no_gift_that_is_not_its_own(
     send(rich, room, "bouquet", streak_id=streak_id)
     creator = make_creator("ben")
     before = written()
-    sender, place, slug = {
+    others: dict[str, tuple[User, Room | Video, str]] = {
         "sender": (mallory, room, "bouquet"),
         "room": (rich, make_room(creator), "bouquet"),
         "video": (rich, make_video(creator), "bouquet"),
         "gift": (rich, room, "rosebud"),
-    }[other]
+    }
+    sender, place, slug = others[other]
 
     with pytest.raises(streaks.StreakEnded):
         send(sender, place, slug, streak_id=streak_id)

@@ -333,7 +333,8 @@ def bobs_objects(bob: User) -> dict[str, Any]:
         resolve_op=ledger.new_operation_id(),
         return_op=ledger.new_operation_id(),
     )
-    return {"handle": "bob", "room_id": room.pk, "video_id": video.pk, "payout_id": payout.pk}
+    places = {"room_id": room.pk, "streak_id": ledger.new_operation_id(), "video_id": video.pk}
+    return {"handle": "bob", "payout_id": payout.pk} | places
 
 
 def is_admin(route: Route) -> bool:
