@@ -94,7 +94,7 @@ export function start(room) {
   room.addEventListener("gift:sent", (event) => event.target.matches("[data-combo-form]") && tick && (tick.result = "sent"));
   room.addEventListener("gift:late", (event) => event.target.matches("[data-combo-form]") && tick && (tick.result = "late"));
   room.addEventListener("htmx:beforeSwap", (event) => {
-    if (tick?.result === "late" && event.detail.elt?.matches("[data-combo-form]")) event.detail.shouldSwap = false;
+    if (tick?.result === "late" && event.detail.requestConfig?.elt.matches("[data-combo-form]")) event.detail.shouldSwap = false;
   });
 
   room.addEventListener("htmx:afterRequest", (event) => {
@@ -220,8 +220,9 @@ export function start(room) {
   const isSend = (event) => event.target.closest?.("[data-gift-form] button.gift-send");
 
   room.addEventListener("pointerdown", (event) => event.button === 0 && isSend(event) && press());
-  for (const name of ["pointerup", "pointercancel", "blur", "visibilitychange"]) addEventListener(name, release, true);
-  room.addEventListener("pointerout", (event) => isSend(event) && release());
+  for (const name of ["pointerup", "pointercancel", "pagehide"]) addEventListener(name, release, true);
+  addEventListener("blur", release); // the window's own
+  document.addEventListener("visibilitychange", release);
   room.addEventListener("contextmenu", (event) => hold.timer && isSend(event) && event.preventDefault());
   room.addEventListener("keydown", (event) => {
     if (!isSend(event) || (event.key !== "Enter" && event.key !== " ")) return;
