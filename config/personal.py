@@ -135,6 +135,8 @@ REGISTER: Final = (
          why_kept=BOOKS),
     Held(model="gifts.HeldGift", whose="sender", purpose="Gifts that waited", at_erasure=KEEP,
          why_kept=BOOKS),
+    Held(model="gifts.Streak", whose="sender", purpose="Combos", at_erasure=KEEP,
+         why_kept=NO_WORDS),
     Held(model="gifts.Room", whose="creator", purpose="Live rooms", at_erasure=SHED,
          sheds={"title": "A live room", "stream_url": ""}),
     Held(model="gifts.Video", whose="creator", purpose="Videos", at_erasure=SHED,

@@ -32,7 +32,7 @@ from accounts import (
     states,
 )
 from accounts import risk as people
-from gifts import catalogue, holding, passes, rooms, stream
+from gifts import catalogue, holding, passes, rooms, streaks, stream
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -179,6 +179,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     holding.TooLate: Answer(409, "gift_sent_already"),
     gifts.GiftNeedsLook: Answer(403, "gift_needs_look"),
     gifts.GiftLocked: Answer(403, "gift_locked"),
+    streaks.StreakEnded: Answer(409, "streak_ended"),
     gifts.QuantityOutOfRange: Answer(400, "quantity_out_of_range"),
     gifts.PriceChanged: Answer(409, "gift_price_changed"),
     rooms.NotACreator: Answer(403, "only_creators"),

@@ -12,6 +12,7 @@ that was not relayed is never pruned.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,7 +25,7 @@ from django.utils import timezone
 
 from accounts import tasks as people_tasks
 from accounts.models import OutboxEvent
-from gifts import room_log
+from gifts import room_log, streaks
 from gifts.events import ROOM_STARTED
 from payouts import tasks as payouts_tasks
 from payouts.events import SETTLEMENT_DONE
@@ -78,6 +79,7 @@ RETRY_S_MAX: Final = 600
 PAUSE_S: Final = 0.01
 PAUSE_S_MAX: Final = 0.08
 REST_S: Final = 2.0  # after the database was away
+STREAKS_S: Final = 0.5  # how often combos are looked for that nothing joins any more
 KEEP: Final = timedelta(days=7)
 PRUNE_BATCH: Final = 5000
 
@@ -85,10 +87,16 @@ log = structlog.get_logger(__name__)
 
 
 def run(*, stop: threading.Event) -> None:
-    """Relay soon after each commit, until told to stop. Beat looks too, for when this has died."""
-    pause_s = PAUSE_S
+    """Relay soon after each commit, until told to stop, and end combos that stand still.
+
+    Beat looks for both too, for when this has died.
+    """
+    pause_s, streaks_at = PAUSE_S, 0.0
     while not stop.wait(pause_s):
         try:
+            if time.monotonic() >= streaks_at:
+                streaks.end_idle(at=timezone.now())
+                streaks_at = time.monotonic() + STREAKS_S
             handed = relay(at=timezone.now())
         except OperationalError as error:
             log.warning("the relay rests", error=type(error).__name__)

@@ -48,7 +48,9 @@ def hold(*, intent: Intent, at: datetime) -> HeldGift:
     """Set the coins of a gift aside until it is due. The same operation id again changes nothing.
 
     Locks the sender's wallet. Raises what ``services.send_gift`` raises, and nothing is stored.
+    It is no part of a combo: that would be over before it is sent.
     """
+    intent = replace(intent, streak_id=None)
     try:
         facts = reads.send_facts(intent, at=at)
     except User.DoesNotExist:

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 
 from accounts import consents, statements
 from accounts.models import Scope, User
-from gifts import events, risk
+from gifts import events, risk, streaks
 from gifts import facts as reads
 from gifts.facts import Offer, SendFacts, Wanted
 from wallet import ledger
@@ -38,6 +38,7 @@ ANSWERS: Final = (
     ledger.InsufficientCoins,
     ledger.NoRateCard,
     ledger.OperationConflict,
+    streaks.StreakEnded,
 )
 
 # Each sending with its event, so that neither is ever there without the other.
@@ -48,7 +49,7 @@ _RECORDED: Final = """
        gift_version_id bigint, quantity integer, coins bigint, streak_id uuid, client_id text,
        shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb)
       WHERE {when}
-     ),
+     ){streak},
      sending AS (
      INSERT INTO gifts_sending (id, sender_id, creator_id, room_id, video_id, gift_version_id,
             quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at)
@@ -57,22 +58,37 @@ _RECORDED: Final = """
      ),
      event AS (
      INSERT INTO accounts_outboxevent (name, subject, payload)
-     SELECT %(event)s, subject, payload FROM item
+     SELECT %(event)s, subject, {payload} FROM {source}
      )
 """
-RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true')} SELECT count(*) FROM item"  # noqa: S608 - our own words
+_ALONE: Final = {"streak": "", "payload": "payload", "source": "item"}
+RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true', **_ALONE)} SELECT count(*) FROM item"  # noqa: S608 - our own words
 
 # The posting with all that belongs to it, in one round trip. What is kept of a gift waits for the
-# ledger's word that it was posted now, and the sending of a service for the consent's, too.
+# ledger's word that it was posted now, and the sending of a service for the consent's, too. A gift
+# of a combo joins its streak: where the streak does not take it, the gift is taken back (`_post`).
 _POSTED: Final = f"posted AS MATERIALIZED ({ledger.GIFT_SQL})"
 _NOW: Final = "EXISTS (SELECT FROM posted WHERE done AND NOT replayed)"
-_ANSWER: Final = "SELECT done, replayed, refusal, result, EXISTS (SELECT FROM item) FROM posted"
-SEND_SQL: Final = f"WITH {_POSTED}, {_RECORDED.format(when=_NOW)} {_ANSWER}"
-SEND_UNDER_CONSENT_SQL: Final = f"""
-WITH {_POSTED}, {consents.COUNTED_SQL.format(when=_NOW)},
-     {_RECORDED.format(when="EXISTS (SELECT FROM counted)")}
-{_ANSWER}
-"""
+_COUNTED: Final = f"{consents.COUNTED_SQL.format(when=_NOW)},"
+_ANSWER: Final = "SELECT done, replayed, refusal, result, EXISTS (SELECT FROM item)"
+
+
+def _send_sql(*, is_under_consent: bool, is_in_streak: bool) -> str:
+    counted = _COUNTED if is_under_consent else ""
+    when = "EXISTS (SELECT FROM counted)" if is_under_consent else _NOW
+    recorded = _RECORDED.format(when=when, **(streaks.JOINED if is_in_streak else _ALONE))
+    is_joined = "EXISTS (SELECT FROM streak)" if is_in_streak else "true"
+    return f"WITH {_POSTED}, {counted}{recorded} {_ANSWER}, {is_joined} FROM posted"
+
+
+# Four texts, each planned apart: a gift alone pays for neither consents nor streaks.
+SEND_SQL: Final = {
+    (is_under_consent, is_in_streak): _send_sql(
+        is_under_consent=is_under_consent, is_in_streak=is_in_streak
+    )
+    for is_under_consent in (False, True)
+    for is_in_streak in (False, True)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +126,12 @@ def send_gift(
     """Send a gift at the price of the version the sender saw.
 
     Idempotent by ``operation_id``. Locks the sender's wallet. With ``client_id`` the coins are
-    spent under the sender's consent for that service.
+    spent under the sender's consent for that service. With ``streak_id`` it is one of a combo.
 
-    Raises GiftRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing and
-    ConsentCapReached (nothing stored), InsufficientCoins and NoRateCard (stored: the same id gives
-    the same answer again), OperationConflict when the id was used for something else.
+    Raises GiftRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing,
+    ConsentCapReached and StreakEnded (nothing stored), InsufficientCoins and NoRateCard (stored:
+    the same id gives the same answer again), OperationConflict when the id was used for something
+    else.
     """
     intent = Intent(
         operation_id=operation_id,
@@ -144,8 +161,9 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     """Send up to 200 gifts in one transaction; one answer each, in order: sent, or why not.
 
     For services with many fans. Every item is judged and posted as ``send_gift`` would, and a
-    refused one does not hold back the others. Items under a consent go one by one, because their
-    daily cap must be able to refuse each alone. Locks the senders' wallets in order of their ids.
+    refused one does not hold back the others. Items under a consent or of a combo go one by one,
+    because their daily cap or their streak must be able to refuse each alone. Locks the senders'
+    wallets in order of their ids.
     """
     assert len(intents) <= BATCH_MAX, "a batch holds at most 200 gifts"
     answers: dict[int, Sent | Exception] = {}
@@ -153,7 +171,7 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     alone: list[int] = []
     for place, facts in enumerate(reads.send_facts_of(intents, at=at)):
         intent = intents[place]
-        if intent.client_id or intent.operation_id in posted:
+        if intent.client_id or intent.streak_id or intent.operation_id in posted:
             alone.append(place)
             continue
         try:
@@ -178,7 +196,7 @@ def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
 
 def post_now(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
     """Post a gift that was judged, in the caller's transaction; the refusal is in the outcome."""
-    sql = SEND_UNDER_CONSENT_SQL if intent.client_id else SEND_SQL
+    sql = SEND_SQL[bool(intent.client_id), intent.streak_id is not None]
     spending: dict[str, Any] = {
         "fan_id": intent.sender_id,
         "client_id": intent.client_id,
@@ -189,10 +207,14 @@ def post_now(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcom
     values = ledger.gift_facts(posting(intent, facts)) | _recorded([_row(intent, facts, at=at)])
     with statements.prepared_cursor() as cursor:
         cursor.execute(sql, values | consents.use_facts(**spending))
-        *row, is_recorded = cursor.fetchone()
+        *row, is_let_through, is_joined = cursor.fetchone()
     outcome = ledger.outcome(intent.operation_id, row)
-    if outcome.done and not outcome.replayed and not is_recorded:
-        raise consents.not_counted(**spending)
+    if outcome.done and not outcome.replayed:
+        # The posting is in this transaction: raised here, it never was.
+        if not is_let_through:
+            raise consents.not_counted(**spending)
+        if not is_joined:
+            raise streaks.StreakEnded
     return outcome
 
 

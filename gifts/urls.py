@@ -8,10 +8,10 @@ app_name = "gifts"
 
 urlpatterns = [
     path("live/<uuid:room_id>/", views.room, name="room"),
-    path("live/<uuid:room_id>/feed/", views.room_feed, name="room_feed"),
     path("live/<uuid:room_id>/gifts/", views.send, name="send"),
     path("gifts/waiting/", views.held_gifts, name="held_gifts"),
     path("gifts/waiting/<uuid:held_id>/take-back/", views.take_back, name="take_back"),
+    path("live/<uuid:room_id>/streaks/<uuid:streak_id>/end/", views.end_streak, name="end_streak"),
     path("videos/<uuid:video_id>/", views.video, name="video"),
     path("videos/<uuid:video_id>/gifts/", views.video_send, name="video_send"),
     path("studio/live/", studio.go_live, name="go_live"),

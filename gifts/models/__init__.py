@@ -5,6 +5,7 @@ from gifts.models.held_gifts import HeldGift
 from gifts.models.places import Room, Video
 from gifts.models.room_log import RoomEvent, RoomLog
 from gifts.models.sendings import Sending
+from gifts.models.streaks import Streak
 
 __all__ = [
     "Category",
@@ -15,5 +16,6 @@ __all__ = [
     "RoomEvent",
     "RoomLog",
     "Sending",
+    "Streak",
     "Video",
 ]

@@ -114,10 +114,10 @@ TABLE: Final = {
     "GET wallet:seals_json": PUBLIC,
     # Gifts
     "GET gifts:room": PUBLIC,
-    "GET gifts:room_feed": PUBLIC,
     "POST gifts:send": ">login 422 422 422 422 422 422",  # of nothing
     "GET gifts:held_gifts": SIGNED_IN,
     "POST gifts:take_back": ">login >gifts:room 404 404 404 404 404",
+    "POST gifts:end_streak": ">login 204 204 204 204 204 204",  # of nothing
     "GET gifts:video": PUBLIC,
     "POST gifts:video_send": ">login 422 422 422 422 422 422",
     "GET gifts:go_live": CREATORS,
@@ -350,7 +350,8 @@ def bobs_objects(bob: User) -> dict[str, Any]:
         resolve_op=ledger.new_operation_id(),
         return_op=ledger.new_operation_id(),
     )
-    return {"handle": "bob", "room_id": room.pk, "video_id": video.pk, "payout_id": payout.pk}
+    places = {"room_id": room.pk, "streak_id": ledger.new_operation_id(), "video_id": video.pk}
+    return {"handle": "bob", "payout_id": payout.pk} | places
 
 
 def is_admin(route: Route) -> bool:
