@@ -191,7 +191,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if EMBEDDED
-        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+        else "config.statics.HashedFiles"
     },
 }
 STATIC_URL = "/static/"

@@ -79,7 +79,11 @@ class SendAsked(base.Asked):
     quantity = serializers.IntegerField(min_value=1, max_value=risk.QUANTITY_MAX, default=1)
     room = serializers.UUIDField(required=False, help_text="Either a room or a video.")
     video = serializers.UUIDField(required=False)
-    streak_id = serializers.UUIDField(required=False, help_text="The combo this is a tick of.")
+    streak_id = serializers.UUIDField(
+        required=False,
+        help_text="The combo this is one of: a UUIDv7 of yours, for one fan, gift and place. It"
+        " ends after 3 seconds without a gift; then the answer is `streak_ended`: take a new one.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("room" in attrs) == ("video" in attrs):

@@ -7,7 +7,7 @@ export function start(room, stream) {
 
   stream.on("viewers", (count) => {
     if (!viewers) return;
-    viewers.hidden = false;
+    viewers.hidden = count < 1; // not counted yet
     viewers.querySelector("[data-count]").textContent = number.format(count);
     viewers.querySelector("[data-unit]").textContent = count === 1 ? " viewer" : " viewers";
   });

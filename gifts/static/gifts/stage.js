@@ -11,7 +11,7 @@ import { entryOf, makeQueue } from "./queue.js";
 const BUBBLES_MAX = 24;
 const BUBBLES_A_FRAME = 2;
 const BUBBLES_A_GIFT = 5;
-const BANNERS_MAX = 3;
+const BANNERS_MAX = 3; // on a phone, two
 const LINGER_MS = 2500; // words stay to be read while nobody else waits for their place
 const STREAK_MS = 1600; // a running combo keeps its place from one tick to the next
 const LEAVE_MS = 200;
@@ -95,7 +95,7 @@ function bannerLane(room, stage, stillness) {
   const queue = makeQueue({ joinOwnFrom: 8, joinAllFrom: 24 });
   const lane = element("div", "gift-lane");
   const sky = element("div", "gift-sky");
-  const banners = Array.from({ length: BANNERS_MAX }, () => null);
+  const banners = Array.from({ length: matchMedia("(width < 48rem)").matches ? BANNERS_MAX - 1 : BANNERS_MAX }, () => null);
   const ended = new Set(); // of the streaks on show or in line
   let rising = [];
   let bubbles = 0;
