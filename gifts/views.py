@@ -82,9 +82,7 @@ def _deliver(
         return _confirm(request, place, shown, coins=coins, balance=balance, wanted=wanted)
     intent = _intent(place, sender_id=sender.pk, wanted=wanted)
     try:
-        if holding.waits(coins=coins):
-            return _held(request, place, holding.hold(intent=intent, at=timezone.now()))
-        sent = services.send_gift(**asdict(intent), at=timezone.now())
+        return _give(request, place, intent, shown, coins=coins)
     except ledger.InsufficientCoins:
         return _refuse_poor(request, place, coins=coins, balance=balance)
     except NotAllowed as refusal:
@@ -96,7 +94,22 @@ def _deliver(
         return trigger_client_event(_refuse(request, place, words=str(refusal)), "gift:late")
     except (risk.GiftRefused, ledger.OperationConflict, ledger.NoRateCard) as refusal:
         return _refuse(request, place, words=str(refusal))
-    return _sent(request, place, _sent_words(place, shown, wanted["quantity"], sent))
+
+
+def _give(
+    request: HttpRequest,
+    place: Room | Video,
+    intent: services.Intent,
+    shown: Shown | None,
+    *,
+    coins: int,
+) -> HttpResponse:
+    """Send it, or have it wait."""
+    at = timezone.now()
+    if holding.waits(coins=coins):
+        return _held(request, place, holding.hold(intent=intent, at=at))
+    sent = services.send_gift(**asdict(intent), at=at)
+    return _sent(request, place, _sent_words(place, shown, intent.quantity, sent))
 
 
 def _intent(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> services.Intent:
