@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from config import leaving
 from config import relay as outbox
-from gifts import room_log
+from gifts import ranks, room_log
 
 
 @shared_task
@@ -27,3 +27,8 @@ def make_exports() -> int:
 @shared_task
 def erase_closed() -> int:
     return leaving.erase_due(at=timezone.now())
+
+
+@shared_task
+def audit_ranks() -> int:
+    return ranks.audit_lately(at=timezone.now())

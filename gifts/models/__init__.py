@@ -1,7 +1,9 @@
 """The gift catalogue, the places gifts are sent in, the gifts sent, and what viewers see."""
 
 from gifts.models.catalogue import Category, Gift, GiftVersion
+from gifts.models.goals import Goal
 from gifts.models.places import Room, Video
+from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
 from gifts.models.room_log import RoomEvent, RoomLog
 from gifts.models.sendings import Sending
 
@@ -9,9 +11,14 @@ __all__ = [
     "Category",
     "Gift",
     "GiftVersion",
+    "Goal",
+    "RankDifference",
+    "ReceivedGift",
     "Room",
     "RoomEvent",
+    "RoomGifter",
     "RoomLog",
     "Sending",
     "Video",
+    "WeekGifter",
 ]
