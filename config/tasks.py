@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from config import leaving
 from config import relay as outbox
-from gifts import ranks, room_log
+from gifts import chat, ranks, room_log
 
 
 @shared_task
@@ -17,6 +17,7 @@ def relay() -> None:
 def prune() -> None:
     outbox.prune(at=timezone.now())
     room_log.forget(at=timezone.now())
+    chat.forget(at=timezone.now())
 
 
 @shared_task

@@ -66,7 +66,7 @@ def set_goal(
 
 @transaction.atomic(durable=True)
 def remove_goal(*, goal_id: UUID, room_id: UUID, creator_id: int, at: datetime) -> None:
-    """End a goal; what was given stays given. Again is no change. Locks the room. Raises NotLive."""
+    """End a goal; gifts stay given. Again is no change. Locks the room. Raises NotLive."""
     _lock_live(room_id, creator_id)
     removed = Goal.objects.filter(pk=goal_id, room=room_id, removed_at=None).update(removed_at=at)
     if removed:
@@ -105,7 +105,9 @@ def count(happened: Sequence[OutboxEvent]) -> Mapping[int, Mapping[str, Any]]:
     """
     assert connection.in_atomic_block, "a gift is counted when it is handed on, or not at all"
     ours = [one for one in happened if one.name in (events.GIFT_SENT, events.GOAL_CHANGED)]
-    rooms = {one.subject.removeprefix("room:") for one in ours if one.subject.startswith("room:")}
+    rooms = {
+        UUID(one.subject.removeprefix("room:")) for one in ours if one.subject.startswith("room:")
+    }
     if not rooms:
         return {}
     goals = Goal.objects.filter(room__in=rooms, removed_at=None).order_by("pk")
@@ -123,8 +125,9 @@ def count(happened: Sequence[OutboxEvent]) -> Mapping[int, Mapping[str, Any]]:
 def _counts(goal: Goal, event: OutboxEvent) -> bool:
     """Let the goal begin with its own event, and add what is given after it."""
     if event.name == events.GOAL_CHANGED:
-        goal.has_begun = goal.has_begun or event.payload["goal_id"] == str(goal.pk)
-        return event.payload["goal_id"] == str(goal.pk)
+        is_its_own = str(goal.pk) == event.payload["goal_id"]
+        goal.has_begun = goal.has_begun or is_its_own
+        return is_its_own
     if goal.has_begun:
         goal.coins += event.payload.get("coins", 0)
     return goal.has_begun

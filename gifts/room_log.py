@@ -38,11 +38,16 @@ SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     events.ROOM_ENDED: (),
     events.GIFTS_SWITCHED: ("gifts_on",),
+    events.CHAT_SAID: ("message_id", "from", "handle", "words"),
+    events.CHAT_REMOVED: ("message_id",),
+    events.CHAT_SLOWED: ("slow_s",),
     events.GOAL_CHANGED: ("goal_id", "words", "target_coins"),
     events.GOAL_REACHED: ("goal_id", "words", "target_coins", "coins"),
 }  # fmt: skip
 # What only some events of a name have.
-SHOWN_IF_THERE: Final[Mapping[str, tuple[str, ...]]] = {}
+SHOWN_IF_THERE: Final[Mapping[str, tuple[str, ...]]] = {
+    events.GIFT_SENT: ("words", "highlight_s"),
+}
 
 # What counts the events that are numbered, in the same transaction and after the logs are locked:
 # it says what everyone may see besides, by the event's id.
@@ -177,6 +182,12 @@ def last_number(*, room_id: UUID) -> int:
     """How far the room's log has come; 0 before its first event."""
     found = RoomLog.objects.filter(pk=room_id).values_list("last_number", flat=True).first()
     return found or 0
+
+
+def note_viewers(*, room_id: UUID, count: int) -> None:
+    """Keep how many watched at once, when there were never more."""
+    RoomLog.objects.bulk_create([RoomLog(room_id=room_id)], ignore_conflicts=True)
+    RoomLog.objects.filter(pk=room_id, peak_viewers__lt=count).update(peak_viewers=count)
 
 
 def text_of(event: RoomEvent) -> str:

@@ -21,9 +21,10 @@ from django.db import connection, transaction
 
 from accounts import consents, statements
 from accounts.models import Scope, User
-from gifts import events, risk
+from gifts import chat, events, risk
 from gifts import facts as reads
 from gifts.facts import Offer, SendFacts, Wanted
+from gifts.models import ChatMessage
 from wallet import ledger
 from wallet import queries as wallets
 from wallet.models import Operation
@@ -33,6 +34,7 @@ BATCH_MAX: Final = 200
 # What one sending may come to besides being sent.
 ANSWERS: Final = (
     *risk.REFUSALS,
+    chat.ChatRefused,
     consents.ConsentMissing,
     consents.ConsentCapReached,
     ledger.InsufficientCoins,
@@ -46,7 +48,8 @@ _RECORDED: Final = """
      SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS item (
        id uuid, sender_id bigint, creator_id bigint, room_id uuid, video_id uuid,
        gift_version_id bigint, quantity integer, coins bigint, streak_id uuid, client_id text,
-       shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb)
+       shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb,
+       words text, highlight_s integer)
       WHERE {when}
      ),
      sending AS (
@@ -60,6 +63,13 @@ _RECORDED: Final = """
      SELECT %(event)s, subject, payload FROM item
      )
 """
+# The words of a gift that carries some are a message of the room, and part of nothing else.
+_SAID: Final = """,
+     said AS (
+     INSERT INTO gifts_chatmessage (id, room_id, author_id, words, said_at, paid_coins, highlight_s)
+     SELECT id, room_id, sender_id, words, sent_at, coins, highlight_s FROM item
+     )
+"""
 RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true')} SELECT count(*) FROM item"  # noqa: S608 - our own words
 
 # The posting with all that belongs to it, in one round trip. What is kept of a gift waits for the
@@ -67,12 +77,15 @@ RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true')} SELECT count(*) FROM 
 _POSTED: Final = f"posted AS MATERIALIZED ({ledger.GIFT_SQL})"
 _NOW: Final = "EXISTS (SELECT FROM posted WHERE done AND NOT replayed)"
 _ANSWER: Final = "SELECT done, replayed, refusal, result, EXISTS (SELECT FROM item) FROM posted"
-SEND_SQL: Final = f"WITH {_POSTED}, {_RECORDED.format(when=_NOW)} {_ANSWER}"
-SEND_UNDER_CONSENT_SQL: Final = f"""
+_IN_PERSON: Final = f"WITH {_POSTED}, {_RECORDED.format(when=_NOW)}"
+_UNDER_CONSENT: Final = f"""
 WITH {_POSTED}, {consents.COUNTED_SQL.format(when=_NOW)},
      {_RECORDED.format(when="EXISTS (SELECT FROM counted)")}
-{_ANSWER}
 """
+SEND_SQL: Final = f"{_IN_PERSON} {_ANSWER}"
+SEND_UNDER_CONSENT_SQL: Final = f"{_UNDER_CONSENT} {_ANSWER}"
+SAY_SQL: Final = f"{_IN_PERSON} {_SAID} {_ANSWER}"
+SAY_UNDER_CONSENT_SQL: Final = f"{_UNDER_CONSENT} {_SAID} {_ANSWER}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,17 +117,19 @@ def send_gift(
     room_id: UUID | None = None,
     video_id: UUID | None = None,
     streak_id: UUID | None = None,
+    words: str = "",
     client_id: str = "",
     at: datetime,
 ) -> Sent:
     """Send a gift at the price of the version the sender saw.
 
     Idempotent by ``operation_id``. Locks the sender's wallet. With ``client_id`` the coins are
-    spent under the sender's consent for that service.
+    spent under the sender's consent for that service. ``words`` are for gifts that carry some, and
+    are judged as what is said in the room's chat.
 
-    Raises GiftRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing and
-    ConsentCapReached (nothing stored), InsufficientCoins and NoRateCard (stored: the same id gives
-    the same answer again), OperationConflict when the id was used for something else.
+    Raises GiftRefused, ChatRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing
+    and ConsentCapReached (nothing stored), InsufficientCoins and NoRateCard (stored: the same id
+    gives the same answer again), OperationConflict when the id was used for something else.
     """
     intent = Intent(
         operation_id=operation_id,
@@ -125,6 +140,7 @@ def send_gift(
         video_id=video_id,
         streak_id=streak_id,
         client_id=client_id,
+        words=chat.clean(words) if words else "",
     )
     try:
         facts = reads.send_facts(intent, at=at)
@@ -132,7 +148,9 @@ def send_gift(
         raise consents.missing(Scope.GIFTS_SEND) from None
     try:
         risk.check(facts, at=at)
-    except risk.REFUSALS:
+        if intent.words and room_id is not None:
+            chat.check_may_say(room_id=room_id, author_id=sender_id, words=intent.words, at=at)
+    except (*risk.REFUSALS, chat.ChatRefused):
         earlier = _earlier(intent)
         if earlier is None:
             raise
@@ -145,7 +163,8 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
 
     For services with many fans. Every item is judged and posted as ``send_gift`` would, and a
     refused one does not hold back the others. Items under a consent go one by one, because their
-    daily cap must be able to refuse each alone. Locks the senders' wallets in order of their ids.
+    daily cap must be able to refuse each alone, and so do those that carry words. Locks the
+    senders' wallets in order of their ids.
     """
     assert len(intents) <= BATCH_MAX, "a batch holds at most 200 gifts"
     answers: dict[int, Sent | Exception] = {}
@@ -153,7 +172,7 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     alone: list[int] = []
     for place, facts in enumerate(reads.send_facts_of(intents, at=at)):
         intent = intents[place]
-        if intent.client_id or intent.operation_id in posted:
+        if intent.client_id or intent.words or intent.operation_id in posted:
             alone.append(place)
             continue
         try:
@@ -173,7 +192,10 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
 
 @transaction.atomic(durable=True)
 def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
-    sql = SEND_UNDER_CONSENT_SQL if intent.client_id else SEND_SQL
+    if intent.words:
+        sql = SAY_UNDER_CONSENT_SQL if intent.client_id else SAY_SQL
+    else:
+        sql = SEND_UNDER_CONSENT_SQL if intent.client_id else SEND_SQL
     spending: dict[str, Any] = {
         "fan_id": intent.sender_id,
         "client_id": intent.client_id,
@@ -248,6 +270,7 @@ def _earlier(intent: Intent) -> Sent | None:
         or operation.context != _context(intent)
         or (memo["version"], memo["quantity"]) != (intent.gift_version_id, intent.quantity)
         or (memo.get("client", ""), memo.get("streak")) != _through(intent)
+        or _said(operation.pk, else_words=intent.words) != intent.words
     ):
         raise ledger.OperationConflict
     result = operation.result or {}
@@ -264,6 +287,12 @@ def _earlier(intent: Intent) -> Sent | None:
         balance=wallets.coins(user_id=intent.sender_id),
         replayed=True,
     )
+
+
+def _said(operation_id: UUID, *, else_words: str) -> str:
+    """The words that were sent with it, if they are still known; they go with the room's log."""
+    said = ChatMessage.objects.filter(pk=operation_id).values_list("words", flat=True)
+    return next(iter(said), else_words)
 
 
 def _posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
@@ -320,6 +349,8 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
         "shown_currency": facts.rate.currency if facts.rate else "",
         "sent_at": at.isoformat(),
         "subject": _context(intent),
+        "words": intent.words,
+        "highlight_s": offer.highlight_s,
         "payload": {
             "sending_id": str(intent.operation_id),
             "sender_id": intent.sender_id,
@@ -334,6 +365,7 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
             "coins": coins,
             "streak_id": intent.streak_id and str(intent.streak_id),
             "sent_at": at.isoformat(),
+            **({"words": intent.words, "highlight_s": offer.highlight_s} if intent.words else {}),
         },
     }
 

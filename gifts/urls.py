@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gifts import studio, views
+from gifts import chat_pages, studio, views
 
 app_name = "gifts"
 
@@ -10,6 +10,12 @@ urlpatterns = [
     path("live/<uuid:room_id>/", views.room, name="room"),
     path("live/<uuid:room_id>/feed/", views.room_feed, name="room_feed"),
     path("live/<uuid:room_id>/gifts/", views.send, name="send"),
+    path("live/<uuid:room_id>/chat/", chat_pages.say, name="say"),
+    path("live/<uuid:room_id>/chat/<uuid:message_id>/", chat_pages.message, name="message"),
+    path("@<str:handle>/moderation/", chat_pages.moderation_page, name="moderation"),
+    path("@<str:handle>/moderation/moderators/", chat_pages.moderators, name="moderators"),
+    path("@<str:handle>/moderation/unmute/", chat_pages.unmute, name="unmute"),
+    path("studio/live/<uuid:room_id>/goal/", chat_pages.goal, name="goal"),
     path("videos/<uuid:video_id>/", views.video, name="video"),
     path("videos/<uuid:video_id>/gifts/", views.video_send, name="video_send"),
     path("studio/live/", studio.go_live, name="go_live"),

@@ -23,7 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import passes, queries, risk, room_log, services
+from gifts import crowd, passes, queries, risk, room_log, services
 from gifts.forms import SendForm
 from gifts.models import Category, Room, Video
 from gifts.queries import Shown
@@ -201,7 +201,9 @@ def _sign_in(request: HttpRequest, place: Room | Video) -> HttpResponse:
 def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
     viewer, is_room = _viewer(request), isinstance(place, Room)
     is_open = not isinstance(place, Room) or place.state == Room.State.LIVE
-    page = _feed(place, lines=queries.latest_gifts(place=place)) | {
+    crowd_now = _crowd(place, viewer) if isinstance(place, Room) and is_open else None
+    page = _feed(place, lines=_lines(place)) | {
+        "crowd": crowd_now,
         "kind": "live" if is_room else "video",
         "picture_url": place.stream_url if isinstance(place, Room) else place.video_url,
         "is_open": is_open,
@@ -211,8 +213,29 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "place_url": _address(place),
         "events_url": _events_address(place, viewer) if is_room and is_open else "",
         "summary": None if is_room and is_open else queries.summary(place=place),
+        "ending": None if is_open else crowd.ending_of(room_id=place.pk),
     }
     return page | (_panel(request, place) if is_open and place.gifts_on else {})
+
+
+def _crowd(room: Room, viewer: User | None) -> crowd.Crowd:
+    at = timezone.now()
+    offered = queries.words_offered(at=at, viewer=viewer) if room.gifts_on else []
+    return crowd.crowd_of(
+        room=room,
+        viewer_id=viewer.pk if viewer else None,
+        words_offered=offered,
+        message_id=ledger.new_operation_id(),
+        at=at,
+    )
+
+
+def _lines(place: Room | Video) -> list[Any]:
+    """What was given and said, in the order it happened."""
+    lines: list[Any] = list(queries.latest_gifts(place=place))
+    if isinstance(place, Room):
+        lines += crowd.messages_of(room_id=place.pk)
+    return sorted(lines, key=lambda line: getattr(line, "sent_at", None) or line.said_at)
 
 
 def _events_address(place: Room | Video, viewer: User | None) -> str:

@@ -1,6 +1,7 @@
 """The gift catalogue, the places gifts are sent in, the gifts sent, and what viewers see."""
 
 from gifts.models.catalogue import Category, Gift, GiftVersion
+from gifts.models.chat import ChatMessage, ChatRules, Moderator, Mute
 from gifts.models.goals import Goal
 from gifts.models.places import Room, Video
 from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
@@ -9,9 +10,13 @@ from gifts.models.sendings import Sending
 
 __all__ = [
     "Category",
+    "ChatMessage",
+    "ChatRules",
     "Gift",
     "GiftVersion",
     "Goal",
+    "Moderator",
+    "Mute",
     "RankDifference",
     "ReceivedGift",
     "Room",

@@ -62,7 +62,9 @@ class WeekGifter(Counted):
             models.UniqueConstraint(fields=["creator", "week", "gifter"], name="week_gifter_once")
         ]
         indexes: ClassVar = [
-            models.Index(fields=["creator", "week", "-coins", "reached_at"], name="week_gifter_rank"),
+            models.Index(
+                fields=["creator", "week", "-coins", "reached_at"], name="week_gifter_rank"
+            ),
             models.Index(fields=["week", "creator"], name="week_gifter_week"),
         ]
 
@@ -90,7 +92,7 @@ class ReceivedGift(Counted):
 
 
 class RankDifference(models.Model):
-    """A sum that was not what the gifts themselves add up to. It was put right when it was found."""
+    """A sum that was not what the gifts add up to. It was put right when it was found."""
 
     creator = models.ForeignKey("accounts.User", models.PROTECT, related_name="+")
     what = models.CharField(max_length=120)

@@ -128,13 +128,15 @@ def test_a_rebuild_and_the_audit_say_what_was_counted(bob: User, room: Room) -> 
     ranks.rebuild(creator_id=bob.pk)
 
     assert sums() == before
-    assert before["rooms"] and before["weeks"] and before["gifts"]
+    assert all(before.values())
 
 
 def sums() -> dict[str, list[tuple[object, ...]]]:
     columns = ("coins", "gifts", "taken_coins", "taken_gifts", "reached_at")
     return {
-        "rooms": list(RoomGifter.objects.order_by("room", "gifter").values_list("gifter", *columns)),
+        "rooms": list(
+            RoomGifter.objects.order_by("room", "gifter").values_list("gifter", *columns)
+        ),
         "weeks": list(WeekGifter.objects.order_by("gifter").values_list("gifter", *columns)),
         "gifts": list(ReceivedGift.objects.order_by("gift").values_list("gift", *columns)),
     }
@@ -236,15 +238,13 @@ def test_many_relays_and_a_rebuild_at_once_count_each_gift_once(committed: str) 
 def test_choosing_to_be_named_is_on_the_profile_and_off_at_first(
     alice: User, client: Client
 ) -> None:
-    assert alice.is_ranked is False
+    assert not alice.is_ranked
     client.force_login(alice)
     page = client.get("/me/").content.decode()
     assert "Show my name among top gifters" in page
     form = {"display_name": "Alice", "handle": "alice", "language": "en", "time_zone": "UTC"}
 
     client.post("/me/", form | {"is_ranked": "on"})
-    alice.refresh_from_db()
-    assert alice.is_ranked is True
+    assert User.objects.filter(is_ranked=True).count() == 1
     client.post("/me/", form)
-    alice.refresh_from_db()
-    assert alice.is_ranked is False
+    assert User.objects.filter(is_ranked=True).count() == 0
