@@ -1,4 +1,4 @@
-"""Talking in a room: once per id, plain words, in time, kept in order, and gone when it should be."""
+"""Talking in a room: once per id, plain words, in time, kept in order, gone when it should be."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,10 +11,11 @@ from django.utils import timezone
 from accounts import reports, risk
 from accounts.models import Notice, Review, User
 from config import leaving, personal, relay
-from gifts import chat, crowd, moderation, room_log, rooms
+from gifts import chat, crowd, moderation, room_log, rooms, services
+from gifts import risk as gift_risk
 from gifts.models import ChatMessage, Moderator, Mute, Room, RoomEvent
 from tests.factories import give_coins, make_user
-from tests.gifts.world import make_room, written
+from tests.gifts.world import make_room, version, written
 from wallet import ledger
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -76,7 +77,7 @@ def test_the_same_id_for_other_words_or_by_another_is_refused(
         ("a\u202eb\x00c\u200b", "abc"),
         ("<script>alert(1)</script>", "<script>alert(1)</script>"),
         ("👩\u200d🚀", "👩\u200d🚀"),
-        ("e" + "\u0301\u0315" * 9, "é\u0315\u0301\u0315"[:4]),
+        ("e" + "\u0301" * 9, "é\u0301\u0301\u0301"),
         ("ا\u200cب", "ا\u200cب"),
     ],
 )
@@ -336,9 +337,6 @@ def test_staff_see_what_was_said_and_remove_it_with_a_reason(
 
 
 def highlight(sender: User, room: Room, words: str = "Look at me", **more: Any) -> Any:
-    from gifts import services
-    from tests.gifts.world import version
-
     facts = {"operation_id": ledger.new_operation_id(), "quantity": 1, "at": NOON} | more
     slug = facts.pop("slug", "megaphone")
     return services.send_gift(
@@ -389,8 +387,6 @@ def test_paid_words_are_sent_once_and_the_same_id_with_other_words_is_a_conflict
 
 
 def test_refused_paid_words_move_nothing(alice: User, bob: User, room: Room) -> None:
-    from gifts import risk as gift_risk
-
     give_coins(alice, 1_000)
     rules(bob, banned_words="loser")
     before = written()
@@ -418,8 +414,6 @@ def test_refused_paid_words_move_nothing(alice: User, bob: User, room: Room) -> 
 def test_the_chats_form_pays_for_words_and_says_what_is_left(
     alice: User, room: Room, client: Client
 ) -> None:
-    from tests.gifts.world import version
-
     give_coins(alice, 120)
     client.force_login(alice)
     page = client.get(f"/live/{room.pk}/").content.decode()
