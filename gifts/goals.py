@@ -125,7 +125,7 @@ def count(happened: Sequence[OutboxEvent]) -> Mapping[int, Mapping[str, Any]]:
 def _counts(goal: Goal, event: OutboxEvent) -> bool:
     """Let the goal begin with its own event, and add what is given after it."""
     if event.name == events.GOAL_CHANGED:
-        is_its_own = str(goal.pk) == event.payload["goal_id"]
+        is_its_own: bool = str(goal.pk) == event.payload["goal_id"]
         goal.has_begun = goal.has_begun or is_its_own
         return is_its_own
     if goal.has_begun:

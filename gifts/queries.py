@@ -188,9 +188,10 @@ def latest_gifts(
     """List the newest gifts of a place, oldest first, of those sent after a moment.
 
     Gifts commit in another order than they were sent in, so whoever asks again looks a little
-    further back than the last they saw and leaves out what they know.
+    further back than the last they saw and leaves out what they know. Those that carry words are
+    shown as what was said.
     """
-    rows = Sending.objects.filter(**_in(place))
+    rows = Sending.objects.filter(**_in(place), gift_version__highlight_s=0)
     if after is not None:
         rows = rows.filter(sent_at__gt=after)
     newest = rows.order_by("-sent_at", "-pk").values_list(

@@ -39,7 +39,7 @@ def say(
 
 
 def rules(bob: User, **changed: Any) -> None:
-    facts = {"slow_s": 0, "banned_words": ""} | changed
+    facts: dict[str, Any] = {"slow_s": 0, "banned_words": ""} | changed
     moderation.set_rules(creator_id=bob.pk, by_id=bob.pk, **facts)
 
 
@@ -337,7 +337,11 @@ def test_staff_see_what_was_said_and_remove_it_with_a_reason(
 
 
 def highlight(sender: User, room: Room, words: str = "Look at me", **more: Any) -> Any:
-    facts = {"operation_id": ledger.new_operation_id(), "quantity": 1, "at": NOON} | more
+    facts: dict[str, Any] = {
+        "operation_id": ledger.new_operation_id(),
+        "quantity": 1,
+        "at": NOON,
+    } | more
     slug = facts.pop("slug", "megaphone")
     return services.send_gift(
         sender_id=sender.pk,

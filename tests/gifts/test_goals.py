@@ -29,7 +29,7 @@ def rich(alice: User) -> User:
 
 
 def set_goal(room: Room, coins: int = 30, goal_id: UUID | None = None, **more: Any) -> Goal:
-    facts = {"words": "Sing the encore", "creator_id": room.creator_id} | more
+    facts: dict[str, Any] = {"words": "Sing the encore", "creator_id": room.creator_id} | more
     return goals.set_goal(
         goal_id=goal_id or ledger.new_operation_id(),
         room_id=room.pk,
