@@ -166,6 +166,11 @@ class ProfileForm(forms.Form):
     time_zone = forms.ChoiceField(choices=TIME_ZONES)
     country = forms.ChoiceField(choices=COUNTRIES, required=False)
     birth_date = BirthDateField(label="Date of birth", required=False)
+    is_ranked = forms.BooleanField(
+        required=False,
+        label="Show my name among top gifters",
+        help_text="With your coins, in rooms and for the week. Off: your gifts count, unnamed.",
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

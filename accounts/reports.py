@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts import reviewing
-from accounts.models import Block, Follow, Report, ReviewReason
+from accounts.models import Block, Follow, Report, Review, ReviewReason
 
 REPORTS_A_DAY_MAX: Final = 20
 REPORT_WINDOW: Final = timedelta(days=1)
+SAID: Final = "Was said"
 
 
 class OwnAccount(Exception):
@@ -28,11 +29,19 @@ class TooManyReports(Exception):
 
 @transaction.atomic(durable=True)
 def report(
-    *, reporter_id: int, about_id: int, place_key: str, reason: str, words: str, at: datetime
+    *,
+    reporter_id: int,
+    about_id: int,
+    place_key: str,
+    reason: str,
+    words: str,
+    evidence: str = "",
+    at: datetime,
 ) -> Report:
     """Tell staff that something is not right. Again about the same waiting case is no change.
 
-    Raises OwnAccount, TooManyReports.
+    ``evidence`` is what was said there: it may be gone when staff look. Raises OwnAccount,
+    TooManyReports.
     """
     if reporter_id == about_id:
         raise OwnAccount("You cannot report yourself. Ask us for help instead.")
@@ -43,11 +52,12 @@ def report(
             "report more tomorrow."
         )
     label = Report.Reason(reason).label
+    signals = [("Reported for", label)] + ([(SAID, evidence)] if evidence else [])
     review = reviewing.open_review(
         subject_id=about_id,
         reason=ReviewReason.REPORT,
         subject_key=place_key,
-        grounds=reviewing.Grounds(signals=[("Reported for", label)], is_told=False),
+        grounds=reviewing.Grounds(signals=signals, is_told=False),
         at=at,
     )
     made, _ = Report.objects.get_or_create(
@@ -79,3 +89,13 @@ def block(*, blocker_id: int, blocked_id: int) -> None:
 def unblock(*, blocker_id: int, blocked_id: int) -> None:
     """End a block. Again is no change."""
     Block.objects.filter(blocker_id=blocker_id, blocked_id=blocked_id).delete()
+
+
+def forget_words(*, person_id: int) -> None:
+    """Take what a person said out of the cases about them, in the caller's transaction."""
+    cases = Review.objects.select_for_update(no_key=True).filter(
+        subject_id=person_id, reason=ReviewReason.REPORT
+    )
+    for review in cases.order_by("pk"):
+        review.signals = [signal for signal in review.signals if signal[0] != SAID]
+        review.save(update_fields=["signals"])

@@ -72,6 +72,15 @@ def check_may_earn(user: User, at: datetime) -> None:
     _check_age(user, at, "receive gifts and payouts")
 
 
+def check_may_chat(user: User, at: datetime) -> None:
+    """Let pass who may talk where others read it.
+
+    Raises NotInGoodStanding, ProfileIncomplete, TooYoung.
+    """
+    _check_standing(user, "talk in rooms")
+    _check_age(user, at, "talk in rooms")
+
+
 def _check_standing(user: User, deeds: str) -> None:
     if user.standing == Standing.GOOD:
         return

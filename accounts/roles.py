@@ -58,7 +58,10 @@ PURCHASES: Final = (
     | OWN_LIMITS
 )
 RECONCILED: Final = _view("wallet", "reconciliation", "difference")
-CATALOGUE: Final = _view("gifts", "gift", "giftversion", "room", "video", "sending")
+CATALOGUE: Final = _view(
+    "gifts", "gift", "giftversion", "room", "video", "sending", "goal", "rankdifference",
+    "chatmessage", "mute",
+)  # fmt: skip
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
 SIGN_IN: Final = _view("account", "emailaddress") | _view("mfa", "authenticator")
@@ -137,6 +140,8 @@ ROLES: Final = {
         "accounts.change_review",
         "gifts.change_room",
         "gifts.change_video",
+        "gifts.change_chatmessage",
+        "gifts.change_rankdifference",
     },
     # Sets what coins cost and diamonds are worth.
     "pricing": PRICES

@@ -38,7 +38,15 @@ def _safe_next(request: HttpRequest) -> str:
 @login_required
 def profile(request: SignedIn) -> HttpResponse:
     user = request.user
-    fields = ("display_name", "handle", "language", "time_zone", "country", "birth_date")
+    fields = (
+        "display_name",
+        "handle",
+        "language",
+        "time_zone",
+        "country",
+        "birth_date",
+        "is_ranked",
+    )
     initial = {name: getattr(user, name) for name in fields}
     initial["country"] = str(user.country.code or "")
     form = ProfileForm(request.POST or None, user=user, initial=initial)

@@ -39,6 +39,7 @@ beat_schedule = {
     "relay": every(1.0, "config.tasks.relay", expires=5),
     "end streaks": every(1.0, "config.tasks.end_streaks", expires=5),
     "prune outbox": at(crontab(minute=10, hour=3), "config.tasks.prune"),
+    "audit ranks": at(crontab(minute=50, hour=3), "config.tasks.audit_ranks"),
     "make exports": every(10.0, "config.tasks.make_exports"),
     "erase closed accounts": at(crontab(minute=20), "config.tasks.erase_closed"),
     "fold": every(2.0, "wallet.tasks.fold", expires=5),

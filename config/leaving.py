@@ -21,9 +21,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
 from djmoney.money import Money
 
-from accounts import leaving, states
+from accounts import leaving, reports, states
 from accounts.models import Closure, DataExport, OutboxEvent, StateChange, User
 from config import personal
+from gifts import chat
 from gifts.models import Room
 from payouts.models import Payout
 from wallet import customers, history, ledger, own_limits, queries, returns, stories
@@ -272,6 +273,8 @@ def _erase_what_names_them_elsewhere(person_id: int) -> None:
     LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(User), object_id=str(person_id)
     ).update(object_repr="", change_message="")
+    chat.forget_person(person_id=person_id)
+    reports.forget_words(person_id=person_id)
     rooms = Room.objects.filter(creator_id=person_id).values_list("pk", flat=True)
     for key, values in (("user_id", [person_id]), ("room_id", [str(pk) for pk in rooms])):
         OutboxEvent.objects.filter(

@@ -12,10 +12,12 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from accounts import queries as people
 from accounts import views as people_views
 from accounts.models import Standing
+from gifts import crowd
 from gifts.models import Room, Video
 from wallet import pricebook
 
@@ -67,6 +69,8 @@ def creator(request: HttpRequest, handle: str) -> HttpResponse:
     context = people_views.follow_context(request, person) | {
         "room": _live_rooms().filter(creator=person).first(),
         "videos": list(_videos().filter(creator=person)[: 2 * VIDEOS_MAX]),
+        "week": crowd.ranks_of_week(creator_id=person.pk, at=timezone.now()),
+        "gallery": crowd.gallery(creator_id=person.pk),
     }
     return render(request, "accounts/creator.html", context)
 

@@ -32,7 +32,7 @@ from accounts import (
     states,
 )
 from accounts import risk as people
-from gifts import catalogue, holding, passes, rooms, streaks, stream
+from gifts import catalogue, chat, goals, holding, moderation, passes, rooms, streaks, stream
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -186,6 +186,21 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     rooms.AlreadyLive: Answer(409, "already_live"),
     rooms.IdTaken: Answer(409, "id_taken"),
     rooms.AddressNotAllowed: Answer(400, "address_not_allowed"),
+    gifts.WordsMissing: Answer(400, "words_missing"),
+    gifts.WordsNotCarried: Answer(400, "words_not_carried"),
+    chat.ChatClosed: Answer(409, "chat_closed"),
+    chat.KeptOut: Answer(403, "kept_out"),
+    chat.MessageConflict: Answer(422, "message_conflict"),
+    chat.Muted: Answer(403, "muted"),
+    chat.NotWords: Answer(400, "not_words"),
+    chat.TooFast: Answer(429, "too_fast"),
+    chat.WordNotWanted: Answer(409, "word_not_wanted"),
+    goals.NotAGoal: Answer(400, "not_a_goal"),
+    goals.NotLive: Answer(409, "not_live"),
+    moderation.CannotMute: Answer(409, "cannot_mute"),
+    moderation.CannotName: Answer(409, "cannot_name"),
+    moderation.NotAModerator: Answer(403, "not_a_moderator"),
+    moderation.NotRules: Answer(400, "not_rules"),
     catalogue.VersionOutOfOrder: Answer(409, "version_out_of_order"),
     # payouts
     payout_services.TooLittle: Answer(409, "too_little"),

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from accounts.models import Notice, OutboxEvent, Review
+from gifts.models import RankDifference
 from payouts.models import Payout
 from wallet import balances
 from wallet.models import (
@@ -118,6 +119,13 @@ def all_queues(*, at: datetime) -> list[Queue]:
             Difference,
             {"reconciliation__in": balances.latest_reconciliations()},
             "reconciliation__started_at",
+            SECOND_PERSON,
+        ),
+        Queue(
+            "Sums of top gifters that were wrong",
+            RankDifference,
+            {"seen_at__isnull": True},
+            "found_at",
             SECOND_PERSON,
         ),
         *_reviews(at=at),

@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from accounts import tasks as people_tasks
 from accounts.models import OutboxEvent
-from gifts import room_log, streaks
+from gifts import goals, ranks, room_log, streaks
 from gifts.events import ROOM_STARTED
 from payouts import tasks as payouts_tasks
 from payouts.events import SETTLEMENT_DONE
@@ -130,7 +130,8 @@ def _relay_batch(*, at: datetime) -> int:
         .order_by("pk")
     )
     batch = list(waiting.select_for_update(skip_locked=True)[:BATCH])
-    room_log.number([event for event in batch if event.heard_by is None])  # once: see _hand_on
+    first = [event for event in batch if event.heard_by is None]  # once: see _hand_on
+    room_log.number(first, counters=(ranks.count, goals.count))
     late = [event for event in batch if not _hand_on(event, at=at)]
     failed = {event.pk for event in late}
     done = [event.pk for event in batch if event.pk not in failed]

@@ -19,6 +19,7 @@ from accounts import queries as people
 from accounts import reports
 from accounts.models import User
 from accounts.review_forms import ReportForm
+from gifts import crowd
 from gifts import queries as gifts
 from gifts.models import Room, Video
 
@@ -31,6 +32,7 @@ class Reported:
     key: str
     label: str
     address: str
+    evidence: str = ""  # what was said, for staff
 
 
 @login_required
@@ -56,6 +58,26 @@ def report_video(request: HttpRequest, video_id: UUID) -> HttpResponse:
     return _report(request, _of_place("video", gifts.place(video_id=video_id)))
 
 
+@login_required
+@require_http_methods(["GET", "POST"])
+def report_message(request: HttpRequest, room_id: UUID, message_id: UUID) -> HttpResponse:
+    """What somebody said; staff see the words, also when they are removed meanwhile."""
+    message = crowd.message(room_id=room_id, message_id=message_id)
+    if message is None:
+        raise Http404
+    author = message.author
+    return _report(
+        request,
+        Reported(
+            author,
+            f"message:{message.pk}",
+            f"what @{author.handle} said: “{message.words}”",
+            reverse("gifts:room", args=[room_id]),
+            evidence=message.words,
+        ),
+    )
+
+
 def _of_place(kind: str, place: Room | Video | None) -> Reported:
     if place is None:
         raise Http404
@@ -75,6 +97,7 @@ def _report(request: HttpRequest, reported: Reported) -> HttpResponse:
                 place_key=reported.key,
                 reason=form.cleaned_data["reason"],
                 words=form.cleaned_data["words"],
+                evidence=reported.evidence,
                 at=timezone.now(),
             )
             if form.cleaned_data["block"]:

@@ -1,4 +1,4 @@
-"""What a new Carat opens with: regions, prices, methods, exchange rates, a rate card and 28 gifts.
+"""What a new Carat opens with: regions, prices, methods, exchange rates, a rate card and 31 gifts.
 
 Facts and their sources are in the comments beside them; prices without one are our own choice, at
 parity with the US price plus the region's tax. Idempotent: what is there is left as it is.
@@ -130,10 +130,13 @@ GIFTS: Final = (
     ("bouquet", "Bouquet", 10, H, True, 1, None),
     ("perfume", "Perfume", 20, C, True, 1, None),
     ("doughnut", "Doughnut", 30, C, True, 1, None),
+    ("shout", "Shout", 50, C, False, 2, None),
     ("paper-crane", "Paper Crane", 99, C, True, 2, None),
+    ("megaphone", "Megaphone", 100, C, False, 2, None),
     ("confetti", "Confetti", 100, A, False, 3, None),
     ("shades", "Shades", 199, A, False, 3, None),
     ("corgi", "Corgi", 299, A, False, 4, None),
+    ("billboard", "Billboard", 500, C, False, 3, None),
     ("confetti-cannon", "Confetti Cannon", 500, A, False, 4, None),
     ("swan-lake", "Swan Lake", 699, A, False, 5, None),
     ("night-train", "Night Train", 899, A, False, 5, None),
@@ -150,6 +153,8 @@ GIFTS: Final = (
     ("pegasus", "Pegasus", 42_999, E, False, 15, 30),
     ("cosmos", "Cosmos", 44_999, E, False, 15, 35),
 )  # fmt: skip
+# Gifts that carry words, and for how many seconds those are highlighted.
+HIGHLIGHTS: Final = {"shout": 30, "megaphone": 60, "billboard": 300}
 VIDEO_GIFT_COINS: Final = range(5, 3_001)  # gifts on videos cost 5 to 3,000 coins in the field
 
 
@@ -322,7 +327,10 @@ def _gifts() -> None:
                 price_coins=coins,
                 is_streakable=streakable,
                 is_join_gift=slug == "join-heart",
-                on_videos=coins in VIDEO_GIFT_COINS and category != Category.EXCLUSIVE,
+                on_videos=coins in VIDEO_GIFT_COINS
+                and category != Category.EXCLUSIVE
+                and slug not in HIGHLIGHTS,
+                highlight_s=HIGHLIGHTS.get(slug, 0),
                 animation_ms=seconds * 1000,
                 unlock_level=level,
                 valid_from=OPENED_AT,

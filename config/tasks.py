@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from config import leaving
 from config import relay as outbox
-from gifts import room_log, streaks
+from gifts import chat, ranks, room_log, streaks
 
 
 @shared_task
@@ -22,6 +22,7 @@ def end_streaks() -> int:
 def prune() -> None:
     outbox.prune(at=timezone.now())
     room_log.forget(at=timezone.now())
+    chat.forget(at=timezone.now())
 
 
 @shared_task
@@ -32,3 +33,8 @@ def make_exports() -> int:
 @shared_task
 def erase_closed() -> int:
     return leaving.erase_due(at=timezone.now())
+
+
+@shared_task
+def audit_ranks() -> int:
+    return ranks.audit_lately(at=timezone.now())

@@ -34,6 +34,11 @@ urlpatterns = [
     path("demo/mail/", pages.demo_mail, name="demo_mail"),
     path("@<str:handle>/report/", reporting.report_person, name="report_person"),
     path("live/<uuid:room_id>/report/", reporting.report_room, name="report_room"),
+    path(
+        "live/<uuid:room_id>/chat/<uuid:message_id>/report/",
+        reporting.report_message,
+        name="report_message",
+    ),
     path("videos/<uuid:video_id>/report/", reporting.report_video, name="report_video"),
     path("", include((PEOPLE, "accounts"))),
     path("", include("wallet.urls")),

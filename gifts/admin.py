@@ -2,9 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -13,17 +11,14 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.admin_deeds import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, staff_id
-from gifts import catalogue, rooms
+from gifts import (
+    admin_crowd,  # noqa: F401 - its pages are registered by being imported
+    catalogue,
+    rooms,
+)
+from gifts.admin_forms import REASON_MAX, WhyForm
 from gifts.forms import VersionForm
 from gifts.models import Category, Gift, GiftVersion, Room, Sending, Video
-
-REASON_MAX = 200
-
-
-class WhyForm(ActionForm):
-    """A deed that others will ask about carries its reason."""
-
-    why = forms.CharField(max_length=REASON_MAX, required=False, label="Reason")
 
 
 class VersionsInline(ReadOnlyInline):

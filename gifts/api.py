@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from accounts import api as base
 from accounts import queries as people
 from accounts.models import User
-from gifts import queries, risk, services
+from gifts import chat, queries, risk, services
 from gifts.models import Category, GiftVersion, Room, Sending
 from wallet import reversals
 
@@ -34,6 +34,9 @@ class GiftAnswered(base.Answered):
     on_videos = serializers.BooleanField()
     animation_ms = serializers.IntegerField()
     unlock_level = serializers.IntegerField(allow_null=True)
+    highlight_s = serializers.IntegerField(
+        help_text="It carries words, highlighted for so many seconds; 0: it carries none."
+    )
 
 
 class GiftsAnswered(base.Answered):
@@ -83,6 +86,9 @@ class SendAsked(base.Asked):
         required=False,
         help_text="The combo this is one of: a UUIDv7 of yours, for one fan, gift and place. It"
         " ends after 3 seconds without a gift; then the answer is `streak_ended`: take a new one.",
+    )
+    words = serializers.CharField(
+        required=False, max_length=chat.WORDS_MAX, help_text="Of a gift that carries words."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +207,7 @@ class Sendings(base.Door):
             room_id=asked.get("room"),
             video_id=asked.get("video"),
             streak_id=asked.get("streak_id"),
+            words=asked.get("words", ""),
             client_id=self.client_id,
             at=timezone.now(),
         )
@@ -261,6 +268,7 @@ def _gift(version: GiftVersion) -> dict[str, Any]:
         "on_videos": version.on_videos,
         "animation_ms": version.animation_ms,
         "unlock_level": version.unlock_level,
+        "highlight_s": version.highlight_s,
     }
 
 

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from gifts import api
+from gifts import api, api_crowd
 
 urlpatterns = [
     path("gifts", api.Gifts.as_view()),
     path("rooms", api.Rooms.as_view()),
     path("rooms/<uuid:room_id>", api.OneRoom.as_view()),
     path("rooms/<uuid:room_id>/gifts", api.RoomGifts.as_view()),
+    path("rooms/<uuid:room_id>/top-gifters", api_crowd.TopGifters.as_view()),
+    path("rooms/<uuid:room_id>/goal", api_crowd.RoomGoal.as_view()),
+    path("rooms/<uuid:room_id>/messages", api_crowd.RoomMessages.as_view()),
     path("gift-sends", api.Sendings.as_view()),
     path("gift-sends/<uuid:sending_id>", api.OneSending.as_view()),
 ]

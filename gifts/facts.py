@@ -30,9 +30,9 @@ SELECT {sender}, {creator},
        coalesce(room.title, video.title), coalesce(room.gifts_on, video.gifts_on),
        coalesce(room.state = 'live', video.is_public),
        shown.id, gift.slug, shown.name, shown.category, shown.price_coins, shown.on_videos,
-       shown.animation_ms, shown.unlock_level,
+       shown.animation_ms, shown.unlock_level, shown.highlight_s,
        current.id, gift.slug, current.name, current.category, current.price_coins,
-       current.on_videos, current.animation_ms, current.unlock_level,
+       current.on_videos, current.animation_ms, current.unlock_level, current.highlight_s,
        rate.coins, rate.amount_minor, rate.currency,
        wanted.client_id = '' OR EXISTS (
        SELECT FROM accounts_consent AS consent
@@ -51,7 +51,7 @@ SELECT {sender}, {creator},
   LEFT JOIN gifts_gift AS gift ON gift.id = shown.gift_id
   LEFT JOIN LATERAL (
        SELECT latest.id, latest.name, latest.category, latest.price_coins, latest.on_videos,
-              latest.animation_ms, latest.unlock_level, latest.retired_at
+              latest.animation_ms, latest.unlock_level, latest.highlight_s, latest.retired_at
          FROM gifts_giftversion AS latest
         WHERE latest.gift_id = shown.gift_id AND latest.valid_from <= %(at)s::timestamptz
         ORDER BY latest.valid_from DESC, latest.version DESC LIMIT 1
@@ -99,6 +99,7 @@ class Offer:
     on_videos: bool
     animation_ms: int
     unlock_level: int | None
+    highlight_s: int
 
 
 OFFER_FIELDS: Final = len(fields(Offer))
@@ -137,6 +138,7 @@ class SendFacts:
     rate: CoinRate | None
     is_allowed: bool = True  # in person, or under the sender's consent
     is_blocked: bool = False  # the creator has blocked the sender
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,7 @@ class Wanted:
     room_id: UUID | None
     video_id: UUID | None
     client_id: str = ""  # the service that sends for the sender; none: the sender in person
+    words: str = ""  # of a gift that carries some
 
 
 def send_facts(wanted: Wanted, *, at: datetime) -> SendFacts:
@@ -212,6 +215,7 @@ def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
         rate=None if rate[0] is None else CoinRate(*rate),
         is_allowed=judged[0],
         is_blocked=judged[1],
+        words=wanted.words,
     )
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import redis
 import structlog
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from accounts import valkey
 from gifts import queries, room_log
@@ -101,6 +101,7 @@ class Channel:
         self.viewers: set[Viewer] = set()
         self.number = 0  # the last that was handed out
         self.watching = b""  # what was last told of how many watch
+        self.peak = 0
         self._key = room_log.stream_of(room_id)
         self._valkey: Any = valkey.waiting_client(wait_s=WAIT_S)
         self._work: list[asyncio.Task[None]] = []
@@ -194,8 +195,12 @@ class Channel:
     async def _count(self) -> None:
         """Tell everyone how many watch, over all processes. A process that died is not counted."""
         while True:
-            with contextlib.suppress(redis.RedisError, OSError):
-                told = b"event: viewers\ndata: %d\n\n" % await self._watching()
+            with contextlib.suppress(redis.RedisError, OSError, DatabaseError):
+                count = await self._watching()
+                if count > self.peak:
+                    await _aside(room_log.note_viewers, room_id=self.room_id, count=count)
+                    self.peak = count
+                told = b"event: viewers\ndata: %d\n\n" % count
                 if told != self.watching:
                     self.watching = told
                     self._tell(told)

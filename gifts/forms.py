@@ -114,9 +114,19 @@ class VersionForm(forms.Form):
     unlock_level = forms.IntegerField(
         required=False, min_value=1, max_value=100, help_text="Empty: everyone may send it."
     )
+    highlight_s = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=3_600,
+        label="Carries words, shown for so many seconds",
+        help_text="Empty: it carries no words.",
+    )
     valid_from = forms.DateTimeField(
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         label="In force from",
         help_text="In your own time zone. Empty: at once.",
     )
+
+    def clean_highlight_s(self) -> int:
+        return self.cleaned_data["highlight_s"] or 0

@@ -18,6 +18,7 @@ from wallet import reversals
 from wallet.models import Channel, Operation, Price
 
 FEED_MAX: Final = 60
+ENDED_MAX: Final = 12
 BIG_CATEGORIES: Final = frozenset({Category.ANIMATED, Category.EXCLUSIVE})
 
 
@@ -34,6 +35,14 @@ class Shown:
     unlock_level: int | None
     is_streakable: bool
     is_join_gift: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WordsOffer:
+    """A gift that carries words, and for how long they are highlighted."""
+
+    gift: Shown
+    highlight_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +100,22 @@ def versions_in_force(*, at: datetime) -> QuerySet[GiftVersion]:
 
 
 def catalogue(*, at: datetime, viewer: User | None, on_videos: bool = False) -> list[Shown]:
-    """List the gifts offered, cheapest first; on videos only those that may be sent there."""
-    versions = versions_in_force(at=at)
+    """List the gifts offered, cheapest first; on videos only those that may be sent there.
+
+    Those that carry words are chosen where one writes them: ``words_offered``.
+    """
+    versions = versions_in_force(at=at).filter(highlight_s=0)
     if on_videos:
         versions = versions.filter(on_videos=True)
     rate = coin_rate(viewer=viewer, at=at)
     return [_shown(version, rate) for version in versions]
+
+
+def words_offered(*, at: datetime, viewer: User | None) -> list[WordsOffer]:
+    """List the gifts that carry words, cheapest first, and how long each shows them."""
+    versions = versions_in_force(at=at).filter(highlight_s__gt=0)
+    rate = coin_rate(viewer=viewer, at=at)
+    return [WordsOffer(_shown(version, rate), version.highlight_s) for version in versions]
 
 
 def offer(*, version_id: int, viewer: User | None, at: datetime) -> Shown | None:
@@ -132,6 +151,13 @@ def live_room_of(*, creator_id: int) -> Room | None:
     return Room.objects.filter(creator_id=creator_id, state=Room.State.LIVE).first()
 
 
+def ended_rooms(*, creator_id: int, limit: int = ENDED_MAX) -> list[Room]:
+    """List a creator's last lives, the latest first, each with the coins it brought."""
+    rooms = Room.objects.filter(creator_id=creator_id, state=Room.State.ENDED)
+    rooms = rooms.annotate(coins=Coalesce(Sum("gifters__coins"), 0))
+    return list(rooms.order_by("-started_at", "pk")[:limit])
+
+
 def videos(*, creator_id: int | None = None) -> QuerySet[Video]:
     """List public videos, latest first; all, or one creator's."""
     rows = Video.objects.filter(is_public=True).select_related("creator")
@@ -165,9 +191,10 @@ def latest_gifts(
 
     The gifts of a combo are one line, where its first one stands, with all it has come to.
     Gifts commit in another order than they were sent in, so whoever asks again looks a little
-    further back than the last they saw and leaves out what they know.
+    further back than the last they saw and leaves out what they know. Those that carry words are
+    shown as what was said.
     """
-    rows = Sending.objects.filter(**_in(place))
+    rows = Sending.objects.filter(**_in(place), gift_version__highlight_s=0)
     if after is not None:
         rows = rows.filter(sent_at__gt=after)
     newest = rows.order_by("-sent_at", "-pk").values_list(

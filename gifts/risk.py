@@ -9,7 +9,7 @@ from typing import Final
 from accounts import consents
 from accounts import risk as people
 from accounts.models import Scope, User
-from gifts.facts import SendFacts
+from gifts.facts import Offer, SendFacts
 from wallet.rules import NEW_BIG_AGE, NEW_BIG_COINS
 
 QUANTITY_MAX: Final = 999  # a slip of the finger is bounded; a combo is many sends
@@ -57,6 +57,14 @@ class GiftLocked(GiftRefused):
 
 class GiftNeedsLook(GiftRefused):
     """A very big gift of a new account: a person looks first. Sent in person, it waits for that."""
+
+
+class WordsMissing(GiftRefused):
+    """The gift carries words, and none were given; or it is sent one at a time."""
+
+
+class WordsNotCarried(GiftRefused):
+    """The gift carries no words, and some were given."""
 
 
 class QuantityOutOfRange(GiftRefused):
@@ -159,6 +167,16 @@ def _check_gift(facts: SendFacts) -> None:
         raise PriceChanged(
             name=current.name, version_id=current.id, price_coins=current.price_coins
         )
+    _check_words(facts, current)
+
+
+def _check_words(facts: SendFacts, current: Offer) -> None:
+    if facts.words and not current.highlight_s:
+        raise WordsNotCarried(f"{current.name} carries no words. Choose a gift that does.")
+    if current.highlight_s and not (facts.words and facts.place == "room"):
+        raise WordsMissing(f"{current.name} carries your words in a live. Write some first.")
+    if current.highlight_s and facts.quantity != 1:
+        raise WordsMissing(f"{current.name} is sent one at a time. Nothing was sent.")
 
 
 def unlocks_at(level: int) -> str:

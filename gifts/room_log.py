@@ -9,7 +9,7 @@ What everyone may see of an event is said in ``SHOWN``, field by field; all else
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -39,7 +39,20 @@ SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     events.STREAK_ENDED: ("streak_id", "sender", "gift", "slug", "quantity", "coins"),
     events.ROOM_ENDED: (),
     events.GIFTS_SWITCHED: ("gifts_on",),
+    events.CHAT_SAID: ("message_id", "from", "handle", "words"),
+    events.CHAT_REMOVED: ("message_id",),
+    events.CHAT_SLOWED: ("slow_s",),
+    events.GOAL_CHANGED: ("goal_id", "words", "target_coins"),
+    events.GOAL_REACHED: ("goal_id", "words", "target_coins", "coins"),
 }  # fmt: skip
+# What only some events of a name have.
+SHOWN_IF_THERE: Final[Mapping[str, tuple[str, ...]]] = {
+    events.GIFT_SENT: ("words", "highlight_s"),
+}
+
+# What counts the events that are numbered, in the same transaction and after the logs are locked:
+# it says what everyone may see besides, by the event's id.
+type Counter = Callable[[Sequence[OutboxEvent]], Mapping[int, Mapping[str, Any]]]
 
 # Appends what Valkey does not have yet, and nothing after a gap: then it says how far it has come,
 # and whoever calls brings what is missing. ARGV: the number before the first one, 1 to bridge a
@@ -76,29 +89,29 @@ def stream_of(room_id: UUID | str) -> str:
     return f"carat:room:{room_id}"
 
 
-def number(happened: Sequence[OutboxEvent]) -> int:
+def number(happened: Sequence[OutboxEvent], *, counters: Sequence[Counter] = ()) -> int:
     """Give the events of rooms their numbers, in the order given; how many were.
 
     For the relay, in the transaction that marks them as handed on, so that each is numbered once.
-    Locks the logs of their rooms, in order of their ids, until the commit.
+    Locks the logs of their rooms, in order of their ids, until the commit. What counts is called
+    with all that happened once they are locked: a room's events are counted in their order.
     """
     assert connection.in_atomic_block, "an event is numbered when it is handed on, or not at all"
     by_room: dict[UUID, list[OutboxEvent]] = {}
     for event in happened:
         if event.name in SHOWN and event.subject.startswith("room:"):
             by_room.setdefault(UUID(event.subject.removeprefix("room:")), []).append(event)
-    if not by_room:
-        return 0
-    with connection.cursor() as cursor:
-        counts = [len(of_room) for of_room in by_room.values()]
-        cursor.execute(NUMBER_SQL, [list(by_room), counts])
-        last = dict(cursor.fetchall())
+    last = _lock(by_room) if by_room else {}
+    told: dict[int, dict[str, Any]] = {}
+    for counter in counters:
+        for event_id, facts in counter(happened).items():
+            told.setdefault(event_id, {}).update(facts)
     made = [
         RoomEvent(
             room_id=room_id,
             number=last[room_id] - len(of_room) + place,
             name=event.name,
-            payload={name: event.payload.get(name) for name in SHOWN[event.name]},
+            payload=_shown(event) | told.get(event.pk, {}),
             at=event.created_at,
             outbox_id=event.pk,
         )
@@ -107,6 +120,20 @@ def number(happened: Sequence[OutboxEvent]) -> int:
     ]
     RoomEvent.objects.bulk_create(made)
     return len(made)
+
+
+def _lock(by_room: Mapping[UUID, Sequence[OutboxEvent]]) -> dict[UUID, int]:
+    """Lock the logs of rooms and take their numbers; the last of each."""
+    with connection.cursor() as cursor:
+        counts = [len(of_room) for of_room in by_room.values()]
+        cursor.execute(NUMBER_SQL, [list(by_room), counts])
+        return dict(cursor.fetchall())
+
+
+def _shown(event: OutboxEvent) -> dict[str, Any]:
+    payload = event.payload
+    more = {name: payload[name] for name in SHOWN_IF_THERE.get(event.name, ()) if name in payload}
+    return {name: payload.get(name) for name in SHOWN[event.name]} | more
 
 
 def show_all() -> int:
@@ -156,6 +183,12 @@ def last_number(*, room_id: UUID) -> int:
     """How far the room's log has come; 0 before its first event."""
     found = RoomLog.objects.filter(pk=room_id).values_list("last_number", flat=True).first()
     return found or 0
+
+
+def note_viewers(*, room_id: UUID, count: int) -> None:
+    """Keep how many watched at once, when there were never more."""
+    RoomLog.objects.bulk_create([RoomLog(room_id=room_id)], ignore_conflicts=True)
+    RoomLog.objects.filter(pk=room_id, peak_viewers__lt=count).update(peak_viewers=count)
 
 
 def text_of(event: RoomEvent) -> str:

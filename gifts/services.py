@@ -21,9 +21,11 @@ from django.db import connection, transaction
 
 from accounts import consents, statements
 from accounts.models import Scope, User
-from gifts import events, risk, streaks
+from gifts import chat, events, risk, streaks
 from gifts import facts as reads
+from gifts import sending_texts as texts
 from gifts.facts import Offer, SendFacts, Wanted
+from gifts.models import ChatMessage
 from wallet import ledger
 from wallet import queries as wallets
 from wallet.models import Operation
@@ -33,6 +35,7 @@ BATCH_MAX: Final = 200
 # What one sending may come to besides being sent.
 ANSWERS: Final = (
     *risk.REFUSALS,
+    chat.ChatRefused,
     consents.ConsentMissing,
     consents.ConsentCapReached,
     ledger.InsufficientCoins,
@@ -40,55 +43,6 @@ ANSWERS: Final = (
     ledger.OperationConflict,
     streaks.StreakEnded,
 )
-
-# Each sending with its event, so that neither is ever there without the other.
-_RECORDED: Final = """
-     item AS (
-     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS item (
-       id uuid, sender_id bigint, creator_id bigint, room_id uuid, video_id uuid,
-       gift_version_id bigint, quantity integer, coins bigint, streak_id uuid, client_id text,
-       shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb)
-      WHERE {when}
-     ){streak},
-     sending AS (
-     INSERT INTO gifts_sending (id, sender_id, creator_id, room_id, video_id, gift_version_id,
-            quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at)
-     SELECT id, sender_id, creator_id, room_id, video_id, gift_version_id,
-            quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at FROM item
-     ),
-     event AS (
-     INSERT INTO accounts_outboxevent (name, subject, payload)
-     SELECT %(event)s, subject, {payload} FROM {source}
-     )
-"""
-_ALONE: Final = {"streak": "", "payload": "payload", "source": "item"}
-RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true', **_ALONE)} SELECT count(*) FROM item"  # noqa: S608 - our own words
-
-# The posting with all that belongs to it, in one round trip. What is kept of a gift waits for the
-# ledger's word that it was posted now, and the sending of a service for the consent's, too. A gift
-# of a combo joins its streak: where the streak does not take it, the gift is taken back (`_post`).
-_POSTED: Final = f"posted AS MATERIALIZED ({ledger.GIFT_SQL})"
-_NOW: Final = "EXISTS (SELECT FROM posted WHERE done AND NOT replayed)"
-_COUNTED: Final = f"{consents.COUNTED_SQL.format(when=_NOW)},"
-_ANSWER: Final = "SELECT done, replayed, refusal, result, EXISTS (SELECT FROM item)"
-
-
-def _send_sql(*, is_under_consent: bool, is_in_streak: bool) -> str:
-    counted = _COUNTED if is_under_consent else ""
-    when = "EXISTS (SELECT FROM counted)" if is_under_consent else _NOW
-    recorded = _RECORDED.format(when=when, **(streaks.JOINED if is_in_streak else _ALONE))
-    is_joined = "EXISTS (SELECT FROM streak)" if is_in_streak else "true"
-    return f"WITH {_POSTED}, {counted}{recorded} {_ANSWER}, {is_joined} FROM posted"
-
-
-# Four texts, each planned apart: a gift alone pays for neither consents nor streaks.
-SEND_SQL: Final = {
-    (is_under_consent, is_in_streak): _send_sql(
-        is_under_consent=is_under_consent, is_in_streak=is_in_streak
-    )
-    for is_under_consent in (False, True)
-    for is_in_streak in (False, True)
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +74,7 @@ def send_gift(
     room_id: UUID | None = None,
     video_id: UUID | None = None,
     streak_id: UUID | None = None,
+    words: str = "",
     client_id: str = "",
     at: datetime,
 ) -> Sent:
@@ -127,8 +82,9 @@ def send_gift(
 
     Idempotent by ``operation_id``. Locks the sender's wallet. With ``client_id`` the coins are
     spent under the sender's consent for that service. With ``streak_id`` it is one of a combo.
+    ``words`` are for gifts that carry some, and are judged as what is said in the room's chat.
 
-    Raises GiftRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing,
+    Raises GiftRefused, ChatRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing,
     ConsentCapReached and StreakEnded (nothing stored), InsufficientCoins and NoRateCard (stored:
     the same id gives the same answer again), OperationConflict when the id was used for something
     else.
@@ -142,6 +98,7 @@ def send_gift(
         video_id=video_id,
         streak_id=streak_id,
         client_id=client_id,
+        words=chat.clean(words) if words else "",
     )
     try:
         facts = reads.send_facts(intent, at=at)
@@ -149,7 +106,9 @@ def send_gift(
         raise consents.missing(Scope.GIFTS_SEND) from None
     try:
         risk.check(facts, at=at)
-    except risk.REFUSALS:
+        if intent.words and room_id is not None:
+            chat.check_may_say(room_id=room_id, author_id=sender_id, words=intent.words, at=at)
+    except (*risk.REFUSALS, chat.ChatRefused):
         earlier = _earlier(intent)
         if earlier is None:
             raise
@@ -161,9 +120,9 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     """Send up to 200 gifts in one transaction; one answer each, in order: sent, or why not.
 
     For services with many fans. Every item is judged and posted as ``send_gift`` would, and a
-    refused one does not hold back the others. Items under a consent or of a combo go one by one,
-    because their daily cap or their streak must be able to refuse each alone. Locks the senders'
-    wallets in order of their ids.
+    refused one does not hold back the others. Items under a consent, of a combo or with words go
+    one by one, because each must be able to be refused alone. Locks the senders' wallets in order
+    of their ids.
     """
     assert len(intents) <= BATCH_MAX, "a batch holds at most 200 gifts"
     answers: dict[int, Sent | Exception] = {}
@@ -171,7 +130,7 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     alone: list[int] = []
     for place, facts in enumerate(reads.send_facts_of(intents, at=at)):
         intent = intents[place]
-        if intent.client_id or intent.streak_id or intent.operation_id in posted:
+        if intent.client_id or intent.streak_id or intent.words or intent.operation_id in posted:
             alone.append(place)
             continue
         try:
@@ -196,7 +155,7 @@ def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
 
 def post_now(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
     """Post a gift that was judged, in the caller's transaction; the refusal is in the outcome."""
-    sql = SEND_SQL[bool(intent.client_id), intent.streak_id is not None]
+    sql = texts.SEND_SQL[bool(intent.client_id), intent.streak_id is not None, bool(intent.words)]
     spending: dict[str, Any] = {
         "fan_id": intent.sender_id,
         "client_id": intent.client_id,
@@ -275,6 +234,7 @@ def _earlier(intent: Intent) -> Sent | None:
         or operation.context != _context(intent)
         or (memo["version"], memo["quantity"]) != (intent.gift_version_id, intent.quantity)
         or (memo.get("client", ""), memo.get("streak")) != _through(intent)
+        or _said(operation.pk, else_words=intent.words) != intent.words
     ):
         raise ledger.OperationConflict
     result = operation.result or {}
@@ -291,6 +251,12 @@ def _earlier(intent: Intent) -> Sent | None:
         balance=wallets.coins(user_id=intent.sender_id),
         replayed=True,
     )
+
+
+def _said(operation_id: UUID, *, else_words: str) -> str:
+    """The words that were sent with it, if they are still known; they go with the room's log."""
+    said = ChatMessage.objects.filter(pk=operation_id).values_list("words", flat=True)
+    return next(iter(said), else_words)
 
 
 def posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
@@ -348,6 +314,8 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
         "shown_currency": facts.rate.currency if facts.rate else "",
         "sent_at": at.isoformat(),
         "subject": _context(intent),
+        "words": intent.words,
+        "highlight_s": offer.highlight_s,
         "payload": {
             "sending_id": str(intent.operation_id),
             "sender_id": intent.sender_id,
@@ -362,6 +330,7 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
             "coins": coins,
             "streak_id": intent.streak_id and str(intent.streak_id),
             "sent_at": at.isoformat(),
+            **({"words": intent.words, "highlight_s": offer.highlight_s} if intent.words else {}),
         },
     }
 
@@ -370,7 +339,7 @@ def _record(rows: Sequence[dict[str, Any]]) -> None:
     assert connection.in_atomic_block, "a sending commits with its posting"
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(RECORD_SQL, _recorded(rows))
+            cursor.execute(texts.RECORD_SQL, _recorded(rows))
 
 
 def _recorded(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import queries, rooms
+from gifts import crowd, queries, rooms
 from gifts.forms import LiveForm, VideoForm
 from gifts.models import Room, Video
 from wallet import ledger
@@ -52,7 +52,12 @@ def go_live(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("gifts:room", room.pk)
     live = queries.live_room_of(creator_id=me.pk)
-    context = {"form": form, "live": live, "now": timezone.now()}
+    context = {
+        "form": form,
+        "live": live,
+        "now": timezone.now(),
+        "ended": queries.ended_rooms(creator_id=me.pk),
+    }
     return render(request, "gifts/studio_go_live.html", context, status=_status(form))
 
 
@@ -69,7 +74,11 @@ def end_live(request: HttpRequest, room_id: UUID) -> HttpResponse:
     return render(
         request,
         "gifts/studio_end_live.html",
-        {"room": room, "summary": queries.summary(place=room)},
+        {
+            "room": room,
+            "summary": queries.summary(place=room),
+            "ending": crowd.ending_of(room_id=room.pk),
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gifts import studio, views
+from gifts import chat_pages, studio, views
 
 app_name = "gifts"
 
@@ -12,6 +12,12 @@ urlpatterns = [
     path("gifts/waiting/", views.held_gifts, name="held_gifts"),
     path("gifts/waiting/<uuid:held_id>/take-back/", views.take_back, name="take_back"),
     path("live/<uuid:room_id>/streaks/<uuid:streak_id>/end/", views.end_streak, name="end_streak"),
+    path("live/<uuid:room_id>/chat/", chat_pages.say, name="say"),
+    path("live/<uuid:room_id>/chat/<uuid:message_id>/", chat_pages.message, name="message"),
+    path("@<str:handle>/moderation/", chat_pages.moderation_page, name="moderation"),
+    path("@<str:handle>/moderation/moderators/", chat_pages.moderators, name="moderators"),
+    path("@<str:handle>/moderation/unmute/", chat_pages.unmute, name="unmute"),
+    path("studio/live/<uuid:room_id>/goal/", chat_pages.goal, name="goal"),
     path("videos/<uuid:video_id>/", views.video, name="video"),
     path("videos/<uuid:video_id>/gifts/", views.video_send, name="video_send"),
     path("studio/live/", studio.go_live, name="go_live"),

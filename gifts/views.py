@@ -24,7 +24,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import holding, passes, queries, risk, room_log, services, streaks
+from gifts import crowd, holding, passes, queries, risk, room_log, services, streaks
 from gifts.forms import SendForm
 from gifts.models import Category, HeldGift, Room, Video
 from gifts.queries import Shown
@@ -259,9 +259,11 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
     is_open = not isinstance(place, Room) or place.state == Room.State.LIVE
     # How far the room is, asked before its lines are read, so that none is missed.
     events_url = _events_address(place, viewer) if is_room and is_open else ""
+    crowd_now = _crowd(place, viewer) if isinstance(place, Room) and is_open else None
     page = {
+        "crowd": crowd_now,
         "place": place,
-        "lines": queries.latest_gifts(place=place),
+        "lines": _lines(place),
         "operation_id": ledger.new_operation_id(),
         "kind": "live" if is_room else "video",
         "picture_url": place.stream_url if isinstance(place, Room) else place.video_url,
@@ -273,8 +275,29 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "events_url": events_url,
         "summary": None if is_room and is_open else queries.summary(place=place),
         **_waiting(request),
+        "ending": None if is_open else crowd.ending_of(room_id=place.pk),
     }
     return page | (_panel(request, place) if is_open and place.gifts_on else {})
+
+
+def _crowd(room: Room, viewer: User | None) -> crowd.Crowd:
+    at = timezone.now()
+    offered = queries.words_offered(at=at, viewer=viewer) if room.gifts_on else []
+    return crowd.crowd_of(
+        room=room,
+        viewer_id=viewer.pk if viewer else None,
+        words_offered=offered,
+        message_id=ledger.new_operation_id(),
+        at=at,
+    )
+
+
+def _lines(place: Room | Video) -> list[Any]:
+    """What was given and said, in the order it happened."""
+    lines: list[Any] = list(queries.latest_gifts(place=place))
+    if isinstance(place, Room):
+        lines += crowd.messages_of(room_id=place.pk)
+    return sorted(lines, key=lambda line: getattr(line, "sent_at", None) or line.said_at)
 
 
 def _events_address(place: Room | Video, viewer: User | None) -> str:

@@ -150,3 +150,13 @@ def reversed_gifts(*, operation_ids: Sequence[UUID]) -> dict[UUID, int]:
         .annotate(diamonds=Sum("amount"))
     )
     return {row["reverses__op_id"]: int(row["diamonds"]) for row in taken}
+
+
+def gifts_taken_back() -> list[UUID]:
+    """List every gift of which a bank took the payment, or a part of it, back."""
+    taken = Transfer.objects.filter(
+        code=Transfer.Code.LOSS_DIAMONDS,
+        reverses__isnull=False,
+        reverses__code=Transfer.Code.GIFT_DIAMONDS,
+    )
+    return list(taken.values_list("reverses__op_id", flat=True).distinct())

@@ -34,7 +34,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 @pghistory.track(
-    exclude=["password", "last_login", "standing", "standing_until", "terms_due_at"],
+    exclude=["password", "last_login", "standing", "standing_until", "terms_due_at", "is_ranked"],
     model_name="UserEdit",
 )
 class User(AbstractBaseUser, PermissionsMixin):
@@ -70,6 +70,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     standing_until = models.DateTimeField(null=True, blank=True)
     terms_due_at = models.DateTimeField(null=True, blank=True)
     is_creator = models.BooleanField(default=False, db_default=False)
+    is_ranked = models.BooleanField(default=False, db_default=False)  # named among top gifters
     is_staff = models.BooleanField("staff", default=False)
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -1,21 +1,33 @@
 """The gift catalogue, the places gifts are sent in, the gifts sent, and what viewers see."""
 
 from gifts.models.catalogue import Category, Gift, GiftVersion
+from gifts.models.chat import ChatMessage, ChatRules, Moderator, Mute
+from gifts.models.goals import Goal
 from gifts.models.held_gifts import HeldGift
 from gifts.models.places import Room, Video
+from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
 from gifts.models.room_log import RoomEvent, RoomLog
 from gifts.models.sendings import Sending
 from gifts.models.streaks import Streak
 
 __all__ = [
     "Category",
+    "ChatMessage",
+    "ChatRules",
     "Gift",
     "GiftVersion",
+    "Goal",
     "HeldGift",
+    "Moderator",
+    "Mute",
+    "RankDifference",
+    "ReceivedGift",
     "Room",
     "RoomEvent",
+    "RoomGifter",
     "RoomLog",
     "Sending",
     "Streak",
     "Video",
+    "WeekGifter",
 ]

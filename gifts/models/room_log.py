@@ -13,6 +13,7 @@ class RoomLog(models.Model):
     room = models.OneToOneField(Room, models.PROTECT, primary_key=True, related_name="log")
     last_number = models.PositiveBigIntegerField(default=0)
     shown_number = models.PositiveBigIntegerField(default=0)
+    peak_viewers = models.PositiveIntegerField(default=0, db_default=0)  # the most at once
 
     class Meta:
         indexes: ClassVar = [

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from allauth.idp.oidc.models import Client as Service
@@ -24,7 +25,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.utils import timezone
 
 from accounts.models import Consent, Review, ReviewReason, Scope, User
-from gifts.models import GiftVersion, HeldGift, Room, Video
+from gifts.models import ChatMessage, GiftVersion, HeldGift, Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
@@ -124,6 +125,14 @@ TABLE: Final = {
     "GET gifts:end_live": ">login 403 403 200 404 403 403",
     "POST gifts:end_live": ">login 403 403 >gifts:room 404 403 403",
     "POST gifts:switch_gifts": ">login 403 403 >gifts:room 404 403 403",
+    "POST gifts:say": ">login" + 6 * " >gifts:room",  # nothing: the room says so
+    "GET gifts:message": SIGNED_IN,
+    "POST gifts:message": ">login >gifts:room 403 >gifts:room 403 403 403",  # alice's own
+    "GET gifts:moderation": ">login 403 403 200 403 403 403",
+    "POST gifts:moderators": ">login 403 403 >gifts:moderation 403 403 403",
+    "POST gifts:unmute": ">login 403 403 >gifts:moderation 403 403 403",
+    "GET gifts:goal": BOB,
+    "GET report_message": SIGNED_IN,
     "GET gifts:post_video": CREATORS,
     "POST gifts:hide_video": ">login 403 403 >gifts:post_video 404 403 403",
     # Studio: everybody may look at their own, which is empty for those who are no creators.
@@ -266,7 +275,8 @@ def world(alice: User, bob: User, mallory: User, olga: User) -> World:
         state=HeldGift.State.TAKEN_BACK,
         due_at=timezone.now(),
     )
-    return World({**objects, "held_id": held.pk}, visitors)
+    more = {"held_id": held.pk, "message_id": a_message(alice, objects["room_id"])}
+    return World(objects | more, visitors)
 
 
 def alices_objects(alice: User, bob: User) -> dict[str, Any]:
@@ -352,6 +362,17 @@ def bobs_objects(bob: User) -> dict[str, Any]:
     )
     places = {"room_id": room.pk, "streak_id": ledger.new_operation_id(), "video_id": video.pk}
     return {"handle": "bob", "payout_id": payout.pk} | places
+
+
+def a_message(alice: User, room_id: UUID) -> UUID:
+    """What alice says in bob's room."""
+    return ChatMessage.objects.create(
+        id=ledger.new_operation_id(),
+        room_id=room_id,
+        author=alice,
+        words="Hello",
+        said_at=timezone.now(),
+    ).pk
 
 
 def is_admin(route: Route) -> bool:

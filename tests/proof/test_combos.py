@@ -19,7 +19,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from accounts.models import OutboxEvent, User
-from gifts import passes, services, streaks
+from gifts import passes, sending_texts, streaks
 from gifts.models import Room, Sending, Streak
 from tests.factories import give_coins, make_creator, make_user
 from tests.gifts.world import make_room, send, version
@@ -253,8 +253,10 @@ def waits_for_a_lock() -> bool:
 def test_control_without_the_look_at_the_end_more_is_charged_than_shown(
     room: Room, fans: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unguarded = services.SEND_SQL[False, True].replace("running.ended_at IS NULL AND", "")
-    monkeypatch.setitem(services.SEND_SQL, (False, True), unguarded)
+    unguarded = sending_texts.SEND_SQL[False, True, False].replace(
+        "running.ended_at IS NULL AND", ""
+    )
+    monkeypatch.setitem(sending_texts.SEND_SQL, (False, True, False), unguarded)
     alice, streak_id = fans[0], ledger.new_operation_id()
 
     send(alice, room, streak_id=streak_id)
