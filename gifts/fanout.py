@@ -194,6 +194,7 @@ class Channel:
 
     async def _count(self) -> None:
         """Tell everyone how many watch, over all processes. A process that died is not counted."""
+        await asyncio.sleep(FRAME_S_MAX)  # whoever opened the room is there then
         while True:
             with contextlib.suppress(redis.RedisError, OSError, DatabaseError):
                 count = await self._watching()

@@ -244,6 +244,7 @@ def _confirm(
         "coins": coins,
         "money": wallets.value_at(rate, coins) if rate else None,
         "balance_after": balance - coins,
+        "undo_s": settings.GIFT_UNDO_S if holding.waits(coins=coins) else 0,
     }
     page = "gifts/confirm_sheet.html" if request.htmx else "gifts/confirm.html"  # type: ignore[attr-defined]
     return render(request, page, context)
