@@ -7,6 +7,7 @@ that mean a row, so nothing is skipped or doubled while rows are added; answers 
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, Final
 from uuid import RFC_4122, UUID
@@ -14,12 +15,13 @@ from uuid import RFC_4122, UUID
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import queries
-from accounts.models import User
+from accounts import consents, queries
+from accounts.models import Scope, User
 
 PAGE_MAX: Final = 200
 PAGE: Final = 50
@@ -71,6 +73,30 @@ class Door(APIView):
         answered["Cache-Control"] = "no-store"
         assert isinstance(answered, Response), "doors answer with the framework's response"
         return answered
+
+
+class Pdf(BaseRenderer):
+    """A file as the answer. A problem stays JSON."""
+
+    media_type = "application/pdf"
+    format = "pdf"
+    charset = None
+    render_style = "binary"
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if isinstance(data, bytes):
+            return data
+        return JSONRenderer().render(data, accepted_media_type, renderer_context)
+
+    @staticmethod
+    def named(name: str) -> dict[str, str]:
+        """Write the headers that give the file its name."""
+        return {"Content-Disposition": f'attachment; filename="{name}.pdf"'}
 
 
 class Asked(serializers.Serializer[Any]):
@@ -175,6 +201,18 @@ class PersonField(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> Any:
         return value
+
+
+def consenting(door: Door, reference: int | str, scope: Scope, *, at: datetime) -> User:
+    """Find the fan who allows the calling service this. Raises ConsentMissing.
+
+    Who is unknown and who has not allowed it are answered alike.
+    """
+    fan = queries.person(reference)
+    if fan is None:
+        raise consents.missing(scope)
+    consents.check(fan_id=fan.pk, client_id=door.client_id, scope=scope, at=at)
+    return fan
 
 
 class PersonAnswered(Answered):

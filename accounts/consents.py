@@ -44,6 +44,9 @@ _WHAT: Final = {
     Scope.GIFTS_SEND: "send gifts for",
     Scope.BALANCE_READ: "see the balance of",
     Scope.REFUNDS_ASK: "ask for refunds for",
+    Scope.GIFT_CARDS_REDEEM: "redeem gift cards for",
+    Scope.REVIEWS_READ: "see the reviews of",
+    Scope.REVIEWS_APPEAL: "appeal against reviews of",
 }
 
 

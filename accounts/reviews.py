@@ -178,15 +178,21 @@ def _close_appeal(
 
 @transaction.atomic(durable=True)
 def appeal(*, review_id: int, user_id: int, words: str, at: datetime) -> Review:
-    """Ask for another reviewer. Raises Review.DoesNotExist (also for another's), CannotAppeal."""
+    """Ask for another reviewer; the same words again while they look change nothing.
+
+    Raises Review.DoesNotExist (also for another's), CannotAppeal.
+    """
     review = Review.objects.select_for_update(no_key=True, of=("self",)).get(
         pk=review_id, subject_id=user_id, is_told=True
     )
-    if not words.strip():
+    said = words.strip()[:WORDS_MAX]
+    if review.state == State.APPEALED and review.appeal_words == said:
+        return review
+    if not said:
         raise CannotAppeal("Say why you think the decision is wrong, then send it again.")
     if not review.can_be_appealed(at):
         raise CannotAppeal(_cannot_appeal(review))
-    review.appeal_words, review.appealed_at = words.strip()[:WORDS_MAX], at
+    review.appeal_words, review.appealed_at = said, at
     review.assignee_id, review.escalated_at = None, None
     review.due_at = review.decide_by_at = reviewing.business_days_after(at, reviewing.DECISION_DAYS)
     review.save()

@@ -46,12 +46,14 @@ PURCHASES: Final = (
         "purchase",
         "providerevent",
         "receipt",
+        "creditnote",
         "seller",
         "giftcardbatch",
         "giftcard",
         "refund",
         "dispute",
         "recoursepolicy",
+        "customertoforget",
     )
     | OWN_LIMITS
 )

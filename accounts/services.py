@@ -296,6 +296,7 @@ def notify(
     body: str = "",
     path: str = "",
     document_path: str = "",
+    document_name: str = "Receipt",
 ) -> None:
     """Tell a person something, in the caller's transaction. The same subject is told once.
 
@@ -310,6 +311,7 @@ def notify(
         body=body,
         path=path,
         document_path=document_path,
+        document_name=document_name,
     )
 
 
@@ -322,6 +324,7 @@ def notify_many(
     body: str = "",
     path: str = "",
     document_path: str = "",
+    document_name: str = "Receipt",
 ) -> None:
     """Tell several people the same, as ``notify`` does: two queries, however many they are."""
     assert connection.in_atomic_block, "a notice commits with its cause"
@@ -336,6 +339,7 @@ def notify_many(
                 body=body[:500],
                 path=path,
                 document_path=document_path,
+                document_name=document_name,
                 on_site=place.on_site,
                 email_due=place.by_email,
             )

@@ -35,7 +35,9 @@ SETTLES_EVERY_S = float(settings.SETTLEMENT_INTERVAL_S)
 MONDAYS = crontab(minute=0, hour=0, day_of_week="mon")
 
 beat_schedule = {
+    "send held gifts": every(1.0, "gifts.tasks.send_held", expires=5),
     "relay": every(1.0, "config.tasks.relay", expires=5),
+    "end streaks": every(1.0, "config.tasks.end_streaks", expires=5),
     "prune outbox": at(crontab(minute=10, hour=3), "config.tasks.prune"),
     "audit ranks": at(crontab(minute=50, hour=3), "config.tasks.audit_ranks"),
     "make exports": every(10.0, "config.tasks.make_exports"),
@@ -51,11 +53,13 @@ beat_schedule = {
     "forget attempts": at(crontab(minute=20, hour=3), "wallet.tasks.forget_attempts"),
     "refunds": every(20.0, "wallet.tasks.submit_refunds"),
     "disputes": every(60.0, "wallet.tasks.sweep_disputes"),
+    "forget customers": every(600.0, "wallet.tasks.forget_customers", expires=600),
     "reconcile": every(900.0, "wallet.tasks.reconcile", expires=900, hours=3),
     "reconcile the last days": at(crontab(minute=40, hour=3), "wallet.tasks.reconcile", hours=80),
     "recognise revenue": at(crontab(minute=20, hour=0), "wallet.tasks.recognise_revenue"),
     "tell of prices": every(10.0, "wallet.tasks.tell_of_prices", expires=30),
     "number receipts": every(5.0, "wallet.tasks.number_receipts"),
+    "number credit notes": every(5.0, "wallet.tasks.number_credit_notes"),
     "settle": at(SETTLES_EVERY_S or MONDAYS, "payouts.tasks.start_settlement"),
     "sweep settlements": every(20.0, "payouts.tasks.continue_settlements"),
     "sweep payouts": every(10.0, "payouts.tasks.sweep_payouts"),

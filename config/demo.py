@@ -144,7 +144,8 @@ CROWD: Final = tuple(
 SERVICE_ID: Final = "demo-tip-bot"
 SERVICE_SCOPES: Final = (
     "catalogue:read", "prices:read", "balance:read", "gifts:send", "rooms:read", "earnings:read",
-    "ledger:read", "limits:read", "refunds:ask",
+    "ledger:read", "limits:read", "refunds:ask", "gift-cards:redeem", "reviews:read",
+    "reviews:appeal",
 )  # fmt: skip
 
 

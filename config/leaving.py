@@ -2,8 +2,9 @@
 
 Promises: the copy is what ``config.personal`` lists, as JSON in a zip, with the history as CSV, and
 no secret; an account is not closed while money is under way; an erasure keeps every amount of the
-books and leaves no word of the person but what the register keeps, and says why. Erasing again is
-no change, so one that was cut off is done over.
+books and leaves no word of the person but what the register keeps, and says why; the companies they
+paid by are asked to forget them afterwards, by ``wallet.customers``. Erasing again is no change, so
+one that was cut off is done over.
 """
 
 import io
@@ -26,8 +27,8 @@ from config import personal
 from gifts import chat
 from gifts.models import Room
 from payouts.models import Payout
-from wallet import history, ledger, own_limits, queries, returns, stories
-from wallet.models import Account, ProviderEvent, Purchase
+from wallet import customers, history, ledger, own_limits, queries, returns, stories
+from wallet.models import Account, Dispute, Lot, ProviderEvent, Purchase, Refund
 
 BATCH: Final = 10
 README: Final = (
@@ -65,10 +66,14 @@ class CoinsNotGivenUp(CannotLeave):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a person who leaves still has: lots that can be refunded, and the coins that cannot."""
+    """What a person who leaves still has: lots that can be refunded, and the coins that cannot.
+
+    Those of gift cards are apart from the rest, because the reason is another.
+    """
 
     coins: int
     refundable: list[stories.LotStory]
+    gift_card_coins: int = 0
 
     @property
     def refundable_coins(self) -> int:
@@ -76,11 +81,11 @@ class Left:
 
     @property
     def other_coins(self) -> int:
-        return self.coins - self.refundable_coins
+        return self.coins - self.refundable_coins - self.gift_card_coins
 
     @property
     def refundable_money(self) -> list[Money]:
-        """What the refundable coins cost, one sum for each currency."""
+        """What refunds of the refundable coins would pay, one sum for each currency."""
         sums: dict[str, Money] = {}
         for story in self.refundable:
             if story.left_price is not None:
@@ -141,8 +146,16 @@ class _Encoder(DjangoJSONEncoder):
 def left_of(*, person: User, at: datetime) -> Left:
     """What the person has, and what of it can be asked back now."""
     lots = queries.all_lots(user_id=person.pk).filter(remaining__gt=0)
-    told = [stories.lot_story(lot, at=at) for lot in lots]
-    return Left(queries.coins(user_id=person.pk), [story for story in told if story.is_refundable])
+    told = stories.lot_stories(list(lots), at=at)
+    return Left(
+        coins=queries.coins(user_id=person.pk),
+        refundable=[story for story in told if story.is_refundable],
+        gift_card_coins=sum(
+            story.lot.remaining
+            for story in told
+            if story.is_of_gift_card and story.lot.state == Lot.State.GOOD
+        ),
+    )
 
 
 def check_may_leave(*, person: User) -> None:
@@ -222,6 +235,7 @@ def erase_person(*, closure_id: int, at: datetime) -> None:
         return
     person_id = closure.person_id
     returns.forget(person_id=person_id)
+    customers.ask_to_forget(person_id=person_id, at=at)
     _erase_what_names_them_elsewhere(person_id)
     user = User.objects.select_for_update().get(pk=person_id)
     user.email = f"erased-{person_id}@erased.invalid"
@@ -244,10 +258,15 @@ def erase_person(*, closure_id: int, at: datetime) -> None:
 
 def _erase_what_names_them_elsewhere(person_id: int) -> None:
     """Words about the person in rows that are found another way than by a column."""
-    refs = Purchase.objects.filter(buyer_id=person_id).exclude(checkout_ref="")
-    ProviderEvent.objects.filter(
-        object_ref__in=refs.values("checkout_ref"), handled_at__isnull=False
-    ).update(body="")
+    paid = Purchase.objects.filter(buyer_id=person_id).exclude(checkout_ref="")
+    returned = Refund.objects.filter(purchase__buyer_id=person_id).exclude(provider_ref="")
+    disputed = Dispute.objects.filter(purchase__buyer_id=person_id)
+    for refs in (
+        paid.values("checkout_ref"),
+        returned.values("provider_ref"),
+        disputed.values("provider_ref"),
+    ):
+        ProviderEvent.objects.filter(object_ref__in=refs, handled_at__isnull=False).update(body="")
     StateChange.objects.filter(subject_type="accounts.user", subject_id=str(person_id)).update(
         why=""
     )

@@ -19,6 +19,7 @@ from accounts import views as people_views
 from accounts.models import Standing
 from gifts import crowd
 from gifts.models import Room, Video
+from wallet import pricebook
 
 ROOMS_MAX: Final = 24
 VIDEOS_MAX: Final = 12
@@ -75,7 +76,17 @@ def creator(request: HttpRequest, handle: str) -> HttpResponse:
 
 
 def help_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "help.html")
+    """Answer what people ask first, with the facts of every country where coins are sold."""
+    places = [
+        {
+            "region": region,
+            "tax_percent": f"{region.tax_bps / 100:g}",
+            "methods": [method.name for method in region.methods.all()],
+        }
+        for region in pricebook.open_regions()
+    ]
+    context = {"places": places, "confirm_coins": settings.GIFT_CONFIRM_COINS}
+    return render(request, "help.html", context)
 
 
 def _live_rooms() -> QuerySet[Room]:

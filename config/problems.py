@@ -32,7 +32,7 @@ from accounts import (
     states,
 )
 from accounts import risk as people
-from gifts import catalogue, chat, goals, moderation, rooms
+from gifts import catalogue, chat, goals, holding, moderation, passes, rooms, streaks, stream
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -142,11 +142,14 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     ledger.CoinsSpent: Answer(409, "coins_spent"),
     ledger.LotDisputed: Answer(409, "lot_disputed"),
     refunds.NotRefundable: Answer(409, "not_refundable"),
+    refunds.PaidByGiftCard: Answer(409, "paid_by_gift_card"),
     refunds.RefundConflict: Answer(422, "refund_conflict"),
+    refunds.StillAsking: Answer(409, "still_running"),
     refunds.AlreadyDecided: Answer(409, "refund_decided"),
     refunds.NeedsSecondPerson: Answer(409, "needs_second_person"),
     refunds.OwnRefund: Answer(403, "own_refund"),
     submissions.NotAnswered: Answer(503, "refund_not_answered"),
+    submissions.RefundDiffers: Answer(409, "refund_differs"),
     cards.NoticeTooShort: Answer(409, "notice_too_short"),
     cards.CardNameTaken: Answer(409, "card_name_taken"),
     cards.CardDateTaken: Answer(409, "card_date_taken"),
@@ -171,7 +174,12 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.BlockedByCreator: Answer(403, "blocked_by_creator"),
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
+    passes.BadPass: Answer(403, "bad_pass"),
+    stream.NotLetIn: Answer(403, "not_let_in"),
+    holding.TooLate: Answer(409, "gift_sent_already"),
+    gifts.GiftNeedsLook: Answer(403, "gift_needs_look"),
     gifts.GiftLocked: Answer(403, "gift_locked"),
+    streaks.StreakEnded: Answer(409, "streak_ended"),
     gifts.QuantityOutOfRange: Answer(400, "quantity_out_of_range"),
     gifts.PriceChanged: Answer(409, "gift_price_changed"),
     rooms.NotACreator: Answer(403, "only_creators"),
@@ -230,6 +238,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gift_cards.CodeUsed: Answer(409, "code_used"),
     gift_cards.CodeVoided: Answer(409, "code_voided"),
     gift_cards.NotRedeemedHere: Answer(409, "not_redeemed_here"),
+    gift_cards.RedemptionConflict: Answer(422, "redemption_conflict"),
     gift_cards.TooManyTries: Answer(429, "too_many_codes"),
     gift_cards.WrongRegion: Answer(409, "wrong_region"),
     price_files.BookMoved: Answer(409, "prices_moved"),
@@ -246,6 +255,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
 FACTS: Final[Mapping[type[Exception], Mapping[str, str]]] = {
     gifts.PriceChanged: {"gift_version": "version_id", "price_coins": "price_coins"},
     rooms.AlreadyLive: {"room": "room_id"},
+    gift_cards.TooManyTries: {"until": "until"},
 }
 
 # The framework's own codes that read better otherwise.

@@ -19,7 +19,15 @@ from accounts.models import Notice, OutboxEvent, Review
 from gifts.models import RankDifference
 from payouts.models import Payout
 from wallet import balances
-from wallet.models import Adjustment, Difference, Dispute, ProviderEvent, Purchase, Refund
+from wallet.models import (
+    Adjustment,
+    CustomerToForget,
+    Difference,
+    Dispute,
+    ProviderEvent,
+    Purchase,
+    Refund,
+)
 
 # How long each may take; past it somebody should look.
 SECOND_PERSON: Final = timedelta(days=1)
@@ -29,6 +37,7 @@ REFUND_DECISION: Final = timedelta(days=2)
 REFUND_SENT: Final = timedelta(days=1)
 DISPUTE_ANSWER: Final = timedelta(days=7)  # banks give 7 to 21 days, see the stand-in's disputes
 MAILED: Final = timedelta(minutes=15)
+FORGOTTEN: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,13 @@ def _letters() -> list[Queue]:
             {"handled_at__isnull": True},
             "received_at",
             HANDED_ON,
+        ),
+        Queue(
+            "Customers payment companies are to forget",
+            CustomerToForget,
+            {"asked_at__isnull": False},
+            "asked_at",
+            FORGOTTEN,
         ),
         Queue(
             "Events not handed on",

@@ -12,6 +12,7 @@ that was not relayed is never pruned.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,12 +25,12 @@ from django.utils import timezone
 
 from accounts import tasks as people_tasks
 from accounts.models import OutboxEvent
-from gifts import goals, ranks, room_log
+from gifts import goals, ranks, room_log, streaks
 from gifts.events import ROOM_STARTED
 from payouts import tasks as payouts_tasks
 from payouts.events import SETTLEMENT_DONE
 from wallet import tasks as wallet_tasks
-from wallet.events import PROVIDER_NOTIFIED, REFUND_APPROVED
+from wallet.events import CUSTOMERS_LEFT, PROVIDER_NOTIFIED, REFUND_APPROVED
 
 type Subscriber = Callable[[OutboxEvent], None]
 
@@ -53,6 +54,11 @@ def send_refund(_event: OutboxEvent) -> None:
     wallet_tasks.submit_refunds.delay()
 
 
+def forget_customers(_event: OutboxEvent) -> None:
+    """Ring for buyers whom payment companies are to forget."""
+    wallet_tasks.forget_customers.delay()
+
+
 def pay_out(_event: OutboxEvent) -> None:
     """Ring for payouts that a settlement made."""
     payouts_tasks.sweep_payouts.delay()
@@ -63,6 +69,7 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     ROOM_STARTED: (tell_followers,),
     PROVIDER_NOTIFIED: (act_on_notice,),
     REFUND_APPROVED: (send_refund,),
+    CUSTOMERS_LEFT: (forget_customers,),
     SETTLEMENT_DONE: (pay_out,),
 }
 
@@ -72,6 +79,7 @@ RETRY_S_MAX: Final = 600
 PAUSE_S: Final = 0.01
 PAUSE_S_MAX: Final = 0.08
 REST_S: Final = 2.0  # after the database was away
+STREAKS_S: Final = 0.5  # how often combos are looked for that nothing joins any more
 KEEP: Final = timedelta(days=7)
 PRUNE_BATCH: Final = 5000
 
@@ -79,10 +87,16 @@ log = structlog.get_logger(__name__)
 
 
 def run(*, stop: threading.Event) -> None:
-    """Relay soon after each commit, until told to stop. Beat looks too, for when this has died."""
-    pause_s = PAUSE_S
+    """Relay soon after each commit, until told to stop, and end combos that stand still.
+
+    Beat looks for both too, for when this has died.
+    """
+    pause_s, streaks_at = PAUSE_S, 0.0
     while not stop.wait(pause_s):
         try:
+            if time.monotonic() >= streaks_at:
+                streaks.end_idle(at=timezone.now())
+                streaks_at = time.monotonic() + STREAKS_S
             handed = relay(at=timezone.now())
         except OperationalError as error:
             log.warning("the relay rests", error=type(error).__name__)
@@ -93,14 +107,18 @@ def run(*, stop: threading.Event) -> None:
 
 
 def relay(*, at: datetime) -> int:
-    """Hand on what waits, oldest first, until nothing does. Says how many events were handed on."""
+    """Hand on what waits, oldest first. Says how many events were handed on.
+
+    A batch that is not full was all there was: asking once more would cost each gift of a quiet
+    room as much again.
+    """
     handed = 0
-    while (count := _relay_batch(at=at)) > 0:
+    while True:
+        count = _relay_batch(at=at)
         handed += count
         room_log.show_all()
-    if not handed:
-        room_log.show_all()
-    return handed
+        if count < BATCH:
+            return handed
 
 
 @transaction.atomic(durable=True)

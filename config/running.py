@@ -33,6 +33,9 @@ from config.supervisor import Supervisor
 HOST: Final = "127.0.0.1"
 PORT: Final = 8000
 WEB_PROCESSES: Final = 2
+# Open streams and requests of one process: granian's own bound is 1024 shared by all of them, and
+# whoever comes later is not answered.
+OPEN_MAX: Final = 10_000
 WORKER_PROCESSES: Final = 2
 READY_WITHIN_S: Final = 120.0
 POLL_S: Final = 0.1
@@ -118,6 +121,7 @@ def web(*, port: int, environ: Mapping[str, str]) -> Program:
             *(sys.executable, "-m", "granian", "config.asgi:application"),
             *("--interface", "asginl", "--no-ws"),
             *("--host", HOST, "--port", str(port), "--workers", str(WEB_PROCESSES)),
+            *("--backpressure", str(OPEN_MAX)),
             *("--respawn-failed-workers", "--workers-kill-timeout", "5"),
         ),
         stops=WEB,

@@ -109,6 +109,8 @@ REFUND_SECOND_PERSON_USD_CENTS = env.int("REFUND_SECOND_PERSON_USD_CENTS", 20_00
 # paid but not credited for this long: staff are told
 UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
 GIFT_CONFIRM_COINS = env.int("GIFT_CONFIRM_COINS", 1000)  # from here on, a gift is asked about
+GIFT_UNDO_COINS = env.int("GIFT_UNDO_COINS", 5000)  # from here on, a gift can be taken back
+GIFT_UNDO_S = env.int("GIFT_UNDO_SECONDS", 10)  # how long, before it is sent
 VIDEO_ORIGINS: list[str] = env.list("VIDEO_ORIGINS", [])  # origins that videos may come from
 # folder of fonts for receipts in letters other than Latin, Greek and Cyrillic
 DOCUMENT_FONTS_DIR = env.str("DOCUMENT_FONTS_DIR", "")
@@ -189,7 +191,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if EMBEDDED
-        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+        else "config.statics.HashedFiles"
     },
 }
 STATIC_URL = "/static/"

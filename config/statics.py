@@ -10,8 +10,15 @@ from typing import Any
 
 from django.http import FileResponse, HttpRequest, HttpResponse
 from servestatic.middleware import ServeStaticMiddleware
+from servestatic.storage import CompressedManifestStaticFilesStorage
 
 type Handler = Callable[[HttpRequest], Any]
+
+
+class HashedFiles(CompressedManifestStaticFilesStorage):
+    """Files named by their content; a script's imports name them so too, so none is ever stale."""
+
+    support_js_module_import_aggregation = True
 
 
 class StaticFile(FileResponse):

@@ -100,6 +100,15 @@ class Supervisor:
         self._children.append(child)
         self._launch(child)
 
+    def pid_of(self, name: str) -> int:
+        """Which process was started for a program that runs."""
+        found = [
+            child.process.pid
+            for child in self._children
+            if child.program.name == name and child.process is not None
+        ]
+        return found[0]
+
     def is_running(self, name: str) -> bool:
         """Whether a program runs right now."""
         return any(

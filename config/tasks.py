@@ -5,12 +5,17 @@ from django.utils import timezone
 
 from config import leaving
 from config import relay as outbox
-from gifts import chat, ranks, room_log
+from gifts import chat, ranks, room_log, streaks
 
 
 @shared_task
 def relay() -> None:
     outbox.relay(at=timezone.now())
+
+
+@shared_task
+def end_streaks() -> int:
+    return streaks.end_idle(at=timezone.now())
 
 
 @shared_task

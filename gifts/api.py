@@ -82,7 +82,11 @@ class SendAsked(base.Asked):
     quantity = serializers.IntegerField(min_value=1, max_value=risk.QUANTITY_MAX, default=1)
     room = serializers.UUIDField(required=False, help_text="Either a room or a video.")
     video = serializers.UUIDField(required=False)
-    streak_id = serializers.UUIDField(required=False, help_text="The combo this is a tick of.")
+    streak_id = serializers.UUIDField(
+        required=False,
+        help_text="The combo this is one of: a UUIDv7 of yours, for one fan, gift and place. It"
+        " ends after 3 seconds without a gift; then the answer is `streak_ended`: take a new one.",
+    )
     words = serializers.CharField(
         required=False, max_length=chat.WORDS_MAX, help_text="Of a gift that carries words."
     )

@@ -20,7 +20,7 @@ from wallet.money import half_up
 # What the rules of accounts.risk and a gift's memo need to know of a person, in the model's order.
 PERSON_FIELDS: Final = (
     "id", "handle", "display_name", "country", "birth_date", "standing", "standing_until",
-    "terms_due_at", "is_creator", "is_active",
+    "terms_due_at", "is_creator", "is_active", "joined_at",
 )  # fmt: skip
 
 # One row per wanted sending: who, to whom, where, which version was shown and which is in force,

@@ -28,6 +28,9 @@ class SendForm(forms.Form):
         },
     )
     confirmed = forms.BooleanField(required=False)
+    streak_id = OperationIdField(
+        required=False, error_messages=dict.fromkeys(("required", "invalid"), RELOAD)
+    )
 
     def first_error(self) -> str:
         """The words of the first mistake."""

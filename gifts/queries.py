@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, Coalesce
 from djmoney.money import Money
 
 from accounts.models import Block, User
-from gifts.models import Category, GiftVersion, Room, Sending, Video
+from gifts.models import Category, GiftVersion, Room, Sending, Streak, Video
 from wallet import queries as wallets
 from wallet import reversals
 from wallet.models import Channel, Operation, Price
@@ -58,6 +58,8 @@ class FeedLine:
     quantity: int
     coins: int
     sent_at: datetime
+    animation_ms: int
+    streak_id: UUID | None  # a combo is one line with all it came to
     is_reversed: bool = False  # its payment was taken back, and the creator's diamonds with it
 
     @property
@@ -187,6 +189,7 @@ def latest_gifts(
 ) -> list[FeedLine]:
     """List the newest gifts of a place, oldest first, of those sent after a moment.
 
+    The gifts of a combo are one line, where its first one stands, with all it has come to.
     Gifts commit in another order than they were sent in, so whoever asks again looks a little
     further back than the last they saw and leaves out what they know. Those that carry words are
     shown as what was said.
@@ -204,12 +207,31 @@ def latest_gifts(
         "quantity",
         "coins",
         "sent_at",
+        "gift_version__animation_ms",
+        "streak_id",
     )[:limit]
-    lines = [FeedLine(*row) for row in reversed(newest)]
+    lines = _joined([FeedLine(*row) for row in reversed(newest)])
     if after is not None:
         return lines  # just sent: no bank has taken such a payment back yet
     taken_back = reversals.reversed_gifts(operation_ids=[line.sending_id for line in lines])
     return [replace(line, is_reversed=line.sending_id in taken_back) for line in lines]
+
+
+def _joined(lines: Sequence[FeedLine]) -> list[FeedLine]:
+    """Make one line of each combo's gifts."""
+    ids = {line.streak_id for line in lines if line.streak_id is not None}
+    if not ids:
+        return list(lines)
+    rows = Streak.objects.filter(pk__in=ids).values_list("pk", "quantity", "coins")
+    sums = {pk: (quantity, coins) for pk, quantity, coins in rows}
+    joined: dict[UUID, FeedLine] = {}
+    for line in lines:
+        if line.streak_id not in sums:
+            joined[line.sending_id] = line
+        elif line.streak_id not in joined:
+            quantity, coins = sums[line.streak_id]
+            joined[line.streak_id] = replace(line, quantity=quantity, coins=coins)
+    return list(joined.values())
 
 
 def page_of_rooms(*, after: Sequence[Any] | None, limit: int) -> list[Room]:

@@ -10,6 +10,7 @@ from accounts import consents
 from accounts import risk as people
 from accounts.models import Scope, User
 from gifts.facts import Offer, SendFacts
+from wallet.rules import NEW_BIG_AGE, NEW_BIG_COINS
 
 QUANTITY_MAX: Final = 999  # a slip of the finger is bounded; a combo is many sends
 
@@ -54,6 +55,10 @@ class GiftLocked(GiftRefused):
     """The gift is exclusive, and the sender has not unlocked it."""
 
 
+class GiftNeedsLook(GiftRefused):
+    """A very big gift of a new account: a person looks first. Sent in person, it waits for that."""
+
+
 class WordsMissing(GiftRefused):
     """The gift carries words, and none were given; or it is sent one at a time."""
 
@@ -96,6 +101,18 @@ def check(facts: SendFacts, *, at: datetime) -> None:
     people.check_may_spend(facts.sender, at)
     _check_creator(facts, at=at)
     _check_gift(facts)
+    _check_size(facts, at=at)
+
+
+def _check_size(facts: SendFacts, *, at: datetime) -> None:
+    """Last of all: what this refuses, ``holding`` keeps for a look."""
+    assert facts.current is not None, "the gift was checked first"
+    coins = facts.current.price_coins * facts.quantity
+    if coins >= NEW_BIG_COINS and at - facts.sender.joined_at < NEW_BIG_AGE:
+        raise GiftNeedsLook(
+            f"Gifts of {NEW_BIG_COINS:,} coins or more from new accounts are looked at first. "
+            "Send it yourself on the site: it waits there for the look."
+        )
 
 
 def _check_place(facts: SendFacts) -> None:

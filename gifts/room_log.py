@@ -34,8 +34,9 @@ FORGOTTEN_AFTER: Final = timedelta(days=30)  # after a room's end: names are in 
 SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     events.GIFT_SENT: (
         "sending_id", "sender", "sender_handle", "gift", "slug", "category", "animation_ms",
-        "quantity", "coins", "streak_id",
+        "quantity", "coins", "streak_id", "streak_quantity", "streak_coins",
     ),
+    events.STREAK_ENDED: ("streak_id", "sender", "gift", "slug", "quantity", "coins"),
     events.ROOM_ENDED: (),
     events.GIFTS_SWITCHED: ("gifts_on",),
     events.CHAT_SAID: ("message_id", "from", "handle", "words"),

@@ -21,8 +21,9 @@ from django.db import connection, transaction
 
 from accounts import consents, statements
 from accounts.models import Scope, User
-from gifts import chat, events, risk
+from gifts import chat, events, risk, streaks
 from gifts import facts as reads
+from gifts import sending_texts as texts
 from gifts.facts import Offer, SendFacts, Wanted
 from gifts.models import ChatMessage
 from wallet import ledger
@@ -40,52 +41,8 @@ ANSWERS: Final = (
     ledger.InsufficientCoins,
     ledger.NoRateCard,
     ledger.OperationConflict,
+    streaks.StreakEnded,
 )
-
-# Each sending with its event, so that neither is ever there without the other.
-_RECORDED: Final = """
-     item AS (
-     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS item (
-       id uuid, sender_id bigint, creator_id bigint, room_id uuid, video_id uuid,
-       gift_version_id bigint, quantity integer, coins bigint, streak_id uuid, client_id text,
-       shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb,
-       words text, highlight_s integer)
-      WHERE {when}
-     ),
-     sending AS (
-     INSERT INTO gifts_sending (id, sender_id, creator_id, room_id, video_id, gift_version_id,
-            quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at)
-     SELECT id, sender_id, creator_id, room_id, video_id, gift_version_id,
-            quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at FROM item
-     ),
-     event AS (
-     INSERT INTO accounts_outboxevent (name, subject, payload)
-     SELECT %(event)s, subject, payload FROM item
-     )
-"""
-# The words of a gift that carries some are a message of the room, and part of nothing else.
-_SAID: Final = """,
-     said AS (
-     INSERT INTO gifts_chatmessage (id, room_id, author_id, words, said_at, paid_coins, highlight_s)
-     SELECT id, room_id, sender_id, words, sent_at, coins, highlight_s FROM item
-     )
-"""
-RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true')} SELECT count(*) FROM item"  # noqa: S608 - our own words
-
-# The posting with all that belongs to it, in one round trip. What is kept of a gift waits for the
-# ledger's word that it was posted now, and the sending of a service for the consent's, too.
-_POSTED: Final = f"posted AS MATERIALIZED ({ledger.GIFT_SQL})"
-_NOW: Final = "EXISTS (SELECT FROM posted WHERE done AND NOT replayed)"
-_ANSWER: Final = "SELECT done, replayed, refusal, result, EXISTS (SELECT FROM item) FROM posted"
-_IN_PERSON: Final = f"WITH {_POSTED}, {_RECORDED.format(when=_NOW)}"
-_UNDER_CONSENT: Final = f"""
-WITH {_POSTED}, {consents.COUNTED_SQL.format(when=_NOW)},
-     {_RECORDED.format(when="EXISTS (SELECT FROM counted)")}
-"""
-SEND_SQL: Final = f"{_IN_PERSON} {_ANSWER}"
-SEND_UNDER_CONSENT_SQL: Final = f"{_UNDER_CONSENT} {_ANSWER}"
-SAY_SQL: Final = f"{_IN_PERSON} {_SAID} {_ANSWER}"
-SAY_UNDER_CONSENT_SQL: Final = f"{_UNDER_CONSENT} {_SAID} {_ANSWER}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +81,13 @@ def send_gift(
     """Send a gift at the price of the version the sender saw.
 
     Idempotent by ``operation_id``. Locks the sender's wallet. With ``client_id`` the coins are
-    spent under the sender's consent for that service. ``words`` are for gifts that carry some, and
-    are judged as what is said in the room's chat.
+    spent under the sender's consent for that service. With ``streak_id`` it is one of a combo.
+    ``words`` are for gifts that carry some, and are judged as what is said in the room's chat.
 
-    Raises GiftRefused, ChatRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing
-    and ConsentCapReached (nothing stored), InsufficientCoins and NoRateCard (stored: the same id
-    gives the same answer again), OperationConflict when the id was used for something else.
+    Raises GiftRefused, ChatRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing,
+    ConsentCapReached and StreakEnded (nothing stored), InsufficientCoins and NoRateCard (stored:
+    the same id gives the same answer again), OperationConflict when the id was used for something
+    else.
     """
     intent = Intent(
         operation_id=operation_id,
@@ -162,9 +120,9 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     """Send up to 200 gifts in one transaction; one answer each, in order: sent, or why not.
 
     For services with many fans. Every item is judged and posted as ``send_gift`` would, and a
-    refused one does not hold back the others. Items under a consent go one by one, because their
-    daily cap must be able to refuse each alone, and so do those that carry words. Locks the
-    senders' wallets in order of their ids.
+    refused one does not hold back the others. Items under a consent, of a combo or with words go
+    one by one, because each must be able to be refused alone. Locks the senders' wallets in order
+    of their ids.
     """
     assert len(intents) <= BATCH_MAX, "a batch holds at most 200 gifts"
     answers: dict[int, Sent | Exception] = {}
@@ -172,7 +130,7 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     alone: list[int] = []
     for place, facts in enumerate(reads.send_facts_of(intents, at=at)):
         intent = intents[place]
-        if intent.client_id or intent.words or intent.operation_id in posted:
+        if intent.client_id or intent.streak_id or intent.words or intent.operation_id in posted:
             alone.append(place)
             continue
         try:
@@ -192,10 +150,12 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
 
 @transaction.atomic(durable=True)
 def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
-    if intent.words:
-        sql = SAY_UNDER_CONSENT_SQL if intent.client_id else SAY_SQL
-    else:
-        sql = SEND_UNDER_CONSENT_SQL if intent.client_id else SEND_SQL
+    return post_now(intent, facts, at=at)
+
+
+def post_now(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
+    """Post a gift that was judged, in the caller's transaction; the refusal is in the outcome."""
+    sql = texts.SEND_SQL[bool(intent.client_id), intent.streak_id is not None, bool(intent.words)]
     spending: dict[str, Any] = {
         "fan_id": intent.sender_id,
         "client_id": intent.client_id,
@@ -203,13 +163,17 @@ def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
         "coins": _coins(facts),
         "at": at,
     }
-    values = ledger.gift_facts(_posting(intent, facts)) | _recorded([_row(intent, facts, at=at)])
+    values = ledger.gift_facts(posting(intent, facts)) | _recorded([_row(intent, facts, at=at)])
     with statements.prepared_cursor() as cursor:
         cursor.execute(sql, values | consents.use_facts(**spending))
-        *row, is_recorded = cursor.fetchone()
+        *row, is_let_through, is_joined = cursor.fetchone()
     outcome = ledger.outcome(intent.operation_id, row)
-    if outcome.done and not outcome.replayed and not is_recorded:
-        raise consents.not_counted(**spending)
+    if outcome.done and not outcome.replayed:
+        # The posting is in this transaction: raised here, it never was.
+        if not is_let_through:
+            raise consents.not_counted(**spending)
+        if not is_joined:
+            raise streaks.StreakEnded
     return outcome
 
 
@@ -217,7 +181,7 @@ def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
 def _post_many(
     sendings: Sequence[tuple[Intent, SendFacts]], *, at: datetime
 ) -> list[ledger.Outcome]:
-    outcomes = ledger.post_gifts([_posting(intent, facts) for intent, facts in sendings])
+    outcomes = ledger.post_gifts([posting(intent, facts) for intent, facts in sendings])
     _record(
         [
             _row(intent, facts, at=at)
@@ -295,7 +259,8 @@ def _said(operation_id: UUID, *, else_words: str) -> str:
     return next(iter(said), else_words)
 
 
-def _posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
+def posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
+    """Write a gift that was judged as the ledger takes it."""
     creator, offer = _judged(facts)
     return ledger.Gift(
         operation_id=intent.operation_id,
@@ -374,7 +339,7 @@ def _record(rows: Sequence[dict[str, Any]]) -> None:
     assert connection.in_atomic_block, "a sending commits with its posting"
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(RECORD_SQL, _recorded(rows))
+            cursor.execute(texts.RECORD_SQL, _recorded(rows))
 
 
 def _recorded(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ app_name = "gifts"
 
 urlpatterns = [
     path("live/<uuid:room_id>/", views.room, name="room"),
-    path("live/<uuid:room_id>/feed/", views.room_feed, name="room_feed"),
     path("live/<uuid:room_id>/gifts/", views.send, name="send"),
+    path("gifts/waiting/", views.held_gifts, name="held_gifts"),
+    path("gifts/waiting/<uuid:held_id>/take-back/", views.take_back, name="take_back"),
+    path("live/<uuid:room_id>/streaks/<uuid:streak_id>/end/", views.end_streak, name="end_streak"),
     path("live/<uuid:room_id>/chat/", chat_pages.say, name="say"),
     path("live/<uuid:room_id>/chat/<uuid:message_id>/", chat_pages.message, name="message"),
     path("@<str:handle>/moderation/", chat_pages.moderation_page, name="moderation"),

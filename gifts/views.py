@@ -4,34 +4,34 @@ Every page works without JavaScript: a form, an answer, the page again. With it 
 answer htmx with the parts that changed.
 """
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
-from django.views.decorators.http import require_safe
-from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import crowd, passes, queries, risk, room_log, services
+from gifts import crowd, holding, passes, queries, risk, room_log, services, streaks
 from gifts.forms import SendForm
-from gifts.models import Category, Room, Video
+from gifts.models import Category, HeldGift, Room, Video
 from gifts.queries import Shown
 from wallet import ledger, money
 from wallet import queries as wallets
 
-FEED_EVERY_S: Final = 2
-FEED_OVERLAP: Final = timedelta(seconds=5)  # longer than a gift may wait for a lock
+JUST_NOW: Final = timedelta(seconds=5)  # longer than a gift may wait for a lock
 
 
 @require_safe
@@ -52,24 +52,13 @@ def video_send(request: HttpRequest, video_id: UUID) -> HttpResponse:
     return _send(request, _place(video_id=video_id))
 
 
-@require_safe
-def room_feed(request: HttpRequest, room_id: UUID) -> HttpResponse:
-    """The gifts sent since the last look, and when to look again. A room that ended is reloaded."""
-    place = _place(room_id=room_id)
-    assert isinstance(place, Room), "a room was asked for"
-    if place.state == Room.State.ENDED:
-        return HttpResponseClientRefresh()
-    try:
-        after = parse_datetime(request.GET.get("after", ""))
-    except ValueError:
-        after = None
-    if after is None or timezone.is_naive(after):
-        after = timezone.now() - FEED_OVERLAP
-    return render(
-        request,
-        "gifts/feed.html",
-        _feed(place, lines=queries.latest_gifts(place=place, after=after)),
-    )
+@require_POST
+def end_streak(request: HttpRequest, room_id: UUID, streak_id: UUID) -> HttpResponse:
+    """End the viewer's own combo; one that has ended, or never began, is nothing to speak of."""
+    if not request.user.is_authenticated:
+        return _sign_in(request, _place(room_id=room_id))
+    streaks.end(streak_id=streak_id, sender_id=request.user.pk, at=timezone.now())
+    return HttpResponse(status=204)
 
 
 def _send(request: HttpRequest, place: Room | Video) -> HttpResponse:
@@ -91,8 +80,9 @@ def _deliver(
     balance = wallets.coins(user_id=sender.pk)
     if shown and settings.GIFT_CONFIRM_COINS <= coins <= balance and not wanted["confirmed"]:
         return _confirm(request, place, shown, coins=coins, balance=balance, wanted=wanted)
+    intent = _intent(place, sender_id=sender.pk, wanted=wanted)
     try:
-        sent = _try(place, sender_id=sender.pk, wanted=wanted)
+        return _give(request, place, intent, shown, coins=coins)
     except ledger.InsufficientCoins:
         return _refuse_poor(request, place, coins=coins, balance=balance)
     except NotAllowed as refusal:
@@ -100,21 +90,86 @@ def _deliver(
         return _refuse(
             request, place, words=str(refusal), action_url=remedy, action="Open that page"
         )
+    except streaks.StreakEnded as refusal:
+        return trigger_client_event(_refuse(request, place, words=str(refusal)), "gift:late")
     except (risk.GiftRefused, ledger.OperationConflict, ledger.NoRateCard) as refusal:
         return _refuse(request, place, words=str(refusal))
-    return _sent(request, place, _sent_words(place, shown, wanted["quantity"], sent))
 
 
-def _try(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> services.Sent:
-    return services.send_gift(
+def _give(
+    request: HttpRequest,
+    place: Room | Video,
+    intent: services.Intent,
+    shown: Shown | None,
+    *,
+    coins: int,
+) -> HttpResponse:
+    """Send it, or have it wait."""
+    at = timezone.now()
+    if holding.waits(coins=coins):
+        return _held(request, place, holding.hold(intent=intent, at=at))
+    sent = services.send_gift(**asdict(intent), at=at)
+    return _sent(request, place, _sent_words(place, shown, intent.quantity, sent))
+
+
+def _intent(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> services.Intent:
+    return services.Intent(
         operation_id=wanted["operation_id"],
         sender_id=sender_id,
         gift_version_id=wanted["gift"],
         quantity=wanted["quantity"],
         room_id=place.pk if isinstance(place, Room) else None,
         video_id=place.pk if isinstance(place, Video) else None,
-        at=timezone.now(),
+        streak_id=wanted["streak_id"],
     )
+
+
+def _held(request: HttpRequest, place: Room | Video, held: HeldGift) -> HttpResponse:
+    """Say that the gift waits, and how to take it back."""
+    name = held.gift_version.name
+    if held.state != HeldGift.State.WAITING:
+        words = f"{name}: {held.get_state_display().lower()}."
+    elif held.review_id:
+        words = f"A person looks at {name} first, within a day. You can take it back until then."
+    else:
+        words = (
+            f"{name} is sent in {settings.GIFT_UNDO_S} seconds. You can take it back until then."
+        )
+    if not request.htmx:  # type: ignore[attr-defined]
+        messages.success(request, words)
+        return redirect(_address(place))
+    context = {"place": place, "tone": "good", "words": words, "with_held": True}
+    context |= _waiting(request) | {"operation_id": ledger.new_operation_id()}
+    return render(request, "gifts/answer.html", context)
+
+
+def _waiting(request: HttpRequest) -> dict[str, Any]:
+    viewer = _viewer(request)
+    return {"held_gifts": holding.waiting_of(sender_id=viewer.pk) if viewer else ()}
+
+
+@require_safe
+@login_required
+def held_gifts(request: HttpRequest) -> HttpResponse:
+    """What waits now, for the page that asks again while something does."""
+    return render(request, "gifts/held.html", _waiting(request))
+
+
+@require_POST
+@login_required
+def take_back(request: HttpRequest, held_id: UUID) -> HttpResponse:
+    viewer = _viewer(request)
+    assert viewer is not None, "signed in"
+    try:
+        held = holding.take_back(held_id=held_id, sender_id=viewer.pk, at=timezone.now())
+    except HeldGift.DoesNotExist:
+        raise Http404("You have no such gift.") from None
+    except holding.TooLate as refusal:
+        messages.error(request, str(refusal))
+        return redirect("wallet:history")
+    messages.success(request, f"Taken back. Your {held.coins:,} coins are yours again.")
+    place = queries.place(room_id=held.room_id, video_id=held.video_id)
+    return redirect(_address(place) if place else "wallet:history")
 
 
 def _sent_words(
@@ -131,10 +186,11 @@ def _sent(request: HttpRequest, place: Room | Video, words: str) -> HttpResponse
     if not request.htmx:  # type: ignore[attr-defined]
         messages.success(request, words)
         return redirect(_address(place))
-    lines = queries.latest_gifts(place=place, after=timezone.now() - FEED_OVERLAP)
-    return render(
-        request, "gifts/answer.html", _feed(place, lines=lines) | {"tone": "good", "words": words}
-    )
+    answer: dict[str, Any] = {"place": place, "operation_id": ledger.new_operation_id()}
+    if isinstance(place, Video):  # a room's stream brings the lines to everyone alike
+        answer["lines"] = queries.latest_gifts(place=place, after=timezone.now() - JUST_NOW)
+    page = render(request, "gifts/answer.html", answer | {"tone": "good", "words": words})
+    return trigger_client_event(page, "gift:sent")
 
 
 def _refuse_poor(
@@ -201,9 +257,14 @@ def _sign_in(request: HttpRequest, place: Room | Video) -> HttpResponse:
 def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
     viewer, is_room = _viewer(request), isinstance(place, Room)
     is_open = not isinstance(place, Room) or place.state == Room.State.LIVE
+    # How far the room is, asked before its lines are read, so that none is missed.
+    events_url = _events_address(place, viewer) if is_room and is_open else ""
     crowd_now = _crowd(place, viewer) if isinstance(place, Room) and is_open else None
-    page = _feed(place, lines=_lines(place)) | {
+    page = {
         "crowd": crowd_now,
+        "place": place,
+        "lines": _lines(place),
+        "operation_id": ledger.new_operation_id(),
         "kind": "live" if is_room else "video",
         "picture_url": place.stream_url if isinstance(place, Room) else place.video_url,
         "is_open": is_open,
@@ -211,8 +272,9 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "is_following": viewer is not None
         and people.is_following(fan_id=viewer.pk, creator_id=place.creator_id),
         "place_url": _address(place),
-        "events_url": _events_address(place, viewer) if is_room and is_open else "",
+        "events_url": events_url,
         "summary": None if is_room and is_open else queries.summary(place=place),
+        **_waiting(request),
         "ending": None if is_open else crowd.ending_of(room_id=place.pk),
     }
     return page | (_panel(request, place) if is_open and place.gifts_on else {})
@@ -239,7 +301,6 @@ def _lines(place: Room | Video) -> list[Any]:
 
 
 def _events_address(place: Room | Video, viewer: User | None) -> str:
-    """Where the page hears what happens; asked for before its lines are read, so none is missed."""
     after = room_log.last_number(room_id=place.pk)
     return passes.address(room_id=place.pk, user_id=viewer.pk if viewer else None, after=after)
 
@@ -253,19 +314,9 @@ def _panel(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "send_url": _send_address(place),
         "operation_id": ledger.new_operation_id(),
         "quantity_max": risk.QUANTITY_MAX,
+        "confirm_coins": settings.GIFT_CONFIRM_COINS,
         "rate": rate,
         "rate_decimals": money.decimals(rate.currency) if rate else 0,
-    }
-
-
-def _feed(place: Room | Video, *, lines: list[queries.FeedLine]) -> dict[str, Any]:
-    """Gifts to show, and from when on to look again; gifts that commit late are not missed."""
-    return {
-        "place": place,
-        "lines": lines,
-        "after": (timezone.now() - FEED_OVERLAP).isoformat(),
-        "feed_every_s": FEED_EVERY_S,
-        "operation_id": ledger.new_operation_id(),
     }
 
 

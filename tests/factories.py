@@ -1,6 +1,6 @@
 """Makers of rows with good defaults. Plain functions; each commits or not with its caller."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 
 from accounts.models import CreatorProfile, User
 from wallet import ledger
+from wallet.models import CreditNote, PaymentMethod, Purchase, Receipt, Refund
 
 PASSWORD = "correct horse battery"
 
@@ -59,3 +60,22 @@ def give_coins_to(owner_id: int, coins: int, *, hold_class: int = 5) -> ledger.O
         fee_minor=0,
         memo={"text": "Coins for a test"},
     ).check()
+
+
+def make_credit_note(buyer: User) -> CreditNote:
+    """The rows alone, without money in the ledger: a purchase, its receipt, and all of it back."""
+    at = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    purchase = Purchase.objects.create(
+        id=ledger.new_operation_id(), buyer=buyer, region_id="DE", coins=350, gross_minor=420,
+        method=PaymentMethod.objects.get(pk="card"), tax_minor=67, tax_bps=1900, currency="EUR",
+        state=Purchase.State.CREDITED, paid_at=at, credited_at=at,
+    )  # fmt: skip
+    refund = Refund.objects.create(
+        id=ledger.new_operation_id(), purchase=purchase, hold_id=ledger.new_operation_id(),
+        end_id=ledger.new_operation_id(), coins=350, approved_coins=350, amount_minor=420,
+        ground="other", state=Refund.State.PAID, due_at=at, ended_at=at,
+    )  # fmt: skip
+    return CreditNote.objects.create(
+        pk=refund.end_id, receipt=Receipt.objects.create(purchase=purchase), refund=refund,
+        coins=350, gross_minor=420, tax_minor=67,
+    )  # fmt: skip

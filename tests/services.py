@@ -15,7 +15,8 @@ SECRET = "a service's secret"
 TOKEN_PATH = "/identity/o/api/token"
 ALL = (
     "catalogue:read", "prices:read", "balance:read", "gifts:send", "rooms:read", "earnings:read",
-    "ledger:read", "limits:read", "refunds:ask",
+    "ledger:read", "limits:read", "refunds:ask", "gift-cards:redeem", "reviews:read",
+    "reviews:appeal",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ TONES: Final = {
     Dispute.State.OPEN: "warn",
     Dispute.State.WON: "good",
     Dispute.State.LOST: "bad",
+    Dispute.State.UNBOOKED: "bad",
 }
 
 
@@ -70,6 +71,10 @@ class DisputeAdmin(ReadOnlyAdmin):
 def facts_about(dispute: Dispute) -> list[tuple[str, str]]:
     """What the end of a dispute took, in the order in which it was taken."""
     took = dispute.outcome
+    if dispute.state == Dispute.State.UNBOOKED:
+        moves = queries.state_changes(subject_type="wallet.dispute", subject_id=dispute.pk)
+        last = moves.last()
+        return [("Nothing", last.why if last else "It could not be booked.")]
     if not took:
         return [("So far", "It has not ended: coins and pending diamonds wait.")]
     creators = {int(key): milli for key, milli in (took.get("creators") or {}).items()}

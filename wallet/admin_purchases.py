@@ -16,7 +16,7 @@ from djmoney.money import Money
 
 from accounts.admin_deeds import ReadOnlyAdmin, badge
 from wallet import money, payments, queries
-from wallet.models import ProviderEvent, Purchase
+from wallet.models import CustomerToForget, ProviderEvent, Purchase
 from wallet.providers.base import Declined, Unavailable
 
 STATE_TONES = {
@@ -161,6 +161,16 @@ class ProviderEventAdmin(ReadOnlyAdmin):
     def badge(self, event: ProviderEvent) -> str:
         label, tone = ("Handled", "good") if event.handled_at else ("Waiting", "warn")
         return badge(label, tone)
+
+
+@admin.register(CustomerToForget)
+class CustomerToForgetAdmin(ReadOnlyAdmin):
+    """Erased buyers whom a payment company has not forgotten yet; it is asked again by itself."""
+
+    list_display = ("customer_ref", "provider", "asked_at", "tried_at", "problem")
+    list_filter = ("provider",)
+    search_fields = ("=customer_ref",)
+    ordering = ("asked_at", "pk")
 
 
 def _money(amount: Money) -> str:

@@ -1,4 +1,4 @@
-"""Staff's view of receipts, and of the legal entities they are from."""
+"""Staff's view of receipts and credit notes, and of the legal entities they are from."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from django.http import HttpRequest
 
 from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, TabularInline
 from accounts.forms import ReasonedForm
-from wallet import documents
-from wallet.models import Receipt, Seller, SellerRegion
+from wallet import credit_notes, documents
+from wallet.models import CreditNote, Receipt, Seller, SellerRegion
 
 
 class SellerForm(ReasonedForm):
@@ -76,3 +76,33 @@ class ReceiptAdmin(ReadOnlyAdmin):
     @admin.display(description="Total")
     def total(self, receipt: Receipt) -> str:
         return str(receipt.purchase.money)
+
+
+@admin.register(CreditNote)
+class CreditNoteAdmin(ReadOnlyAdmin):
+    list_display = ("number_shown", "receipt", "buyer", "given_back", "cause", "issued_at")
+    list_filter = ("seller", ("number", admin.EmptyFieldListFilter))
+    search_fields = ("=number", "=receipt__number", "=receipt__purchase__id", "=refund__id")
+    search_help_text = "Number, the receipt's number, purchase, or refund"
+    list_select_related = ("receipt__purchase__buyer", "dispute", "takes_back")
+    date_hierarchy = "issued_at"
+    ordering = ("-created_at", "-pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CreditNote]:
+        return super().get_queryset(request).select_related("receipt__purchase__buyer")
+
+    @admin.display(description="Number", ordering="number", empty_value="waits")
+    def number_shown(self, note: CreditNote) -> str | None:
+        return note.label or None
+
+    @admin.display(description="Buyer")
+    def buyer(self, note: CreditNote) -> str:
+        return str(note.receipt.purchase.buyer)
+
+    @admin.display(description="Given back")
+    def given_back(self, note: CreditNote) -> str:
+        return str(-note.sign * note.money)
+
+    @admin.display(description="Because of")
+    def cause(self, note: CreditNote) -> str:
+        return credit_notes.cause_of(note).label

@@ -125,7 +125,7 @@ class RefundAdmin(ReadOnlyAdmin):
         for refund in chosen:
             try:
                 now = submissions.hurry(refund_id=refund.pk, at=timezone.now())
-            except submissions.NotAnswered as refusal:
+            except (submissions.NotAnswered, submissions.RefundDiffers) as refusal:
                 self.message_user(request, f"{refund}: {refusal}", messages.ERROR)
             else:
                 self.message_user(request, f"{refund}: {now.get_state_display()}", messages.SUCCESS)

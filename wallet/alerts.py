@@ -1,7 +1,8 @@
 """Telling staff that money needs them: in their notices, and the operator by email.
 
-Promise: of one purchase they are told once, in the transaction that notes it; the email follows the
-commit and may be lost with the mail server, the notice not.
+Promise: of one purchase (or of one refund or dispute of it that is named) they are told once, in
+the transaction that notes it; the email follows the commit and may be lost with the mail server,
+the notice not.
 """
 
 import logging
@@ -34,8 +35,11 @@ def tell_of_uncredited(*, at: datetime) -> int:
     return len(purchases)
 
 
-def tell_staff(purchase: Purchase, *, why: str, at: datetime) -> None:
-    """Tell staff about a purchase in the caller's transaction, and note that they know."""
+def tell_staff(purchase: Purchase, *, why: str, at: datetime, about: str = "") -> None:
+    """Tell staff about a purchase in the caller's transaction, and note that they know.
+
+    ``about`` names what of it, as they may have been told of the purchase itself before.
+    """
     Purchase.objects.filter(pk=purchase.pk).update(alerted_at=at)
     title = f"Purchase of {purchase.coins:,} coins needs you"
     path = reverse("admin:wallet_purchase_change", args=[purchase.pk])
@@ -43,7 +47,7 @@ def tell_staff(purchase: Purchase, *, why: str, at: datetime) -> None:
         people.notify(
             user_id=user_id,
             kind=NoticeKind.PURCHASE,
-            subject_key=f"purchase:{purchase.pk}:staff",
+            subject_key=f"{about or f'purchase:{purchase.pk}'}:staff",
             title=title,
             body=why,
             path=path,

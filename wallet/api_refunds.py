@@ -18,9 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import api as base
-from accounts import consents
-from accounts import queries as people
-from accounts.models import Scope, User
+from accounts.models import Scope
 from wallet import api as value
 from wallet import books, refunds, reversals
 from wallet.models import Purchase, Refund
@@ -113,7 +111,7 @@ class Purchases(base.Door):
     )
     def get(self, _request: Request) -> Response:
         asked, at = self.asked(FanPageQuery), timezone.now()
-        fan = _consenting(self, asked["fan"], Scope.BALANCE_READ, at=at)
+        fan = base.consenting(self, asked["fan"], Scope.BALANCE_READ, at=at)
         after = base.read_cursor(asked.get("after"), UUID)
         rows = reversals.bought_by(
             user_id=fan.pk, before=after[0] if after else None, limit=asked["limit"] + 1
@@ -136,7 +134,7 @@ class Lots(base.Door):
     @extend_schema(operation_id="lots_list", parameters=[FanQuery], responses=LotsAnswered)
     def get(self, _request: Request) -> Response:
         asked = self.asked(FanQuery)
-        fan = _consenting(self, asked["fan"], Scope.BALANCE_READ, at=timezone.now())
+        fan = base.consenting(self, asked["fan"], Scope.BALANCE_READ, at=timezone.now())
         return Response({"results": [_lot(lot) for lot in books.lots(user_id=fan.pk)]})
 
 
@@ -150,7 +148,7 @@ class Refunds(base.Door):
     )
     def get(self, _request: Request) -> Response:
         asked = self.asked(FanPageQuery)
-        fan = _consenting(self, asked["fan"], Scope.BALANCE_READ, at=timezone.now())
+        fan = base.consenting(self, asked["fan"], Scope.BALANCE_READ, at=timezone.now())
         after = base.read_cursor(asked.get("after"), datetime.fromisoformat, UUID)
         rows = reversals.page_of_refunds(user_id=fan.pk, after=after, limit=asked["limit"] + 1)
         return Response(
@@ -177,7 +175,7 @@ class Refunds(base.Door):
     def post(self, request: Request) -> Response:
         refund_id, at = base.idempotency_key(request), timezone.now()
         asked = self.asked(RefundAsked)
-        fan = _consenting(self, asked["fan"], Scope.REFUNDS_ASK, at=at)
+        fan = base.consenting(self, asked["fan"], Scope.REFUNDS_ASK, at=at)
         is_replay = reversals.refunds_of(user_id=fan.pk).filter(pk=refund_id).exists()
         try:
             refund = refunds.request(
@@ -206,17 +204,9 @@ class OneRefund(base.Door):
         self.asked(base.NoQuery)
         found = Refund.objects.select_related("purchase").filter(pk=refund_id).first()
         fan_id = found.purchase.buyer_id if found else 0
-        _consenting(self, fan_id, Scope.BALANCE_READ, at=timezone.now())
+        base.consenting(self, fan_id, Scope.BALANCE_READ, at=timezone.now())
         assert found is not None, "nobody has the id 0"
         return Response(_refund(found))
-
-
-def _consenting(door: base.Door, reference: int | str, scope: Scope, *, at: datetime) -> User:
-    fan = people.person(reference)
-    if fan is None:  # the same answer as for somebody who has not allowed it
-        raise consents.missing(scope)
-    consents.check(fan_id=fan.pk, client_id=door.client_id, scope=scope, at=at)
-    return fan
 
 
 def _purchase(offer: refunds.Offer) -> dict[str, Any]:

@@ -4,7 +4,8 @@ Promises: a dispute is learnt once by its provider's name, however often and in 
 notices come, and only what was fetched counts; while it is open the payment's coins and the
 diamonds still pending from it wait, and the creators are told why; its end is booked once. Refunds
 that were made at the provider are mirrored the same way: the money is gone, so what it bought is
-taken back.
+taken back. What cannot be booked (it is in another currency than the payment, or all of the payment
+was taken back before) moves nothing, ends as such, and staff are told why.
 """
 
 import logging
@@ -20,6 +21,7 @@ from accounts import states
 from accounts.models import NoticeKind
 from wallet import (
     alerts,
+    credit_notes,
     events,
     ledger,
     payments,
@@ -31,7 +33,7 @@ from wallet import (
     reviewing,
     services,
 )
-from wallet.models import Dispute, Purchase, Refund
+from wallet.models import CreditNote, Dispute, Lot, Purchase, Refund
 from wallet.money import MILLI
 from wallet.providers import base
 from wallet.providers.base import DisputeState, RefundState, Unavailable
@@ -50,12 +52,12 @@ MADE_AT_PROVIDER: Final = "refunded at the payment company"
 def learn(*, provider: str, ref: str, at: datetime) -> str:
     """Fetch a dispute and do what its state asks for; says what. Raises Declined, Unavailable."""
     found = providers.load(provider).fetch_dispute(ref)
-    purchase = queries.purchase_paid_by(provider=provider, payment_ref=found.payment_ref)
+    purchase = payments.paid_by(
+        provider=provider, payment_ref=found.payment_ref, purchase_ref=found.purchase_ref, at=at
+    )
     if purchase is None:
         return "No purchase of ours"
-    dispute = _record(
-        purchase=purchase, kind=Dispute.Kind.DISPUTE, ref=found.ref, found=found, at=at
-    )
+    dispute = _record(purchase=purchase, kind=Dispute.Kind.DISPUTE, found=found, at=at)
     dispute = _follow(dispute, found=found, at=at)
     return f"Purchase {purchase.pk}: dispute {dispute.state}"
 
@@ -63,7 +65,9 @@ def learn(*, provider: str, ref: str, at: datetime) -> str:
 def mirror_refund(*, provider: str, ref: str, at: datetime) -> str:
     """Book a refund that was made at the provider and not by us. Raises Declined, Unavailable."""
     found = providers.load(provider).fetch_refund(ref)
-    purchase = queries.purchase_paid_by(provider=provider, payment_ref=found.payment_ref)
+    purchase = payments.paid_by(
+        provider=provider, payment_ref=found.payment_ref, purchase_ref=found.purchase_ref, at=at
+    )
     if purchase is None:
         return "No purchase of ours"
     if found.state != RefundState.SUCCEEDED:
@@ -80,9 +84,7 @@ def mirror_refund(*, provider: str, ref: str, at: datetime) -> str:
         due_at=None,
         created_at=found.created_at,
     )
-    dispute = _record(
-        purchase=purchase, kind=Dispute.Kind.PROVIDER_REFUND, ref=found.ref, found=lost, at=at
-    )
+    dispute = _record(purchase=purchase, kind=Dispute.Kind.PROVIDER_REFUND, found=lost, at=at)
     dispute = _follow(dispute, found=lost, at=at)
     return f"Purchase {purchase.pk}: refund made there, {dispute.state}"
 
@@ -95,34 +97,35 @@ def sweep(*, at: datetime) -> int:
         provider = dispute.purchase.method.provider
         try:
             call(provider=provider, ref=dispute.provider_ref, at=at)
-        except (Unavailable, base.Declined) as error:
+        except (Unavailable, base.Declined, payments.PaymentDiffers) as error:
             logger.warning("dispute %s: %s", dispute.pk, error)
         dispute.refresh_from_db(fields=["state"])
-        ended += dispute.state in (State.WON, State.LOST)
+        ended += dispute.state not in Dispute.OPEN
     return ended
 
 
 @transaction.atomic(durable=True)
-def _record(
-    *, purchase: Purchase, kind: str, ref: str, found: base.Dispute, at: datetime
-) -> Dispute:
+def _record(*, purchase: Purchase, kind: str, found: base.Dispute, at: datetime) -> Dispute:
+    """Write down what was fetched. An amount in another currency than the payment's is none."""
+    is_same = found.currency == purchase.currency
     dispute, is_new = Dispute.objects.get_or_create(
-        provider_ref=ref,
+        provider_ref=found.ref,
         defaults={
             "pk": ledger.new_operation_id(),
             "open_id": ledger.new_operation_id(),
             "purchase": purchase,
             "kind": kind,
-            "amount_minor": found.amount_minor,
+            "amount_minor": found.amount_minor if is_same else 0,
             "ground": found.reason[:60],
         },
     )
-    Dispute.objects.filter(pk=dispute.pk).update(
-        amount_minor=found.amount_minor, due_at=found.due_at, checked_at=at
-    )
+    seen = Dispute.objects.filter(pk=dispute.pk)
+    seen.update(due_at=found.due_at, checked_at=at)
+    if is_same:
+        seen.update(amount_minor=found.amount_minor)
     if is_new:
         events.dispute_changed(dispute)
-        if kind == Dispute.Kind.DISPUTE:
+        if kind == Dispute.Kind.DISPUTE and is_same:
             alerts.tell_staff(purchase, why=f"Its payer disputes it: {found.reason}.", at=at)
             reviewing.dispute_opened(purchase=purchase, reason=found.reason, at=at)
     dispute.refresh_from_db()
@@ -131,12 +134,14 @@ def _record(
 
 def _follow(dispute: Dispute, *, found: base.Dispute, at: datetime) -> Dispute:
     """Bring the dispute to where its provider says it is, through the states between."""
+    if found.currency != dispute.purchase.currency:
+        return _set_apart(dispute, found=found, at=at)
     credited = payments.settle_purchase(purchase_id=dispute.purchase_id, at=at)
     if credited.state != Purchase.State.CREDITED:
         return dispute  # its coins come first; the sweep goes on from there
     if found.state == DisputeState.WARNING:
         return dispute
-    if dispute.state == State.LEARNT and found.state == DisputeState.WON:
+    if dispute.state in Dispute.UNOPENED and found.state == DisputeState.WON:
         return _close_unopened(dispute, at=at)
     if dispute.state == State.LEARNT:
         dispute = _open(dispute, at=at)
@@ -146,7 +151,34 @@ def _follow(dispute: Dispute, *, found: base.Dispute, at: datetime) -> Dispute:
 
 
 @transaction.atomic(durable=True)
+def _set_apart(dispute: Dispute, *, found: base.Dispute, at: datetime) -> Dispute:
+    """Leave what is in another currency than its payment unbooked; one that is open stays so."""
+    purchase = payments.locked(dispute.purchase_id)
+    dispute = Dispute.objects.select_for_update(no_key=True).get(pk=dispute.pk)
+    why = (
+        f"It is in {found.currency} ({found.amount_minor} of its smallest unit), and the payment "
+        f"was in {purchase.currency}, so nothing was moved. Look at it at the payment company."
+    )
+    logger.warning("dispute %s: %s", dispute.pk, why)
+    if dispute.state == State.LEARNT:
+        _leave_unbooked(dispute, purchase, why=why, at=at)
+    return dispute
+
+
+def _leave_unbooked(dispute: Dispute, purchase: Purchase, *, why: str, at: datetime) -> None:
+    """End a dispute that was only learnt, in the caller's transaction, and tell staff why."""
+    states.move(dispute, to=State.UNBOOKED, why=why, at=at)
+    dispute.ended_at = at
+    dispute.save(update_fields=["ended_at"])
+    alerts.tell_staff(purchase, why=f"{dispute}: {why}", at=at, about=f"dispute:{dispute.pk}")
+    events.dispute_changed(dispute)
+
+
+@transaction.atomic(durable=True)
 def _close_unopened(dispute: Dispute, *, at: datetime) -> Dispute:
+    dispute = Dispute.objects.select_for_update(no_key=True).get(pk=dispute.pk)
+    if dispute.state not in Dispute.UNOPENED:
+        return dispute
     dispute = states.move(dispute, to=State.WON, why="Closed without taking money.", at=at)
     dispute.ended_at = at
     dispute.save(update_fields=["ended_at"])
@@ -173,8 +205,17 @@ def _open(dispute: Dispute, *, at: datetime) -> Dispute:
 def _try_to_open(dispute: Dispute, *, at: datetime) -> Dispute:
     purchase = payments.locked(dispute.purchase_id)
     dispute = Dispute.objects.select_for_update(no_key=True).get(pk=dispute.pk)
-    if dispute.state != State.LEARNT or reversals.lot_is_disputed(purchase_id=purchase.pk):
+    lot_state = reversals.lot_state(purchase_id=purchase.pk)
+    if dispute.state != State.LEARNT or lot_state == Lot.State.DISPUTED:
         return dispute  # one at a time: the sweep comes back when the first has ended
+    if lot_state == Lot.State.LOST:
+        why = (
+            f"All of the payment of {purchase.money} was taken back before, so nothing is left to "
+            f"take for this {dispute.money}. Look at it at the payment company, and answer it "
+            "there if money went twice."
+        )
+        _leave_unbooked(dispute, purchase, why=why, at=at)
+        return dispute
     for refund in purchase.refunds.filter(state__in=Refund.UNSENT):
         why = "Your bank is taking the payment back, so we cannot pay it back too."
         refunds.end_without_money(refund, to=Refund.State.CANCELLED, why=why, at=at)
@@ -231,12 +272,20 @@ def _end(dispute: Dispute, *, found: base.Dispute, at: datetime) -> Dispute:
     dispute.fee_minor, dispute.recourse = found.fee_minor, recourse
     dispute.outcome, dispute.ended_at = outcome.result, at
     dispute.save()
-    _tell_of_end(dispute, outcome=outcome.result, purchase=purchase)
+    note = credit_notes.of_dispute(dispute, coins=_coins_of(outcome.result))
+    _tell_of_end(dispute, outcome=outcome.result, purchase=purchase, note=note)
     events.dispute_changed(dispute)
     return dispute
 
 
-def _tell_of_end(dispute: Dispute, *, outcome: Mapping[str, Any], purchase: Purchase) -> None:
+def _coins_of(outcome: Mapping[str, Any]) -> int:
+    """How many coins a loss stands for, wherever they were."""
+    return sum(int(outcome[name]) for name in ("burned", "covered", "traced", "owed"))
+
+
+def _tell_of_end(
+    dispute: Dispute, *, outcome: Mapping[str, Any], purchase: Purchase, note: CreditNote | None
+) -> None:
     for creator_id, diamonds in (outcome["creators"] or {}).items():
         _tell_creator(
             dispute,
@@ -259,6 +308,8 @@ def _tell_of_end(dispute: Dispute, *, outcome: Mapping[str, Any], purchase: Purc
             else "It stays paid. Your coins are free again."
         ),
         path=payments.page_of(purchase),
+        document_path=reverse("wallet:credit_note", args=[note.pk]) if note else "",
+        document_name="Credit note",
     )
 
 

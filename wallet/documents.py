@@ -16,6 +16,8 @@ from typing import Any, Final, Literal
 
 from django.conf import settings
 
+from wallet.money import money
+
 logger = logging.getLogger(__name__)
 
 TEMPLATES: Final = Path(settings.BASE_DIR) / "templates" / "documents"
@@ -30,17 +32,18 @@ class NotPrintable(Exception):
 
 
 def receipt_pdf(*, facts: Mapping[str, Any], issued_at: datetime) -> bytes:
-    """Write a receipt as a PDF dated when it was issued.
+    """Write a receipt as a PDF dated when it was issued."""
+    return _numbered("receipt.typ", facts=facts, issued_at=issued_at)
 
-    Whoever paid gets their receipt: where a font is missing it is made without the archive's
-    standard, which refuses boxes in place of letters.
-    """
-    dated = int(issued_at.timestamp())
-    try:
-        return _compiled(facts=facts, dated=dated, standard=STANDARD)
-    except _typst().TypstError:
-        logger.exception("receipt %s is not made to last", facts["number"])
-        return _compiled(facts=facts, dated=dated, standard=None)
+
+def credit_note_pdf(*, facts: Mapping[str, Any], issued_at: datetime) -> bytes:
+    """Write a credit note as a PDF dated when it was issued."""
+    return _numbered("credit_note.typ", facts=facts, issued_at=issued_at)
+
+
+def figure(amount_minor: int, currency: str) -> str:
+    """Write an amount with the decimals of its currency, marks at the thousands."""
+    return f"{money(amount_minor, currency).amount:,f}"
 
 
 def check_printable(words: str) -> None:
@@ -54,9 +57,17 @@ def check_printable(words: str) -> None:
         ) from error
 
 
-def _compiled(*, facts: Mapping[str, Any], dated: int, standard: Standard | None) -> bytes:
+def _numbered(template: str, *, facts: Mapping[str, Any], issued_at: datetime) -> bytes:
+    """Whoever paid gets their paper: where a font is missing it is made without the archive's
+    standard, which refuses boxes in place of letters.
+    """
     inputs = {"facts": json.dumps({**facts, "site": settings.SITE_NAME})}
-    return _compile("receipt.typ", inputs=inputs, standard=standard, dated=dated)
+    dated = int(issued_at.timestamp())
+    try:
+        return _compile(template, inputs=inputs, standard=STANDARD, dated=dated)
+    except _typst().TypstError:
+        logger.exception("%s is not made to last", facts["number"])
+        return _compile(template, inputs=inputs, standard=None, dated=dated)
 
 
 def _compile(

@@ -14,6 +14,7 @@ from wallet.models import (
 
 PURCHASE_CREDITED: Final = "purchase.credited"
 PROVIDER_NOTIFIED: Final = "provider.notified"
+CUSTOMERS_LEFT: Final = "customers.left"
 REFUND_APPROVED: Final = "refund.approved"
 RATE_CARD_ANNOUNCED: Final = "rate_card.announced"
 LIMIT_ANNOUNCED: Final = "limit.announced"
@@ -35,6 +36,11 @@ def purchase_credited(purchase: Purchase) -> None:
             "currency": purchase.currency,
         },
     )
+
+
+def customers_left(*, provider: str) -> None:
+    """Say that a provider is to forget somebody. The relay rings ``forget_customers``."""
+    events.publish(name=CUSTOMERS_LEFT, subject=provider, payload={"provider": provider})
 
 
 def rate_card_announced(card: RateCard) -> None:

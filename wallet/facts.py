@@ -1,8 +1,10 @@
 """What limits are judged by: everything about one buyer, read once.
 
 Promises: nothing is decided here. Amounts are in minor units of the region's currency, what was
-paid in another one converted at today's rate, up. Addresses and instruments are known as keyed
-hashes alone. Read under the buyer's lock (``own_limits.lock``) nothing can change behind it.
+paid in another one converted at today's rate, up. Money that went back by a refund is not spent, so
+no amount counts it; the purchase it was of still counts as one, as do its attempt and instrument,
+which are watched for cards being tried. Addresses and instruments are known as keyed hashes alone.
+Read under the buyer's lock (``own_limits.lock``) no purchase can come behind it.
 """
 
 from collections import Counter
@@ -18,7 +20,7 @@ from django.db.models.functions import TruncMonth
 from djmoney.money import Money
 
 from accounts.models import User
-from wallet import money, queries
+from wallet import money, queries, reversals
 from wallet.models import (
     OwnLimit,
     PaymentKind,
@@ -38,12 +40,16 @@ ATTEMPTS_OVER: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """A purchase that counts: paid at a time, or open, which may be paid at any moment."""
+    """A purchase that counts: paid at a time, or open, which may be paid at any moment.
+
+    ``amount_minor`` is what was paid less ``returned_minor``, which went back: 0 if all of it did.
+    """
 
     kind: PaymentKind
     amount_minor: int
     at: datetime
     is_open: bool
+    returned_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +149,16 @@ def convert(amount_minor: int, *, source: str, target: str, at: datetime) -> Fra
 
 
 def paid_since(*, user_id: int, since: datetime, currency: str, at: datetime) -> int:
-    """What the person has paid since then, in the currency, up. Raises FxMissing, FxStale."""
-    rows = Purchase.objects.filter(buyer_id=user_id, paid_at__gt=since)
+    """What the person has paid since then and did not get back, in the currency, up.
+
+    Raises FxMissing, FxStale.
+    """
+    rows = Purchase.objects.filter(buyer_id=user_id, paid_at__gt=since).annotate(
+        returned_minor=reversals.returned_minor()
+    )
     totals: Counter[str] = Counter()
-    for amount_minor, source in rows.values_list("gross_minor", "currency"):
-        totals[source] += amount_minor
+    for gross, returned, source in rows.values_list("gross_minor", "returned_minor", "currency"):
+        totals[source] += gross - returned
     return _up(
         convert(total, source=source, target=currency, at=at) for source, total in totals.items()
     )
@@ -188,18 +199,28 @@ def paid_in_month(*, user_id: int, begins: datetime, ends: datetime) -> QuerySet
 
 
 def _counted(mine: QuerySet[Purchase], *, currency: str, at: datetime) -> list[Counted]:
-    rows = mine.filter(
+    counting = mine.filter(
         Q(paid_at__gt=at - Window.MONTH.length) | Q(paid_at=None, state__in=queries.OPEN)
-    ).values_list("method__hold_class", "gross_minor", "currency", "paid_at")
-    found = [
-        Counted(
-            kind=kind_of(hold_class),
-            amount_minor=_up([convert(gross_minor, source=source, target=currency, at=at)]),
-            at=paid_at or at,
-            is_open=paid_at is None,
+    )
+    # One statement: a refund is seen with the purchase it is of, or neither is.
+    rows = counting.annotate(returned_minor=reversals.returned_minor()).values_list(
+        "method__hold_class", "gross_minor", "returned_minor", "currency", "paid_at"
+    )
+    found = []
+    for hold_class, gross_minor, returned_minor, source, paid_at in rows:
+        paid, kept = (
+            _up([convert(amount, source=source, target=currency, at=at)])
+            for amount in (gross_minor, gross_minor - returned_minor)
         )
-        for hold_class, gross_minor, source, paid_at in rows
-    ]
+        found.append(
+            Counted(
+                kind=kind_of(hold_class),
+                amount_minor=kept,
+                at=paid_at or at,
+                is_open=paid_at is None,
+                returned_minor=paid - kept,
+            )
+        )
     return sorted(found, key=lambda one: one.at)
 
 

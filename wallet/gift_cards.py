@@ -100,6 +100,16 @@ class WrongRegion(CannotRedeem):
         )
 
 
+class RedemptionConflict(CannotRedeem):
+    """The purchase's id was used before, for something else."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This form was sent before with other contents. Open the page again; "
+            "your card has not been used."
+        )
+
+
 class NotRedeemedHere(CannotRedeem):
     def __init__(self) -> None:
         super().__init__(
@@ -154,12 +164,33 @@ def void_cards(*, card_ids: Iterable[int], at: datetime) -> int:
 def redeem(*, purchase_id: UUID, user: User, typed: str, at: datetime) -> Purchase:
     """Turn a code into coins: a purchase that is paid by the card and credited at once.
 
-    The same id again is the same purchase. Raises what ``accounts.risk.check_may_spend`` raises,
-    limits.Refused, own_limits.StillStarting, and a CannotRedeem.
+    The same id and code again are the same purchase, whatever holds the person back by then.
+    Raises what ``accounts.risk.check_may_spend`` raises, limits.Refused, own_limits.StillStarting,
+    and a CannotRedeem.
     """
+    before = redeemed_before(purchase_id=purchase_id, user=user, typed=typed)
+    if before is not None:
+        return before
     people_risk.check_may_spend(user=user, at=at)
     _count_try(user_id=user.pk, at=at)
     return _redeem(purchase_id=purchase_id, user=user, typed=typed, at=at)
+
+
+def redeemed_before(*, purchase_id: UUID, user: User, typed: str) -> Purchase | None:
+    """Find what this person's same request made before. Raises RedemptionConflict.
+
+    Counts no try: it says nothing of a code that this very purchase did not use.
+    """
+    mine = Purchase.objects.filter(pk=purchase_id, buyer=user).select_related("gift_card").first()
+    if mine is None:
+        return None
+    try:
+        same = mine.gift_card.code_hash == code_hash(read_code(typed))
+    except (GiftCard.DoesNotExist, CodeMistyped):
+        same = False
+    if not same:
+        raise RedemptionConflict
+    return mine
 
 
 @transaction.atomic(durable=True)
@@ -251,10 +282,7 @@ def _purchase(card: GiftCard, *, purchase_id: UUID, user: User, at: datetime) ->
                 evidence={"country": str(user.country), "gift_card": card.pk},
             )
     except IntegrityError as error:
-        raise CannotRedeem(
-            "This form was sent before with other contents. Open the page again; "
-            "your card has not been used."
-        ) from error
+        raise RedemptionConflict from error
     states.move(purchase, to=Purchase.State.PAID, why=f"Paid by {card}.", at=at)
     purchase.payment_ref = f"gift-card:{card.pk}"
     purchase.hold_class = method.hold_class

@@ -89,7 +89,7 @@ def lots_page(request: HttpRequest) -> HttpResponse:
         request,
         "wallet/lots.html",
         {
-            "lots": [stories.lot_story(lot, at=at) for lot in shown],
+            "lots": stories.lot_stories(shown, at=at),
             "next_url": f"{address}?after={shown[-1].pk}" if len(found) > len(shown) else "",
             "first_url": address if after else "",
         },

@@ -73,7 +73,7 @@ def handle_provider_events(*, at: datetime) -> int:
         except Unavailable as error:
             logger.warning("event %s: %s", event.event_id, error)
             break
-        except (Declined, payments.PaymentDiffers) as error:
+        except (Declined, payments.PaymentDiffers, submissions.RefundDiffers) as error:
             outcome = str(error)
         ProviderEvent.objects.filter(pk=event.pk, handled_at=None).update(
             handled_at=at, outcome=outcome[:OUTCOME_LENGTH]

@@ -1,10 +1,11 @@
 """How much a person may pay for coins now, and why not more.
 
 Promises: nothing is read here, facts come in (``facts.Buyer``) and lines and refusals go out. What
-was paid counts, and so does what is open and may yet be paid. Of everything that limits one
-payment the smallest counts: a cap of law or network (the same for everybody), the operator's limit
-times the trust of the account, and the person's own word. Every refusal says which limit, over
-which time, until when, and what to do next; never how anybody is scored.
+was paid counts (less what went back by refunds; a count of purchases keeps it), and so does what is
+open and may yet be paid. Of what limits one payment the smallest counts: a cap of law or network
+(the same for everybody), the operator's limit times the trust of the account, and the person's own
+word. Every refusal says which limit, over which time, until when, and what to do next; never how
+anybody is scored.
 
 Values: the trust factors and amounts are rows (``PurchaseLimit``). The counts of purchases and
 instruments are our own, near the field's (a coin seller advises fewer cards and a lower frequency,
@@ -41,8 +42,9 @@ class Source(StrEnum):
 class Line:
     """One limit as it is shown: how much, over which time, and how much of it is used.
 
-    ``kind`` is None where it is about every way to pay. ``room_at`` is when some of it is free
-    again, ``resets_at`` when all of it is, if nothing more is bought; None when nothing is used.
+    ``kind`` is None where it is about every way to pay. ``returned_minor`` was paid in that time,
+    went back, and is not used. ``room_at`` is when some of it is free again, ``resets_at`` when all
+    of it is, if nothing more is bought; None when nothing is used.
     """
 
     set_by: Source
@@ -52,6 +54,7 @@ class Line:
     currency: str
     used_minor: int = 0
     open_minor: int = 0
+    returned_minor: int = 0
     room_at: datetime | None = None
     resets_at: datetime | None = None
     is_first_day: bool = False
@@ -76,6 +79,10 @@ class Line:
     @property
     def open(self) -> Money:
         return money(self.open_minor, self.currency)
+
+    @property
+    def returned(self) -> Money:
+        return money(self.returned_minor, self.currency)
 
     @property
     def left(self) -> Money:
@@ -267,13 +274,10 @@ def _check_count(buyer: facts.Buyer) -> None:
 
 
 def _check_attempts(buyer: facts.Buyer) -> None:
+    most_of_network = settings.NETWORK_ATTEMPTS_A_WEEK_MAX
     for tries, most, who in (
         (buyer.attempts, settings.PURCHASE_ATTEMPTS_A_WEEK_MAX, "You have"),
-        (
-            buyer.network_attempts,
-            settings.NETWORK_ATTEMPTS_A_WEEK_MAX,
-            "The network you are on has",
-        ),
+        (buyer.network_attempts, most_of_network, "The network you are on has"),
     ):
         if len(tries) >= most:
             again_at = sorted(tries)[-most] + facts.ATTEMPTS_OVER
@@ -301,11 +305,13 @@ def _check_instruments(buyer: facts.Buyer) -> None:
 def _with_use(line: Line, buyer: facts.Buyer) -> Line:
     if line.is_per_purchase:
         return line
-    used = _in_window(line, buyer)
+    in_window = _in_window(line, buyer)
+    used = [one for one in in_window if one.amount_minor]
     return replace(
         line,
         used_minor=sum(one.amount_minor for one in used),
         open_minor=sum(one.amount_minor for one in used if one.is_open),
+        returned_minor=sum(one.returned_minor for one in in_window),
         room_at=used[0].at + line.window.length if used else None,
         resets_at=used[-1].at + line.window.length if used else None,
     )
@@ -332,11 +338,8 @@ def _fits_at(line: Line, *, buyer: facts.Buyer, amount_minor: int) -> datetime |
 
 
 def _over_words(line: Line, *, again_at: datetime | None) -> str:
-    whose = {
-        Source.OWN: "Your own limit",
-        Source.LAW: "The limit by law or payment network",
-        Source.REGION: "The limit",
-    }[line.set_by]
+    network = "The limit by law or payment network"
+    whose = {Source.OWN: "Your own limit", Source.LAW: network}.get(line.set_by, "The limit")
     by = f" by {line.kind.label.lower()}" if line.kind else ""
     said = [f"{whose}{by} is {line.amount} {line.words}."]
     if line.used_minor:

@@ -64,6 +64,26 @@ def settle_purchase(*, purchase_id: UUID, at: datetime) -> Purchase:
     return purchase
 
 
+def paid_by(*, provider: str, payment_ref: str, purchase_ref: str, at: datetime) -> Purchase | None:
+    """Find the purchase that a provider's payment paid; None if it is not one of ours.
+
+    A refund or dispute can be heard of before the payment itself: then what the payment says that
+    it is for is settled first. Raises as ``settle_purchase``.
+    """
+    known = queries.purchase_paid_by(provider=provider, payment_ref=payment_ref)
+    if known is not None:
+        return known
+    try:
+        purchase_id = UUID(purchase_ref)
+    except ValueError:
+        return None
+    unheard = Purchase.objects.filter(pk=purchase_id, method__provider=provider, payment_ref="")
+    if not unheard.exists():
+        return None
+    settle_purchase(purchase_id=purchase_id, at=at)
+    return queries.purchase_paid_by(provider=provider, payment_ref=payment_ref)
+
+
 def _look(purchase: Purchase, *, at: datetime) -> Purchase:
     """Fetch the payment, and record it when it is this purchase's."""
     payment = provider_of(purchase).fetch(purchase.checkout_ref)

@@ -11,10 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
+from django.db.models import Prefetch, QuerySet
 from djmoney.money import Money
 
 from wallet import queries
-from wallet.models import MethodFee, Price, RateCard, Region
+from wallet.models import MethodFee, PaymentMethod, Price, RateCard, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,16 @@ def lines(
     for price in (*saved, *extra):
         found[line_of(price)].append(price)
     return {key: sorted(line, key=lambda row: row.valid_from) for key, line in found.items()}
+
+
+def open_regions() -> QuerySet[Region]:
+    """Return where coins are sold, by name, with the ways to pay that are offered there."""
+    offered = PaymentMethod.objects.filter(is_offered=True).order_by("name")
+    return (
+        Region.objects.filter(is_open=True)
+        .prefetch_related(Prefetch("methods", queryset=offered))
+        .order_by("name")
+    )
 
 
 def changes_to_come(*, at: datetime, region: Region | None = None) -> list[Change]:

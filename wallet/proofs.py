@@ -94,6 +94,7 @@ _DISPUTES: Final = """
       FROM booked
      WHERE NOT CASE state
                WHEN 'learnt' THEN begun IS NULL AND ended IS NULL
+               WHEN 'unbooked' THEN begun IS NULL AND ended IS NULL
                WHEN 'open' THEN begun IS NOT NULL AND ended IS NULL AND lot_state = 1
                WHEN 'won' THEN (begun IS NULL) = (ended IS NULL) AND coalesce(loss, 0) = 0
                ELSE begun IS NOT NULL AND ended IS NOT NULL AND loss = lost_minor END

@@ -21,7 +21,7 @@ from django.db.models.functions import Greatest, Least
 from djmoney.money import Money
 
 from accounts.models import StateChange, User
-from wallet import money
+from wallet import money, reversals
 from wallet.models import (
     Account,
     Balance,
@@ -256,7 +256,7 @@ def spent_since(*, user_id: int, since: datetime) -> list[Money]:
 
 
 def begun_between(*, user_id: int, since: datetime, until: datetime | None) -> dict[str, int]:
-    """Sum what the person began to buy in between and did not leave, by currency."""
+    """Sum what the person began to buy in between, did not leave and did not get back."""
     rows = Purchase.objects.filter(
         buyer_id=user_id, state__in=(*OPEN, Purchase.State.CREDITED), created_at__gt=since
     )
@@ -264,7 +264,7 @@ def begun_between(*, user_id: int, since: datetime, until: datetime | None) -> d
         rows = rows.filter(created_at__lte=until)
     return dict(
         rows.values("currency")
-        .annotate(total=Sum("gross_minor"))
+        .annotate(total=Sum(F("gross_minor") - reversals.returned_minor()))
         .order_by("currency")
         .values_list("currency", "total")
     )

@@ -13,11 +13,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from wallet import documents
 from wallet.models import Purchase, Receipt, ReceiptFile, ReceiptSeries, Seller
-from wallet.money import money
 
 BATCH: Final = 100
 
@@ -79,8 +78,8 @@ def _locked_series(seller_code: str) -> ReceiptSeries:
     return ReceiptSeries.objects.select_for_update().get(pk=seller_code)
 
 
-def document(*, user_id: int, purchase_id: UUID, at: datetime) -> tuple[Receipt, bytes]:
-    """Return the person's own receipt and its file; the first asking makes it, for good.
+def numbered(*, user_id: int, purchase_id: UUID, at: datetime) -> Receipt:
+    """Return the person's own receipt, numbered now if it waited still.
 
     Raises NoReceiptYet, Receipt.DoesNotExist (also for another person's).
     """
@@ -92,6 +91,21 @@ def document(*, user_id: int, purchase_id: UUID, at: datetime) -> tuple[Receipt,
             raise NoReceiptYet
         _number(seller=seller, at=at, purchase_id=purchase_id)
         receipt = mine.get(pk=receipt.pk)
+    return receipt
+
+
+def receipts_of(*, user_id: int) -> QuerySet[Receipt]:
+    """Return the person's receipts, newest first."""
+    mine = Receipt.objects.filter(purchase__buyer_id=user_id)
+    return mine.select_related("purchase").order_by("-pk")
+
+
+def document(*, user_id: int, purchase_id: UUID, at: datetime) -> tuple[Receipt, bytes]:
+    """Return the person's own receipt and its file; the first asking makes it, for good.
+
+    Raises NoReceiptYet, Receipt.DoesNotExist (also for another person's).
+    """
+    receipt = numbered(user_id=user_id, purchase_id=purchase_id, at=at)
     kept = ReceiptFile.objects.filter(pk=receipt.pk).first()
     if kept is None:
         assert receipt.issued_at is not None, "it is numbered"
@@ -113,13 +127,7 @@ def _facts(receipt: Receipt, *, seller: Seller, at: datetime) -> dict[str, Any]:
     return {
         "number": receipt.label,
         "issued": f"{at:%-d %B %Y}",
-        "seller": {
-            "name": seller.name,
-            "address": seller.address.splitlines(),
-            "country": str(seller.country.name),
-            "tax_number": seller.tax_number,
-            "contact": seller.contact,
-        },
+        "seller": seller_facts(seller),
         "account": str(purchase.buyer_id),
         "region": region.name,
         "purchase": str(purchase.pk),
@@ -127,14 +135,20 @@ def _facts(receipt: Receipt, *, seller: Seller, at: datetime) -> dict[str, Any]:
         "method": purchase.method.name,
         "coins": f"{purchase.coins:,}",
         "currency": currency,
-        "net": _figure(purchase.gross_minor - purchase.tax_minor, currency),
+        "net": documents.figure(purchase.gross_minor - purchase.tax_minor, currency),
         "tax_name": region.tax_name,
         "tax_percent": f"{purchase.tax_bps / 100:g}",
-        "tax": _figure(purchase.tax_minor, currency),
-        "gross": _figure(purchase.gross_minor, currency),
+        "tax": documents.figure(purchase.tax_minor, currency),
+        "gross": documents.figure(purchase.gross_minor, currency),
     }
 
 
-def _figure(amount_minor: int, currency: str) -> str:
-    """Write an amount with the decimals of its currency, marks at the thousands."""
-    return f"{money(amount_minor, currency).amount:,f}"
+def seller_facts(seller: Seller) -> dict[str, Any]:
+    """What documents say of who sold, as it is called at this moment."""
+    return {
+        "name": seller.name,
+        "address": seller.address.splitlines(),
+        "country": str(seller.country.name),
+        "tax_number": seller.tax_number,
+        "contact": seller.contact,
+    }

@@ -7,6 +7,7 @@ moves because the books differ: staff look.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -143,8 +144,9 @@ def _payment(one: Activity, *, provider: str, at: datetime) -> Seen | None:
 def _refund(one: Activity, *, provider: str, at: datetime) -> Seen | None:
     if one.state == RefundState.PENDING:
         return None
-    if not submissions.mirror(provider=provider, ref=one.ref, at=at):
-        disputes.mirror_refund(provider=provider, ref=one.ref, at=at)
+    with suppress(submissions.RefundDiffers, payments.PaymentDiffers):  # seen below, and told
+        if not submissions.mirror(provider=provider, ref=one.ref, at=at):
+            disputes.mirror_refund(provider=provider, ref=one.ref, at=at)
     value = money(one.amount_minor, one.currency)
     is_paid = one.state == RefundState.SUCCEEDED
     theirs = f"{Refund.State.PAID} {value}" if is_paid else str(Refund.State.FAILED)
@@ -162,7 +164,8 @@ def _refund(one: Activity, *, provider: str, at: datetime) -> Seen | None:
 
 
 def _dispute(one: Activity, *, provider: str, at: datetime) -> Seen | None:
-    disputes.learn(provider=provider, ref=one.ref, at=at)
+    with suppress(payments.PaymentDiffers):
+        disputes.learn(provider=provider, ref=one.ref, at=at)
     booked = Dispute.objects.filter(provider_ref=one.ref).first()
     theirs = Dispute.State.LEARNT if one.state == DisputeState.WARNING else one.state
     if booked is None:

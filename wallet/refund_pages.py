@@ -20,7 +20,9 @@ PURCHASES_A_PAGE: Final = 20
 REFUNDS_SHOWN: Final = 20
 REFUSALS: Final = (
     refunds.NotRefundable,
+    refunds.PaidByGiftCard,
     refunds.RefundConflict,
+    refunds.StillAsking,
     ledger.CoinsSpent,
     ledger.LotDisputed,
 )

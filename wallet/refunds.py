@@ -5,22 +5,24 @@ id asks once, and for nothing else; what is large takes two people, and nobody d
 own money.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.urls import reverse
 from djmoney.money import Money
+from psycopg.errors import LockNotAvailable
 
 from accounts import reviewing as cases
 from accounts import services as people
 from accounts import states
 from accounts.models import NoticeKind, User
 from wallet import events, ledger, payments, queries, returns, reversals
-from wallet.models import Channel, Dispute, Purchase, Refund
+from wallet.models import Channel, CreditNote, Dispute, Purchase, Refund
 from wallet.money import decimals, money
 
 State = Refund.State
@@ -28,6 +30,17 @@ State = Refund.State
 
 class NotRefundable(Exception):
     """The purchase, or this much of it, cannot be given back. The message says why."""
+
+
+class PaidByGiftCard(Exception):
+    """Coins of a gift card: nobody's card paid us, so there is none to pay back to."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "These coins came from a gift card, not from a payment to us, so there is no card or "
+            "account that money could go back to. Use them: they stay yours and never expire. "
+            "If something is wrong with the card, ask where it was bought, with its receipt."
+        )
 
 
 class AlreadyDecided(Exception):
@@ -40,6 +53,19 @@ class NeedsSecondPerson(Exception):
 
 class RefundConflict(Exception):
     """The refund's id was used before, for something else."""
+
+    def __init__(self) -> None:
+        super().__init__("This refund's number was used before, for another request.")
+
+
+class StillAsking(Exception):
+    """Another request about the same coins is being answered and takes long."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another request for the same coins is still being answered. Nothing was asked for "
+            "now: send this one again in a moment."
+        )
 
 
 class OwnRefund(Exception):
@@ -113,7 +139,7 @@ def _why_not(
         ),
         (
             purchase.channel == Channel.GIFT_CARD,
-            "Coins from a gift card go back where the card was bought.",
+            str(PaidByGiftCard()),
         ),
         (is_busy, "A refund of this purchase is under way."),
         (is_disputed, "Your bank is looking into this payment. It decides, and we wait for it."),
@@ -135,19 +161,37 @@ def request(
 ) -> Refund:
     """Ask for unused coins of one's own purchase: they freeze at once. Idempotent by its id.
 
-    Locks the wallet. Raises Purchase.DoesNotExist, RefundConflict, NotRefundable, CoinsSpent,
-    LotDisputed.
+    Locks the purchase, then the wallet. Raises Purchase.DoesNotExist, RefundConflict,
+    NotRefundable, PaidByGiftCard, StillAsking, CoinsSpent, LotDisputed.
     """
     purchase = Purchase.objects.select_related("region", "method").get(pk=purchase_id, buyer=user)
     asked = {"purchase_id": purchase.pk, "coins": coins, "ground": ground, "words": words.strip()}
+    try:
+        return _request(refund_id=refund_id, user=user, purchase=purchase, asked=asked, at=at)
+    except IntegrityError:
+        # Somebody was faster: with this very number for another purchase, whose lock is another,
+        # or with another number for this one. What they did is there to be seen now.
+        return _request(refund_id=refund_id, user=user, purchase=purchase, asked=asked, at=at)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise StillAsking from error
+        raise
+
+
+def _request(
+    *, refund_id: UUID, user: User, purchase: Purchase, asked: Mapping[str, Any], at: datetime
+) -> Refund:
+    coins: int = asked["coins"]
     with transaction.atomic(durable=True):
         payments.locked(purchase.pk)
         first = Refund.objects.filter(pk=refund_id).first()
         if first is not None:
             if any(getattr(first, name) != value for name, value in asked.items()):
-                raise RefundConflict("This refund's number was used before, for another request.")
+                raise RefundConflict
             return first
         offered = offer(purchase=purchase, at=at)
+        if purchase.channel == Channel.GIFT_CARD:
+            raise PaidByGiftCard
         if offered.why_not:
             raise NotRefundable(offered.why_not)
         if not 1 <= coins <= offered.coins:
@@ -281,8 +325,8 @@ def locked(refund_id: UUID, **owner: object) -> Refund:
     )
 
 
-def tell(refund: Refund, *, title: str, body: str) -> None:
-    """Tell the fan where the refund stands, once in each of its states."""
+def tell(refund: Refund, *, title: str, body: str, note: CreditNote | None = None) -> None:
+    """Tell the fan where the refund stands, once in each of its states; with its credit note."""
     people.notify(
         user_id=refund.purchase.buyer_id,
         kind=NoticeKind.PURCHASE,
@@ -290,4 +334,6 @@ def tell(refund: Refund, *, title: str, body: str) -> None:
         title=title,
         body=body,
         path=reverse("wallet:refund", args=[refund.pk]),
+        document_path=reverse("wallet:credit_note", args=[note.pk]) if note else "",
+        document_name="Credit note",
     )

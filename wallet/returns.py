@@ -1,4 +1,4 @@
-"""The ledger's other half: money that goes back, revenue that was earned, people who leave.
+"""The ledger's other half: what waits, money that goes back, revenue that was earned, who leaves.
 
 Promise: as ``ledger``'s. Each runs one posting function inside the caller's transaction, its
 operation id is the idempotency key, and refusals are outcomes. ``open_dispute`` may raise
@@ -80,6 +80,24 @@ def return_refund(*, operation_id: UUID, end_id: UUID, memo: Mapping[str, Any]) 
     Refusal: already_returned.
     """
     return ledger.post("return_refund", operation_id, end_id, Jsonb(dict(memo)))
+
+
+def hold_gift(
+    *, operation_id: UUID, payer_id: int, coins: int, context: str, memo: Mapping[str, Any]
+) -> ledger.Outcome:
+    """Set the coins of a gift aside, oldest lots first. Locks the wallet.
+
+    The result has ``balance``. Refusal: insufficient_coins.
+    """
+    return ledger.post("hold_gift", operation_id, payer_id, coins, context, Jsonb(dict(memo)))
+
+
+def free_gift(*, operation_id: UUID, hold_id: UUID, memo: Mapping[str, Any]) -> ledger.Outcome:
+    """Give back the coins of a gift that waits, but for what a dispute took. Locks the wallet.
+
+    The result has ``coins``; where none is held any more nothing moves.
+    """
+    return ledger.post("free_gift", operation_id, hold_id, Jsonb(dict(memo)))
 
 
 def open_dispute(

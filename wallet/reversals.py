@@ -8,14 +8,40 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import BigIntegerField, F, Model, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Least
 
-from wallet.models import Lot, Purchase, Refund, Transfer
+from wallet.models import Dispute, Lot, Purchase, Refund, Transfer
 
 
-def lot_is_disputed(*, purchase_id: UUID) -> bool:
-    """Whether a dispute of the purchase is under way, or took all of it."""
-    return Lot.objects.filter(purchase_id=purchase_id).exclude(state=Lot.State.GOOD).exists()
+def lot_state(*, purchase_id: UUID) -> Lot.State:
+    """Whether the purchase's coins are good, disputed, or lost with all of their money."""
+    states = Lot.objects.filter(purchase_id=purchase_id).values_list("state", flat=True)
+    return Lot.State(states.get())
+
+
+def returned_minor() -> Combinable:
+    """What of a purchase's money went back by refunds: for a query of purchases.
+
+    Those made here and those made at the provider; not what a bank took back in a dispute. A refund
+    that its bank sent back to us did not go back.
+    """
+    paid = Refund.objects.filter(purchase=OuterRef("pk"), state=Refund.State.PAID)
+    made_there = Dispute.objects.filter(
+        purchase=OuterRef("pk"), kind=Dispute.Kind.PROVIDER_REFUND, state=Dispute.State.LOST
+    )
+    # A company can send back more than was paid; what was not paid is nobody's spending.
+    return Least(
+        _sum(paid, "amount_minor") + _sum(made_there, "lost_minor"),
+        F("gross_minor"),
+        output_field=BigIntegerField(),
+    )
+
+
+def _sum[Row: Model](rows: QuerySet[Row], name: str) -> Coalesce:
+    sums = rows.order_by().values("purchase").annotate(total=Sum(name)).values("total")
+    return Coalesce(Subquery(sums), 0, output_field=BigIntegerField())
 
 
 def coins_left_of(*, purchase_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -40,7 +66,9 @@ def bought_by(*, user_id: int, before: UUID | None, limit: int) -> list[Purchase
 def refunds_of(*, user_id: int) -> QuerySet[Refund]:
     """Return what the person asked to give back, latest first."""
     rows = Refund.objects.filter(purchase__buyer_id=user_id)
-    return rows.select_related("purchase__method").order_by("-requested_at", "-pk")
+    return rows.select_related("purchase__method", "credit_note__taken_back_by").order_by(
+        "-requested_at", "-pk"
+    )
 
 
 def page_of_refunds(*, user_id: int, after: Sequence[Any] | None, limit: int) -> list[Refund]:
@@ -62,6 +90,30 @@ def refund_with(*, operation_id: UUID) -> Refund | None:
 def was_paid(refund: Refund) -> bool:
     """Whether the money of a refund left, whatever became of it afterwards."""
     return Transfer.objects.filter(op=refund.end_id, code=Transfer.Code.REFUND_COINS).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The money that an operation booked as gone back to its payer, or as come back from them."""
+
+    gross_minor: int
+    tax_minor: int
+
+
+def booked_back(*, operation_id: UUID) -> Booked:
+    """Sum what of a payment the operation moved, and the tax in it.
+
+    Of a loss all of it, but for what was taken beyond the payment: that is no price given back.
+    """
+    code = Transfer.Code
+    taxes = (code.RETURN_TAX, code.CAME_BACK_TAX)
+    codes = (code.RETURN_NET, code.CAME_BACK_NET, code.LOSS, *taxes)
+    legs = Transfer.objects.filter(op_id=operation_id, code__in=codes)
+    sums = legs.aggregate(
+        gross=Sum("amount", default=0),
+        tax=Sum("amount", filter=Q(code__in=taxes), default=0),
+    )
+    return Booked(int(sums["gross"]), int(sums["tax"]))
 
 
 @dataclass(frozen=True, slots=True)

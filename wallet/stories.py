@@ -13,8 +13,19 @@ from uuid import UUID
 
 from djmoney.money import Money
 
-from wallet import history, queries, reversals, shares
-from wallet.models import Account, FxRate, Lot, Operation, Purchase, RateCard, Refund, Transfer
+from wallet import history, queries, returns, reversals, shares
+from wallet.models import (
+    Account,
+    Channel,
+    CreditNote,
+    FxRate,
+    Lot,
+    Operation,
+    Purchase,
+    RateCard,
+    Refund,
+    Transfer,
+)
 from wallet.money import MILLI, currency_of, decimals, money
 
 _COIN_CODES: Final = (
@@ -70,6 +81,7 @@ class Story:
     purchase: Purchase | None
     refund: Refund | None = None
     reversed_milli: int = 0  # of a gift's diamonds, taken back since
+    credit_note: CreditNote | None = None
 
     @property
     def paid(self) -> Money | None:
@@ -87,13 +99,19 @@ class LotStory:
 
     lot: Lot
     price: Money | None
-    left_price: Money | None
+    left_price: Money | None  # what a refund of what is left would pay, if it can be asked for
     refundable_until: datetime | None
     is_refundable: bool
 
     @property
     def used(self) -> int:
         return self.lot.amount - self.lot.remaining
+
+    @property
+    def is_of_gift_card(self) -> bool:
+        """Whether a code paid for it, bought elsewhere."""
+        bought = self.lot.purchase
+        return bought is not None and bought.channel == Channel.GIFT_CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +128,46 @@ class Use:
 
 
 def lot_story(lot: Lot, *, at: datetime) -> LotStory:
-    """Tell of one lot: the price of what is left is its exact share, half-up."""
-    until = queries.refundable_until(lot.purchase) if lot.purchase else None
-    is_good = lot.state == Lot.State.GOOD
-    return LotStory(
-        lot=lot,
-        price=history.price_of([(lot, lot.amount)]),
-        left_price=history.price_of([(lot, lot.remaining)]),
-        refundable_until=until,
-        is_refundable=until is not None and at < until and lot.remaining > 0 and is_good,
-    )
+    """Tell of one lot."""
+    return lot_stories([lot], at=at)[0]
+
+
+def lot_stories(lots: Sequence[Lot], *, at: datetime) -> list[LotStory]:
+    """Tell of several lots, with their purchases, in as many queries as of one.
+
+    What is left is worth what a refund of it would pay: rounded down, as the ledger does.
+    """
+    until = {lot.pk: queries.refundable_until(lot.purchase) for lot in lots if lot.purchase}
+    refundable = {
+        lot.purchase_id: lot.remaining
+        for lot in lots
+        if lot.purchase_id
+        and _is_open(until.get(lot.pk), at)
+        and lot.remaining
+        and lot.state == Lot.State.GOOD
+    }
+    worth = returns.refund_values(coins_by_purchase=refundable) if refundable else {}
+    return [
+        LotStory(
+            lot=lot,
+            price=history.price_of([(lot, lot.amount)]),
+            left_price=_paid_for(lot, worth[lot.purchase_id].gross_minor)
+            if lot.purchase_id in worth
+            else None,
+            refundable_until=until.get(lot.pk),
+            is_refundable=lot.purchase_id in worth,
+        )
+        for lot in lots
+    ]
+
+
+def _is_open(until: datetime | None, at: datetime) -> bool:
+    return until is not None and at < until
+
+
+def _paid_for(lot: Lot, amount_minor: int) -> Money:
+    assert lot.cash_unit is not None, "somebody paid for it"
+    return money(amount_minor, currency_of(lot.cash_unit))
 
 
 def use(lot: Lot, transfer: Transfer) -> Use:
@@ -159,6 +207,7 @@ _TOLD: Final = {
     Operation.Kind.ADJUST_COINS: history.Kind.ADJUSTMENT,
     Operation.Kind.HOLD_REFUND: history.Kind.RETURN,
     Operation.Kind.RESOLVE_REFUND: history.Kind.RETURN,
+    Operation.Kind.RETURN_REFUND: history.Kind.RETURN,
     Operation.Kind.OPEN_DISPUTE: history.Kind.RETURN,
     Operation.Kind.RESOLVE_DISPUTE: history.Kind.RETURN,
     Operation.Kind.REPAY_COINS: history.Kind.RETURN,
@@ -195,6 +244,7 @@ def _of_operation(operation: Operation) -> Story:
         unpaid_coins=sum(s.coins for s in slices if s.price is None) if is_gift else 0,
         purchase=slices[0].lot.purchase if kind in _OF_ONE_PURCHASE and slices else None,
         refund=reversals.refund_with(operation_id=operation.pk),
+        credit_note=CreditNote.objects.filter(pk=operation.pk).first(),
         reversed_milli=reversals.reversed_gifts(operation_ids=[operation.pk]).get(operation.pk, 0),
     )
 

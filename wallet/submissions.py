@@ -3,7 +3,8 @@
 Promises: the money goes back by the payment it came from and no other way; a refund is recorded as
 sent before the provider is called, carries its own id as the key, and an answer that was lost is
 looked up before anything is sent again. No transaction is open meanwhile. Every refund that was
-sent ends as paid or as failed, with its coins gone or free again.
+sent ends as paid or as failed, with its coins gone or free again; one that the provider has in
+another currency or amount than we sent stays as it is, and staff are told.
 """
 
 import logging
@@ -14,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import states
-from wallet import alerts, events, ledger, providers, queries, refunds, returns
+from wallet import alerts, credit_notes, events, ledger, providers, queries, refunds, returns
 from wallet.models import Refund
 from wallet.providers import base
 from wallet.providers.base import Declined, RefundOrder, RefundState, Unavailable
@@ -31,8 +32,15 @@ class NotAnswered(Exception):
     """The payment company did not answer; the sweep asks again."""
 
 
+class RefundDiffers(Exception):
+    """What was fetched is not the refund that we sent. Nothing moves; staff are told."""
+
+
 def hurry(*, refund_id: UUID, at: datetime) -> Refund:
-    """Send it, or look up what became of it, now and not by the clock. Raises NotAnswered."""
+    """Send it, or look up what became of it, now and not by the clock.
+
+    Raises NotAnswered, RefundDiffers.
+    """
     try:
         return submit(refund_id=refund_id, at=at)
     except Unavailable as error:
@@ -43,7 +51,7 @@ def hurry(*, refund_id: UUID, at: datetime) -> Refund:
 def submit(*, refund_id: UUID, at: datetime) -> Refund:
     """Send an approved refund, or ask what became of one that was sent. Safe to repeat.
 
-    Raises Unavailable: the refund stays as it is and is swept.
+    Raises Unavailable, RefundDiffers: the refund stays as it is and is swept.
     """
     with transaction.atomic(durable=True):
         refund = refunds.locked(refund_id)
@@ -81,13 +89,39 @@ def _find(provider: base.Provider, refund: Refund) -> base.Refund | None:
     return next((one for one in sent if one.refund_id == str(refund.pk)), None)
 
 
+def _check(*, refund_id: UUID, answer: base.Refund, at: datetime) -> None:
+    """Refuse an answer that is of another currency or amount than was sent; staff hear of it once.
+
+    Raises RefundDiffers.
+    """
+    with transaction.atomic(durable=True):
+        refund = refunds.locked(refund_id)
+        differences = [
+            name
+            for name, is_same in (
+                ("its currency", answer.currency == refund.purchase.currency),
+                ("its amount", answer.amount_minor == refund.amount_minor),
+            )
+            if not is_same
+        ]
+        if not differences:
+            return
+        problem = f"The refund {answer.ref} differs in {', '.join(differences)}."[:200]
+        if refund.problem != problem:
+            refund.problem = problem
+            refund.save(update_fields=["problem"])
+            alerts.tell_staff(refund.purchase, why=problem, at=at, about=f"refund:{refund.pk}")
+    raise RefundDiffers(problem)
+
+
 def _record(*, refund_id: UUID, answer: base.Refund, at: datetime) -> Refund:
+    _check(refund_id=refund_id, answer=answer, at=at)
     if answer.state == RefundState.FAILED:
         return _record_failed(refund_id=refund_id, problem=answer.problem, at=at)
     with transaction.atomic(durable=True):
         refund = refunds.locked(refund_id)
-        refund.provider_ref = answer.ref
-        refund.save(update_fields=["provider_ref"])
+        refund.provider_ref, refund.problem = answer.ref, ""
+        refund.save(update_fields=["provider_ref", "problem"])
         if answer.state == RefundState.PENDING or refund.state != State.SUBMITTED:
             return refund
         assert refund.approved_coins is not None
@@ -105,10 +139,12 @@ def _record(*, refund_id: UUID, answer: base.Refund, at: datetime) -> Refund:
         refund = states.move(refund, to=State.PAID, why=f"Paid back: {answer.ref}", at=at)
         refund.ended_at = at
         refund.save(update_fields=["ended_at"])
+        note = credit_notes.of_refund(refund)
         refunds.tell(
             refund,
             title=f"{refund.money} is on its way back to you",
             body="It goes to the card or account you paid with. Banks take up to 10 days.",
+            note=note,
         )
         events.refund_changed(refund)
     return refund
@@ -124,17 +160,19 @@ def _record_failed(*, refund_id: UUID, problem: str, at: datetime) -> Refund:
         why = "The payment company could not send it back. Your coins are yours again."
         refund = refunds.end_without_money(refund, to=State.FAILED, why=why, at=at)
     elif refund.state == State.PAID:
-        returns.return_refund(
+        came_back = returns.return_refund(
             operation_id=ledger.new_operation_id(),
             end_id=refund.end_id,
             memo={"text": "A refund came back from the bank: its coins are yours again"},
         ).check()
+        note = credit_notes.of_return(refund, operation_id=came_back.operation_id)
         refund = states.move(refund, to=State.FAILED, why=problem or "It came back.", at=at)
         refunds.tell(
             refund,
             title=f"Your bank sent {refund.money} back to us",
             body="It could not be paid to the card or account you paid with. Your coins are yours "
             "again: spend them, or ask for the refund once more when your bank can take it.",
+            note=note,
         )
         events.refund_changed(refund)
     else:
@@ -146,7 +184,7 @@ def _record_failed(*, refund_id: UUID, problem: str, at: datetime) -> Refund:
 def mirror(*, provider: str, ref: str, at: datetime) -> str:
     """Learn what became of a refund of ours from its provider, and say it. Not ours: nothing.
 
-    Raises Declined, Unavailable.
+    Raises Declined, Unavailable, RefundDiffers.
     """
     answer = providers.load(provider).fetch_refund(ref)
     ours = _ours(answer, provider=provider)
@@ -174,6 +212,6 @@ def sweep(*, at: datetime) -> int:
     for refund_id in queries.refunds_under_way(unchecked_since=at - LOOK_PAUSE)[:BATCH]:
         try:
             ended += submit(refund_id=refund_id, at=at).state in (State.PAID, State.FAILED)
-        except Unavailable as error:
+        except (Unavailable, RefundDiffers) as error:
             logger.warning("refund %s: %s", refund_id, error)
     return ended

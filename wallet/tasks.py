@@ -7,6 +7,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from wallet import (
+    credit_notes,
+    customers,
     disputes,
     inbox,
     own_limits,
@@ -77,6 +79,11 @@ def sweep_disputes() -> int:
 
 
 @shared_task
+def forget_customers() -> int:
+    return customers.sweep(at=timezone.now())
+
+
+@shared_task
 def recognise_revenue() -> dict[str, int]:
     return recognition.recognise_revenue()
 
@@ -90,3 +97,8 @@ def reconcile(*, hours: int) -> int:
 @shared_task
 def number_receipts() -> int:
     return receipts.number_receipts(at=timezone.now())
+
+
+@shared_task
+def number_credit_notes() -> int:
+    return credit_notes.number_credit_notes(at=timezone.now())

@@ -26,6 +26,7 @@ urlpatterns = [
     path("balance/refunds/<uuid:refund_id>/", refund_pages.refund, name="refund"),
     path("balance/refunds/<uuid:refund_id>/cancel/", refund_pages.cancel, name="cancel_refund"),
     path("coins/purchases/<uuid:purchase_id>/receipt.pdf", receipt_pages.receipt, name="receipt"),
+    path("balance/credit-notes/<uuid:note_id>.pdf", receipt_pages.credit_note, name="credit_note"),
     path("coins/gift-card/", gift_card_pages.gift_card, name="gift_card"),
     path("hooks/stripe/", webhooks.stripe, name="stripe_hook"),
     path("balance/history/", history_pages.history_page, name="history"),

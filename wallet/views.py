@@ -34,7 +34,7 @@ from wallet import (
     refunds,
     reviewing,
 )
-from wallet.models import Purchase, Region
+from wallet.models import Dispute, Purchase, Region
 
 SPENT_DAYS = 30
 LATEST = 5
@@ -289,8 +289,12 @@ def _what_goes_back(purchase: Purchase, at: datetime) -> dict[str, Any]:
         return {}
     return {
         "offer": refunds.offer(purchase=purchase, at=at),
-        "refunds": purchase.refunds.order_by("-requested_at", "-pk"),
-        "disputes": purchase.disputes.order_by("-learnt_at", "-pk"),
+        "refunds": purchase.refunds.select_related("credit_note__taken_back_by").order_by(
+            "-requested_at", "-pk"
+        ),
+        "disputes": purchase.disputes.exclude(state=Dispute.State.UNBOOKED)
+        .select_related("credit_note")
+        .order_by("-learnt_at", "-pk"),
     }
 
 

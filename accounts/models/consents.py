@@ -42,6 +42,9 @@ class Scope(models.TextChoices):
     GIFTS_SEND = "gifts:send", "Send gifts with your coins"
     BALANCE_READ = "balance:read", "See your balance and history"
     REFUNDS_ASK = "refunds:ask", "Ask to give your unused coins back"
+    GIFT_CARDS_REDEEM = "gift-cards:redeem", "Turn gift cards into coins for you"
+    REVIEWS_READ = "reviews:read", "See the reviews of your account"
+    REVIEWS_APPEAL = "reviews:appeal", "Appeal against reviews of your account"
 
 
 class Consent(models.Model):

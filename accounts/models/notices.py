@@ -44,7 +44,8 @@ class Notice(models.Model):
     title = models.CharField(max_length=120)
     body = models.CharField(max_length=500, blank=True)
     path = models.CharField(max_length=200, blank=True)
-    document_path = models.CharField(max_length=200, blank=True, db_default="")  # its receipt
+    document_path = models.CharField(max_length=200, blank=True, db_default="")
+    document_name = models.CharField(max_length=40, default="Receipt", db_default="Receipt")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     read_at = models.DateTimeField(null=True)
     on_site = models.BooleanField(default=True, db_default=True)

@@ -54,9 +54,7 @@ def request(path: str, *, headers: Mapping[str, str], content: bytes) -> bytes:
 def server(name: str, **more: str) -> Iterator[int]:
     """Run the web server on a free port, with ``more`` in its environment, until the end.
 
-    Under a supervisor of the bench's own: however the bench ends, no worker is left for long. One
-    that was killed with -9 leaves them to the next, which ends them first. Raises
-    supervisor.RunsAlready: two benches at once would measure each other.
+    Raises supervisor.RunsAlready.
     """
     port = running.free_port()
     url = f"http://{HOST}:{port}"
@@ -66,11 +64,7 @@ def server(name: str, **more: str) -> Iterator[int]:
         "ALLOWED_HOSTS": HOST,
         **more,
     }
-    data = settings.CARAT_DATA_DIR / "bench"
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with supervisor.supervised(
-        data=data, folder=settings.BASE_DIR, address=url, say=Console(stderr=True).print
-    ) as here:
+    with supervised(url) as here:
         web = running.web(port=port, environ=environment)
         here.start(web)
         running.wait_for(f"{url}/livez", program=web.name, supervisor=here)
@@ -79,6 +73,21 @@ def server(name: str, **more: str) -> Iterator[int]:
         except Refused as refusal:
             refusal.add_note(here.log_of(web.name).read_text(errors="replace")[-4_000:])
             raise
+
+
+@contextlib.contextmanager
+def supervised(address: str) -> Iterator[supervisor.Supervisor]:
+    """A supervisor of the bench's own: however the bench ends, no program is left for long.
+
+    One that was killed with -9 leaves them to the next, which ends them first. Raises
+    supervisor.RunsAlready: two benches at once would measure each other.
+    """
+    data = settings.CARAT_DATA_DIR / "bench"
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with supervisor.supervised(
+        data=data, folder=settings.BASE_DIR, address=address, say=Console(stderr=True).print
+    ) as here:
+        yield here
 
 
 def answered(port: int, asks: Asks, *, seconds: float) -> int:

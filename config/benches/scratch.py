@@ -77,8 +77,8 @@ def server() -> psycopg.Connection[Any]:
     )
 
 
-def fill(advance: Any) -> None:
-    """Migrate, seed, and write 100,000 fans with coins and 1,000 creators.
+def fill(advance: Any, *, payers: int = PAYERS, creators: int = CREATORS) -> None:
+    """Migrate, seed, and write so many fans with coins and creators.
 
     ``advance(n)`` is called when n people more are there.
     """
@@ -88,8 +88,8 @@ def fill(advance: Any) -> None:
         # The filling may be lost in a crash: it is made again. The measuring below may not.
         cursor.execute("SET synchronous_commit = off")
         for first, count, creator in (
-            (FIRST_CREATOR, CREATORS, True),
-            (FIRST_PAYER, PAYERS, False),
+            (FIRST_CREATOR, creators, True),
+            (FIRST_PAYER, payers, False),
         ):
             for start in range(first, first + count, CHUNK):
                 last = min(start + CHUNK, first + count) - 1

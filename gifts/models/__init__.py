@@ -3,10 +3,12 @@
 from gifts.models.catalogue import Category, Gift, GiftVersion
 from gifts.models.chat import ChatMessage, ChatRules, Moderator, Mute
 from gifts.models.goals import Goal
+from gifts.models.held_gifts import HeldGift
 from gifts.models.places import Room, Video
 from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
 from gifts.models.room_log import RoomEvent, RoomLog
 from gifts.models.sendings import Sending
+from gifts.models.streaks import Streak
 
 __all__ = [
     "Category",
@@ -15,6 +17,7 @@ __all__ = [
     "Gift",
     "GiftVersion",
     "Goal",
+    "HeldGift",
     "Moderator",
     "Mute",
     "RankDifference",
@@ -24,6 +27,7 @@ __all__ = [
     "RoomGifter",
     "RoomLog",
     "Sending",
+    "Streak",
     "Video",
     "WeekGifter",
 ]

@@ -83,6 +83,11 @@ class Sending(models.Model):
                 name="sending_video",
             ),
             models.Index(fields=["creator", "id"], name="sending_creator"),
+            models.Index(
+                fields=["streak_id"],
+                condition=models.Q(streak_id__isnull=False),
+                name="sending_streak",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -44,7 +44,7 @@ class Visitor:
 
 @pytest.fixture
 def whole_site(committed: str, tmp_path: Path) -> Iterator[WholeSite]:
-    """The site served as in production, on this test's database, as the app role."""
+    """The site served by one server, on this test's database, as the app role."""
     port = _free_port()
     url = f"http://localhost:{port}"
     with running_standin(tmp_path, webhook_url=f"http://127.0.0.1:{port}/hooks/stripe/") as outside:
@@ -65,9 +65,8 @@ def whole_site(committed: str, tmp_path: Path) -> Iterator[WholeSite]:
             "DJANGO_SETTINGS_MODULE": "tests.e2e.site_settings",
         }
         command = [
-            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
-            "--port", str(port), "--workers", "1", "--blocking-threads", "4",
-            "config.wsgi:application",
+            sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1",
+            "--port", str(port), "--workers", "1", "config.asgi:application",
         ]  # fmt: skip
         with (tmp_path / "site.log").open("w") as log:
             server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

@@ -16,7 +16,7 @@ from gifts.models import ChatMessage, Room
 from tests.factories import give_coins, make_creator, make_user
 from tests.gifts.test_room_in_a_browser import aside, open_room
 from tests.gifts.world import make_room, send, version
-from tests.proof.test_room_stream import Programs
+from tests.programs import Programs
 from tests.streams import wait_until
 from wallet import ledger
 

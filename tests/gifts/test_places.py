@@ -1,7 +1,6 @@
 """The room and the video in the browser's eyes: with forms alone, and with htmx."""
 
 import re
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -298,7 +297,7 @@ def test_names_and_titles_are_shown_as_words(fan: Client, alice: User, bob: User
 # With htmx
 
 
-def test_a_sent_gift_answers_with_the_words_the_balance_the_line_and_a_new_id(
+def test_a_sent_gift_answers_with_the_words_the_balance_and_a_new_id(
     fan: Client, room: Room, alice: User
 ) -> None:
     sent = form()
@@ -310,7 +309,6 @@ def test_a_sent_gift_answers_with_the_words_the_balance_the_line_and_a_new_id(
     assert "You sent Bouquet to Bob. 4,990 coins left." in html
     assert 'data-coins="4990"' in html
     assert 'hx-swap-oob="innerHTML:[data-nav-coins]"' in html
-    assert f'data-sending="{sent["operation_id"]}"' in html
     assert str(operation_in(html)) != sent["operation_id"]
 
 
@@ -348,43 +346,43 @@ def test_a_refusal_brings_the_gifts_anew_and_a_new_id(fan: Client, room: Room) -
     assert str(operation_in(html)) != wanted["operation_id"]
 
 
-def test_the_feed_shows_gifts_sent_since(client: Client, alice: User, room: Room) -> None:
+def test_a_combo_is_one_line_with_all_it_came_to(
+    client: Client, alice: User, room: Room, mallory: User
+) -> None:
     give_coins(alice, 100)
-    at = timezone.now()
-    send(alice, room, "heart", at=at - timedelta(minutes=1))
-    send(alice, room, "bouquet", quantity=2, at=at)
-    feed = reverse("gifts:room_feed", args=[room.pk])
+    give_coins(mallory, 100)
+    streak_id = ledger.new_operation_id()
+    for quantity in (2, 3):
+        send(alice, room, quantity=quantity, streak_id=streak_id)
+        send(mallory, room)
 
-    html = client.get(feed, {"after": (at - timedelta(seconds=1)).isoformat()}).content.decode()
+    html = client.get(reverse("gifts:room", args=[room.pk])).content.decode()
 
-    assert 'data-slug="bouquet"' in html
-    assert 'data-count="2"' in html
-    assert 'data-slug="heart"' not in html
-    assert f"{feed}?after=" in html  # and looks again
-
-
-@pytest.mark.parametrize("after", ["", "yesterday", "2026-13-45T99:99:99", "2026-01-01T00:00:00"])
-def test_the_feed_takes_any_cursor(client: Client, room: Room, after: str) -> None:
-    assert (
-        client.get(reverse("gifts:room_feed", args=[room.pk]), {"after": after}).status_code == 200
-    )
+    lines = re.findall(r'<li class="chat-line" data-kind="gift" data-sending="[^"]+".*?</li>', html)
+    assert [re.search(r'data-count="(\d+)"', line)[1] for line in lines] == ["5", "1", "1"]  # type: ignore[index]
+    assert f'data-streak="{streak_id}"' in lines[0]
+    assert '<span class="chat-count">×5</span>' in lines[0]
 
 
-def test_the_feed_of_an_ended_room_reloads_the_page(client: Client, bob: User) -> None:
-    ended = make_room(bob, state=Room.State.ENDED, ended_at=timezone.now())
+def test_a_room_hears_its_stream_from_where_its_lines_end(
+    client: Client, alice: User, room: Room, bob: User
+) -> None:
+    page = client.get(reverse("gifts:room", args=[room.pk])).content.decode()
+    rooms.end_room(room_id=room.pk, by_id=bob.pk, why="Done.", at=timezone.now())
+    ended = client.get(reverse("gifts:room", args=[room.pk])).content.decode()
 
-    answer = client.get(reverse("gifts:room_feed", args=[ended.pk]))
+    assert re.search(rf'data-events="/live/{room.pk}/events/\?pass=[^"]+&amp;after=0"', page)
+    assert "data-events" not in ended
 
-    assert answer.headers["HX-Refresh"] == "true"
 
+def test_the_answer_to_a_send_brings_lines_only_where_no_stream_does(
+    fan: Client, room: Room, bob: User
+) -> None:
+    video = make_video(bob)
 
-def test_a_feed_shows_no_other_room(client: Client, alice: User, room: Room, mallory: User) -> None:
-    give_coins(alice, 10)
-    send(alice, room)
-    other = make_room(
-        User.objects.create_user(email="c@example.org", handle="carol", display_name="Carol")
-    )
+    in_room = post(fan, room, form(), headers=HTMX)
+    on_video = fan.post(reverse("gifts:video_send", args=[video.pk]), form(), headers=HTMX)
 
-    html = client.get(reverse("gifts:room_feed", args=[other.pk])).content.decode()
-
-    assert "data-sending" not in html
+    assert "data-sending" not in in_room.content.decode()
+    assert "data-sending" in on_video.content.decode()
+    assert "gift:sent" in in_room["HX-Trigger"]

@@ -575,7 +575,7 @@ def test_a_gift_waits_for_nobody_elses_in_the_same_room(committed: str) -> None:
 
     with ThreadPoolExecutor(1) as threads, transaction.atomic():
         ledger.gift(
-            services._posting(
+            services.posting(
                 intent(alice, room), facts.send_facts(intent(alice, room), at=timezone.now())
             )
         )
@@ -600,7 +600,7 @@ def test_two_gifts_of_one_payer_wait_for_each_other(committed: str) -> None:
     with ThreadPoolExecutor(1) as threads:
         with transaction.atomic():
             ledger.gift(
-                services._posting(
+                services.posting(
                     intent(alice, room), facts.send_facts(intent(alice, room), at=timezone.now())
                 )
             )

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import consents
 from accounts.models import ConsentUse, Scope, User
-from gifts import services
+from gifts import sending_texts
 from gifts.models import Room, Sending
 from tests import services as callers
 from tests.factories import give_coins, make_creator, make_user
@@ -66,8 +66,8 @@ def test_eight_gifts_at_once_spend_the_cap_exactly(alice: User, room: Room) -> N
 def test_control_without_the_comparison_they_spend_more(
     alice: User, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unguarded = services.SEND_UNDER_CONSENT_SQL.replace(COMPARISON, "")
-    monkeypatch.setattr(services, "SEND_UNDER_CONSENT_SQL", unguarded)
+    unguarded = sending_texts.SEND_SQL[True, False, False].replace(COMPARISON, "")
+    monkeypatch.setitem(sending_texts.SEND_SQL, (True, False, False), unguarded)
 
     assert sent_at_once(alice, room, 8) == 8
 
@@ -98,8 +98,8 @@ def test_control_without_the_lock_a_gift_slips_past_a_revocation(
 ) -> None:
     # Today's count is there already, so that no foreign key makes it wait.
     ConsentUse.objects.create(consent=alice.consents.get(), day=timezone.now().date(), coins=0)
-    unlocked = services.SEND_UNDER_CONSENT_SQL.replace("FOR NO KEY UPDATE", "")
-    monkeypatch.setattr(services, "SEND_UNDER_CONSENT_SQL", unlocked)
+    unlocked = sending_texts.SEND_SQL[True, False, False].replace("FOR NO KEY UPDATE", "")
+    monkeypatch.setitem(sending_texts.SEND_SQL, (True, False, False), unlocked)
 
     assert sent_while_revoked(alice, room)
 

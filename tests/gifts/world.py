@@ -40,6 +40,7 @@ def send(
     quantity: int = 1,
     operation_id: UUID | None = None,
     gift_version_id: int | None = None,
+    streak_id: UUID | None = None,
     client_id: str = "",
     at: datetime | None = None,
 ) -> Sent:
@@ -51,6 +52,7 @@ def send(
         quantity=quantity,
         room_id=place.pk if is_room else None,
         video_id=None if is_room else place.pk,
+        streak_id=streak_id,
         client_id=client_id,
         at=at or timezone.now(),
     )

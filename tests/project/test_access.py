@@ -25,7 +25,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.utils import timezone
 
 from accounts.models import Consent, Review, ReviewReason, Scope, User
-from gifts.models import ChatMessage, Room, Video
+from gifts.models import ChatMessage, GiftVersion, HeldGift, Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
@@ -90,6 +90,7 @@ TABLE: Final = {
     "GET wallet:checkout": ">login 400 400 400 400 400 400",  # of nothing
     "GET wallet:return_page": ALICE,
     "GET wallet:receipt": ">login 404 404 404 404 404 404",  # it has no coins yet
+    "GET wallet:credit_note": ">login 200 404 404 404 404 404",
     "POST wallet:cancel_purchase": ">login >wallet:return_page 404 404 404 404 404",
     "GET wallet:ask_refund": ALICE,
     "POST wallet:ask_refund": ">login 400 404 404 404 404 404",  # of nothing
@@ -114,8 +115,10 @@ TABLE: Final = {
     "GET wallet:seals_json": PUBLIC,
     # Gifts
     "GET gifts:room": PUBLIC,
-    "GET gifts:room_feed": PUBLIC,
     "POST gifts:send": ">login 422 422 422 422 422 422",  # of nothing
+    "GET gifts:held_gifts": SIGNED_IN,
+    "POST gifts:take_back": ">login >gifts:room 404 404 404 404 404",
+    "POST gifts:end_streak": ">login 204 204 204 204 204 204",  # of nothing
     "GET gifts:video": PUBLIC,
     "POST gifts:video_send": ">login 422 422 422 422 422 422",
     "GET gifts:go_live": CREATORS,
@@ -260,8 +263,20 @@ def world(alice: User, bob: User, mallory: User, olga: User) -> World:
     visitors = {name: Client(raise_request_exception=False) for name in VISITORS}
     for name, user in people.items():
         visitors[name].force_login(user)
-    facts = {**alices_objects(alice, bob), **bobs_objects(bob)}
-    return World(facts | {"message_id": a_message(alice, facts["room_id"])}, visitors)
+    objects = {**alices_objects(alice, bob), **bobs_objects(bob)}
+    held = HeldGift.objects.create(  # one that was taken back: taking it back again is no change
+        id=ledger.new_operation_id(),
+        hold_id=ledger.new_operation_id(),
+        sender=alice,
+        room_id=objects["room_id"],
+        gift_version=GiftVersion.objects.latest("pk"),
+        quantity=1,
+        coins=5_000,
+        state=HeldGift.State.TAKEN_BACK,
+        due_at=timezone.now(),
+    )
+    more = {"held_id": held.pk, "message_id": a_message(alice, objects["room_id"])}
+    return World(objects | more, visitors)
 
 
 def alices_objects(alice: User, bob: User) -> dict[str, Any]:
@@ -290,6 +305,7 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         state="cancelled",
         due_at=timezone.now(),
     )
+    note = factories.make_credit_note(alice)
     service = Service(id="tipbot", name="Tip Bot", grant_types="client_credentials")
     service.save()
     consent = Consent.objects.create(
@@ -315,6 +331,7 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         "sending_id": gift.operation_id,
         "purchase_id": purchase.pk,
         "refund_id": refund.pk,
+        "note_id": note.pk,
         "lot_id": Lot.objects.filter(account__owner_id=alice.pk).get().pk,
         "export_id": purchase.pk,  # of no copy
         "consent_id": consent.pk,
@@ -343,7 +360,8 @@ def bobs_objects(bob: User) -> dict[str, Any]:
         resolve_op=ledger.new_operation_id(),
         return_op=ledger.new_operation_id(),
     )
-    return {"handle": "bob", "room_id": room.pk, "video_id": video.pk, "payout_id": payout.pk}
+    places = {"room_id": room.pk, "streak_id": ledger.new_operation_id(), "video_id": video.pk}
+    return {"handle": "bob", "payout_id": payout.pk} | places
 
 
 def a_message(alice: User, room_id: UUID) -> UUID:

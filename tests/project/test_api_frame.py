@@ -32,7 +32,7 @@ from config import api, api_urls, problems
 from tests import services
 
 GIFTS = "/api/v1/gifts"
-EXAMPLES = {"uuid": "01931f5e-1a2b-7c3d-8e4f-5a6b7c8d9e0f", "str": "alice"}
+EXAMPLES = {"int": "1", "uuid": "01931f5e-1a2b-7c3d-8e4f-5a6b7c8d9e0f", "str": "alice"}
 
 
 @pytest.fixture(autouse=True)

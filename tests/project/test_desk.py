@@ -126,6 +126,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Reviews to look at": (2, False),
         "Reviews past their time": (1, True),
         "Provider notices not handled": (1, False),
+        "Customers payment companies are to forget": (0, False),
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
     }
@@ -176,6 +177,7 @@ def test_when_nothing_waits_it_is_said_calmly(olga: User, client: Client) -> Non
                 "Payouts unknown at the bank", "Payouts behind their time",
                 "Adjustments for a second person", "Refunds to decide", "Refunds on their way",
                 "Disputes under way", "Provider notices not handled",
+                "Customers payment companies are to forget",
                 "Reviews to look at", "Reviews past their time", "Emails not sent",
             },
         ),

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from wallet.models import Region
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,9 @@ from accounts.models import User
         ("cost", "What does it cost?"),
         ("safe", "Is it safe?"),
         ("refunds", "Can I get it back?"),
+        ("limits", "How much can I buy?"),
+        ("cash", "Can coins become cash?"),
+        ("reviews", "What is a review?"),
         ("leave", "How do I leave?"),
     ],
 )
@@ -36,3 +40,35 @@ def test_every_link_of_the_help_opens(alice: User, client: Client) -> None:
 
     assert {"/coins/", "/coins/gift-card/", "/balance/lots/", "/me/leaving/"} <= links
     assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_the_list_of_countries_is_what_the_rows_say(db: None, client: Client) -> None:
+    Region.objects.filter(pk="BR").update(withdrawal_days=9)
+    Region.objects.filter(pk="VN").update(is_open=False)
+
+    page = client.get("/help/").content.decode()
+    rows = re.findall(r"<tr><th scope=\"row\">(.+?)</th>(.+?)</tr>", page)
+    shown = {head.split("<br>")[0]: re.sub(r"<.+?>", " ", head + cells) for head, cells in rows}
+
+    assert len(shown) == Region.objects.filter(is_open=True).count()
+    assert "MwSt. 19 %, in the price" in shown["Germany, EUR"]
+    assert "For 14 days, by law; money within 7 working days" in shown["Germany, EUR"]
+    assert "For 9 days, by law" in shown["Brazil, BRL"]
+    assert "For 14 days, by our choice" in shown["Japan, JPY"]
+    assert "Card" in shown["Germany, EUR"]
+    assert "Vietnam, VND" not in shown
+
+
+def test_what_a_fan_must_know_before_paying_is_said(db: None, client: Client) -> None:
+    page = client.get("/help/").content.decode()
+
+    for words in (
+        "Can coins become cash?",
+        "No, for nobody.",
+        "Coins from a gift card: no.",
+        "A gift that was sent: no.",
+        "If your bank takes a payment back",
+        "a numbered receipt and each refund a numbered credit note",
+        "Gifts of 1,000 coins and more ask once more",
+    ):
+        assert words in page

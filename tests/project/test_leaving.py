@@ -435,6 +435,21 @@ def test_coins_left_are_told_apart_offered_back_and_given_up_only_in_words(
     assert queries.coins(user_id=alice.pk) == 740
 
 
+def test_coins_of_a_gift_card_are_told_apart_with_why_they_do_not_go_back(
+    alice: User, client: Client
+) -> None:
+    purchase = credited(alice)
+    Purchase.objects.filter(pk=purchase.pk).update(channel="gift_card", paid_at=timezone.now())
+    client.force_login(alice)
+    as_if_confirmed(client)
+
+    page = client.get("/me/leaving/close/").content.decode()
+
+    assert "700 came from gift cards. They cannot be refunded" in page
+    assert "can be refunded</strong>" not in page
+    assert "cannot: the time" not in page
+
+
 @pytest.mark.parametrize(
     ("case", "words"),
     [

@@ -26,6 +26,7 @@ TOKENS: Final = (ROOT / "config/static/carat/tokens.css").read_text()
 ICONS: Final = (ROOT / "config/static/carat/icons.svg").read_text()
 ART: Final = (ROOT / "gifts/static/gifts/art.svg").read_text()
 STAGE: Final = (ROOT / "gifts/static/gifts/stage.css").read_text()
+LANE: Final = (ROOT / "gifts/static/gifts/lane.css").read_text()
 
 INLINE: Final = re.compile(
     r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*(?:\ssrc=|application/json))"
@@ -100,7 +101,7 @@ def _keyframes(css: str) -> Iterator[str]:
 
 
 def test_gifts_move_by_transform_and_opacity_alone() -> None:
-    moved = {name for body in _keyframes(STAGE) for name in re.findall(r"([a-z-]+):", body)}
+    moved = {name for body in _keyframes(STAGE + LANE) for name in re.findall(r"([a-z-]+):", body)}
 
     assert moved == {"opacity", "translate", "scale", "rotate"}
 

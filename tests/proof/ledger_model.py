@@ -91,6 +91,14 @@ class Hold:
 
 
 @dataclass(eq=False)
+class Waiting:
+    """A gift that waits: the coins of each lot that are set aside for it."""
+
+    owner: int
+    coins: dict[Lot, int]
+
+
+@dataclass(eq=False)
 class Bucket:
     """What one period brought a creator from one payment class."""
 
@@ -126,6 +134,7 @@ class Model:
     diamond_usd: Decimal
     lots: list[Lot] = field(default_factory=list)
     holds: dict[UUID, Hold] = field(default_factory=dict)
+    waiting: dict[UUID, Waiting] = field(default_factory=dict)
     gifts: list[Gift] = field(default_factory=list)
     covers: list[tuple[Lot, Lot, int]] = field(default_factory=list)  # whose loss, whose coins
     buckets: dict[tuple[int, int, int], Bucket] = field(default_factory=dict)
@@ -145,7 +154,10 @@ class Model:
 
     def held(self, user: int) -> int:
         frozen = sum(hold.coins for hold in self.holds.values() if hold.lot.owner == user)
-        return frozen + sum(lot.disputed for lot in self.lots if lot.owner == user)
+        waiting = sum(
+            sum(gift.coins.values()) for gift in self.waiting.values() if gift.owner == user
+        )
+        return frozen + waiting + sum(lot.disputed for lot in self.lots if lot.owner == user)
 
     def pending(self, creator: int, hold_class: int) -> int:
         return sum(
@@ -176,6 +188,26 @@ class Model:
                 bucket.amount += taken * self.share_milli
                 self.gifts.append(Gift(len(self.gifts), lot, creator, taken, bucket))
         return None
+
+    def hold_gift(self, operation_id: UUID, payer: int, coins: int) -> Answer:
+        if self.coins(payer) < coins:
+            return "insufficient_coins", {"balance": self.coins(payer)}
+        self.waiting[operation_id] = Waiting(payer, {})
+        left = coins
+        for lot in self.spendable(payer):
+            taken = min(lot.remaining, left)
+            lot.remaining -= taken
+            left -= taken
+            if taken:
+                self.waiting[operation_id].coins[lot] = taken
+        return None, {"balance": self.coins(payer)}
+
+    def free_gift(self, waiting: Waiting) -> Answer:
+        freed = sum(waiting.coins.values())
+        for lot, coins in waiting.coins.items():
+            lot.remaining += coins
+        waiting.coins.clear()
+        return None, {"coins": freed}
 
     def _spend(self, lot: Lot, most: int) -> int:
         """Take coins out of a lot for good; their money is earned when the period is."""
@@ -343,6 +375,8 @@ class Model:
     def open_dispute(self, lot: Lot, minor: int) -> Answer:
         if lot.state != State.GOOD:
             return "lot_disputed", {}
+        for waiting in self.waiting.values():
+            lot.remaining += waiting.coins.pop(lot, 0)
         need = lot.coins_of(minor) - lot.remaining
         coins, lot.state = lot.remaining, State.DISPUTED
         lot.disputed, lot.remaining = coins, 0

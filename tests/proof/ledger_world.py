@@ -205,6 +205,32 @@ class LedgerWorld(RuleBasedStateMachine):
             ledger.Gift(operation_id, payer_id, creator_id, coins, payer_id, "room:x", {})
         )
 
+    @rule(target=posted, fan=people, share=shares.filter(bool), extra=st.sampled_from([0, 0, 1]))
+    def hold_gift(self, fan: int, share: int, extra: int) -> Any:
+        payer, operation_id = self.fan(fan), ledger.new_operation_id()
+        coins = max(1, self.model.coins(payer) * share // 1_000 + extra)
+        expected, result = self.model.hold_gift(operation_id, payer, coins)
+        return self.post(
+            returns.hold_gift,
+            expected,
+            result,
+            operation_id=operation_id,
+            payer_id=payer,
+            coins=coins,
+            context="room:x",
+            memo={},
+        )
+
+    @rule(target=posted, which=index)
+    def free_gift(self, which: int) -> Any:
+        """One that waits, or waited: the second time nothing moves."""
+        waiting = list(self.model.waiting)
+        if not waiting:
+            return self.hold_gift(which, 500, 0)
+        hold_id = waiting[which % len(waiting)]
+        expected, result = self.model.free_gift(self.model.waiting[hold_id])
+        return self.post(returns.free_gift, expected, result, hold_id=hold_id, memo={})
+
     @rule(
         target=posted, which=index, share=shares.filter(bool), extra=st.sampled_from([0, 0, 0, 1])
     )

@@ -3,17 +3,11 @@
 What every viewer has in the end is what the database has: each number once, in order.
 """
 
-import contextlib
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -23,57 +17,10 @@ from gifts import fanout, passes, queries, room_log, rooms
 from gifts.models import Room, RoomEvent, Sending
 from tests.factories import give_coins, make_creator, make_user
 from tests.gifts.world import make_room, send
-from tests.standin import ROOT
+from tests.programs import Programs
 from tests.streams import Watcher, wait_until
 
 pytestmark = pytest.mark.proof
-
-
-class Programs:
-    """The server of streams and the relay, each killed and started as a test likes."""
-
-    def __init__(self, database: str, tmp_path: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.url = f"http://localhost:{self.port}"
-        place = connection.settings_dict
-        self._environment = os.environ | {
-            "SITE_URL": self.url,
-            "DATABASE_URL": f"postgresql://{place['USER']}@/{database}?host={place['HOST']}",
-            "REDIS_URL": settings.REDIS_URL,
-            "BROKER_URL": settings.BROKER_URL,
-            "SECRET_KEY": settings.SECRET_KEY,
-            "DJANGO_SETTINGS_MODULE": "tests.e2e.site_settings",
-            "DATABASE_POOL_MAX": "4",
-        }
-        self._log = tmp_path / "programs.log"
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str) -> None:
-        argv = {
-            "stream": [
-                "-m", "granian", "config.asgi:application", "--interface", "asginl",
-                "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-            ],
-            "relay": ["manage.py", "relay"],
-        }[name]  # fmt: skip
-        with self._log.open("ab") as log:
-            self._running[name] = subprocess.Popen(
-                [sys.executable, *argv], cwd=ROOT, env=self._environment, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-
-    def kill(self, name: str) -> None:
-        """End it and its children as a crash would."""
-        program = self._running.pop(name)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(program.pid, 9)
-        program.wait(10)
-
-    def stop(self) -> None:
-        for name in list(self._running):
-            self.kill(name)
 
 
 @pytest.fixture

@@ -1,17 +1,24 @@
 """Services read what a fan bought and ask for refunds, under that fan's consent alone."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import IntegrityError, connection
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tests import services
+from tests import factories, services
+from tests.database import owner
+from tests.proof.interleaving import await_that
 from tests.standin import Standin
-from tests.wallet.test_refunds import approve, ask, bought, held, submit
-from wallet import ledger
-from wallet.models import Purchase, Refund
+from tests.wallet.test_refunds import approve, ask, bought, form_of, held, now, submit
+from wallet import ledger, refunds
+from wallet.models import Account, Purchase, Refund, Transfer
 
 
 @pytest.fixture
@@ -191,3 +198,149 @@ def test_lots_say_what_is_left(tipbot: APIClient, purchase: Purchase, alice: Use
     assert {name: lot[name] for name in ("purchase", "coins", "left", "price")} == {
         "purchase": str(purchase.pk), "coins": 700, "left": 690, "price": eur(840),
     }  # fmt: skip
+
+
+# Two devices at once
+
+
+@pytest.fixture
+def two(standin: Standin, committed: str) -> tuple[User, Purchase, Purchase]:
+    """A fan with two purchases, in a database where commits are real."""
+    alice = factories.make_user("alice")
+    return alice, bought(standin, alice), bought(standin, alice)
+
+
+def together(database: str, user: User, deeds: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Do deeds at once: all have begun, and wait for each other or for the wallet, before it is
+    free for any. What each came to; a failure of the database as it was."""
+
+    def run(deed: Callable[[], Any]) -> Any:
+        try:
+            return deed()
+        except IntegrityError as error:
+            return error
+        finally:
+            connection.close()
+
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    wallet = Account.objects.get(owner_id=user.pk, code=Account.Code.WALLET).pk
+    with (
+        ThreadPoolExecutor(len(deeds)) as threads,
+        owner(database) as holder,
+        owner(database) as watch,
+    ):
+        holder.execute("BEGIN")
+        holder.execute("SELECT 1 FROM ledger.balance WHERE account_id = %s FOR UPDATE", [wallet])
+        running = [threads.submit(run, deed) for deed in deeds]
+        await_that(lambda: watch.execute(waiting).fetchone() == (len(deeds),))
+        holder.execute("COMMIT")
+        return [one.result() for one in running]
+
+
+def holds() -> int:
+    return Transfer.objects.filter(code=60).count()
+
+
+def test_two_devices_that_ask_at_once_get_one_refund_and_one_clear_no(
+    two: tuple[User, Purchase, Purchase], committed: str
+) -> None:
+    alice, purchase, _ = two
+    clients = [services.service("tipbot"), services.service("otherbot")]
+    for client_id in ("tipbot", "otherbot"):
+        services.consent(alice, client_id=client_id, scope="refunds:ask")
+
+    answers = together(committed, alice, [partial(post, client, purchase) for client in clients])
+
+    first, second = sorted(answers, key=lambda answer: answer.status_code)
+    assert first.status_code == 201
+    assert services.refused(second) == (409, "not_refundable")
+    assert second.json()["detail"] == "A refund of this purchase is under way."
+    assert (Refund.objects.count(), holds(), held(alice)) == (1, 1, (1_300, 100))
+    assert ledger.audit() == []
+
+
+def test_one_number_for_two_purchases_at_once_asks_for_one_and_is_a_conflict_for_the_other(
+    two: tuple[User, Purchase, Purchase], committed: str
+) -> None:
+    alice, *purchases = two
+    tipbot, key = services.service(), ledger.new_operation_id()
+    other = services.caller(services.token())
+    services.consent(alice, scope="refunds:ask")
+    deeds = [
+        partial(post, client, row, key)
+        for client, row in zip((tipbot, other), purchases, strict=True)
+    ]
+
+    answers = together(committed, alice, deeds)
+
+    first, second = sorted(answers, key=lambda answer: answer.status_code)
+    assert first.status_code == 201
+    assert services.refused(second) == (422, "refund_conflict")
+    assert (Refund.objects.count(), holds(), held(alice)) == (1, 1, (1_300, 100))
+    assert ledger.audit() == []
+
+
+def test_control_without_a_second_look_one_number_at_once_is_a_failure(
+    two: tuple[User, Purchase, Purchase], committed: str
+) -> None:
+    alice, *purchases = two
+    key = ledger.new_operation_id()
+
+    def bare(row: Purchase) -> Refund:
+        return refunds._request(
+            refund_id=key, user=alice, purchase=row, at=now(),
+            asked={"purchase_id": row.pk, "coins": 100, "ground": "unused", "words": ""},
+        )  # fmt: skip
+
+    done = together(committed, alice, [partial(bare, row) for row in purchases])
+
+    assert {type(one) for one in done} == {Refund, IntegrityError}
+    assert (Refund.objects.count(), holds(), held(alice)) == (1, 1, (1_300, 100))
+
+
+def test_two_pages_that_ask_at_once_are_answered_with_the_refund_and_with_words(
+    two: tuple[User, Purchase, Purchase], committed: str
+) -> None:
+    alice, purchase, _ = two
+    pages = [Client(), Client()]
+    for page in pages:
+        page.force_login(alice)
+    forms = [form_of(page, purchase) | {"coins": "100"} for page in pages]
+    deeds = [
+        partial(page.post, f"/coins/purchases/{purchase.pk}/refund/", form)
+        for page, form in zip(pages, forms, strict=True)
+    ]
+
+    answers = together(committed, alice, deeds)
+
+    assert sorted(answer.status_code for answer in answers) == [302, 409]
+    (refused,) = (answer for answer in answers if answer.status_code == 409)
+    assert "A refund of this purchase is under way." in refused.content.decode()
+    assert (Refund.objects.count(), holds(), held(alice)) == (1, 1, (1_300, 100))
+
+
+def test_who_waits_too_long_for_another_request_is_told_to_send_it_again(
+    two: tuple[User, Purchase, Purchase], committed: str
+) -> None:
+    alice, purchase, _ = two
+    page, tipbot = Client(), services.service()
+    page.force_login(alice)
+    services.consent(alice, scope="refunds:ask")
+    form = form_of(page, purchase) | {"coins": "100"}
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '100ms'")
+
+    with owner(committed) as holder:
+        holder.execute("BEGIN")
+        holder.execute("SELECT 1 FROM wallet_purchase WHERE id = %s FOR UPDATE", [purchase.pk])
+        shown = page.post(f"/coins/purchases/{purchase.pk}/refund/", form)
+        answered = post(tipbot, purchase)
+        holder.execute("ROLLBACK")
+
+    assert shown.status_code == 409
+    assert "Nothing was asked for now: send this one again" in shown.content.decode()
+    assert services.refused(answered) == (409, "still_running")
+    assert (Refund.objects.count(), holds(), held(alice)) == (0, 0, (1_400, 0))

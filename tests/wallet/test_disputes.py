@@ -1,25 +1,31 @@
 """Disputes through the real stand-in: what a bank takes back, from whom, and how it is told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
-from accounts.models import Notice, User
+from accounts.models import Notice, Review, User
 from tests import factories
 from tests.gifts import world
 from tests.standin import Standin, running_standin
+from tests.wallet.test_purchases import start
 from tests.wallet.test_refunds import ask, bought, now
 from tests.wallet.test_returns import close, findings, held, mature
 from wallet import (
     disputes,
     inbox,
     ledger,
+    proofs,
     providers,
     queries,
     refunds,
@@ -27,7 +33,19 @@ from wallet import (
     services,
     submissions,
 )
-from wallet.models import Account, Dispute, Lot, ProviderEvent, Purchase, Refund, Transfer
+from wallet.models import (
+    Account,
+    Dispute,
+    Lot,
+    Operation,
+    PaymentMethod,
+    ProviderEvent,
+    Purchase,
+    Refund,
+    Transfer,
+)
+from wallet.providers import base
+from wallet.providers.stripe import Stripe
 
 Code = Account.Code
 STRIPE = "wallet.providers.stripe.Stripe"
@@ -519,3 +537,251 @@ def provider_balance(standin: Standin, refs: set[str]) -> int:
         for dispute in v1.disputes.list({"payment_intent": ref}).to_dict()["data"]:
             total += sum(one["net"] for one in dispute["balance_transactions"])
     return total
+
+
+# What cannot be booked
+
+
+class SaysDollars(Stripe):
+    """The real adapter, at a company that says every amount is of dollars."""
+
+    def fetch_dispute(self, ref: str) -> base.Dispute:
+        return replace(super().fetch_dispute(ref), currency="USD")
+
+    def fetch_refund(self, ref: str) -> base.Refund:
+        return replace(super().fetch_refund(ref), currency="USD")
+
+
+DOLLARS = "tests.wallet.test_disputes.SaysDollars"
+
+
+def told(ref: str, kind: str, *, provider: str = STRIPE) -> str:
+    """Act on a notice of it; what came of it."""
+    event = ProviderEvent.objects.create(
+        provider=provider, event_id=f"evt_{ledger.new_operation_id()}", kind=f"a {kind}",
+        object_ref=ref, object_kind=kind, body="{}",
+    )  # fmt: skip
+    inbox.handle_provider_events(at=now())
+    event.refresh_from_db()
+    return event.outcome
+
+
+def everything(cast: dict[str, User]) -> tuple[object, ...]:
+    """What everybody holds, and every row of the ledger."""
+    alice, bob = coins(cast["alice"]), diamonds(cast["bob"])
+    return alice, bob, list(Transfer.objects.order_by("pk").values()), Lot.objects.get().state
+
+
+@pytest.mark.parametrize("kind", ["dispute", "refund"])
+def test_what_is_in_another_currency_than_its_payment_moves_nothing_and_staff_see_why(
+    standin: Standin, cast: dict[str, User], client: Client, kind: str
+) -> None:
+    purchase = bought(standin, cast["alice"])
+    give(cast["alice"], cast["bob"], 500)
+    services.fold_ledger()
+    before = everything(cast)
+    PaymentMethod.objects.update(provider=DOLLARS)
+    path = {"dispute": "/standin/disputes", "refund": "/standin/refunds"}[kind]
+    ref = standin.ask("POST", path, {"payment_intent": purchase.payment_ref})["id"]
+
+    outcomes = [told(ref, kind, provider=DOLLARS) for _ in range(2)]
+
+    assert outcomes == 2 * [
+        {
+            "dispute": f"Purchase {purchase.pk}: dispute unbooked",
+            "refund": f"Purchase {purchase.pk}: refund made there, unbooked",
+        }[kind]
+    ]
+    dispute = Dispute.objects.get()
+    assert (dispute.state, dispute.amount_minor, dispute.lost_minor) == ("unbooked", 0, 0)
+    assert dispute.ended_at is not None
+    assert everything(cast) == before
+    assert disputes.sweep(at=now() + disputes.LOOK_PAUSE * 2) == 0
+    assert [*findings(), *proofs.disputes_are_booked()] == []
+    assert not Review.objects.exists()
+    (notice,) = Notice.objects.filter(user=cast["olga"])
+    words = "It is in USD (840 of its smallest unit), and the payment was in EUR"
+    assert words in notice.body
+    client.force_login(cast["olga"])
+    shown = client.get(f"/admin/wallet/dispute/{dispute.pk}/change/").content.decode()
+    assert words in shown
+    assert "Not booked: staff look at it" in shown
+    assert (
+        dispute.provider_ref in client.get("/admin/wallet/dispute/?state=unbooked").content.decode()
+    )
+    client.force_login(cast["alice"])
+    page = client.get(f"/coins/purchases/{purchase.pk}/").content.decode()
+    assert "disputed" not in page
+    assert "went back to you" not in page
+
+
+def test_control_the_same_dispute_in_the_payments_own_currency_holds_the_coins(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase = bought(standin, cast["alice"])
+
+    outcome = told(standin.dispute(purchase.payment_ref)["id"], "dispute")
+
+    assert outcome == f"Purchase {purchase.pk}: dispute open"
+    assert coins(cast["alice"]) == (0, 700, 0)
+
+
+def test_a_dispute_that_is_open_stays_so_when_it_is_told_in_another_currency(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase = bought(standin, cast["alice"])
+    ref = contest(standin, purchase)
+    before = everything(cast)
+    standin.decide(ref, "lose")
+    PaymentMethod.objects.update(provider=DOLLARS)
+
+    assert told(ref, "dispute", provider=DOLLARS) == f"Purchase {purchase.pk}: dispute open"
+
+    assert everything(cast) == before
+    assert Dispute.objects.get().amount_minor == 840
+    PaymentMethod.objects.update(provider=STRIPE)
+    assert told(ref, "dispute") == f"Purchase {purchase.pk}: dispute lost"
+    assert cleared(purchase) == 840
+
+
+def taken_whole(standin: Standin, cast: dict[str, User]) -> Purchase:
+    """A purchase of which 300 coins were paid back, and a bank took the rest."""
+    purchase = bought(standin, cast["alice"])
+    refund = ask(purchase, 300)
+    approve(refund, cast["olga"])
+    submissions.submit(refund_id=refund.pk, at=now())
+    assert decide(standin, contest(standin, purchase, amount=480), do="lose").lost_minor == 480
+    assert Lot.objects.get().state == Lot.State.LOST
+    return purchase
+
+
+def test_a_dispute_of_a_payment_that_is_gone_already_ends_and_says_so(
+    standin: Standin, cast: dict[str, User], client: Client
+) -> None:
+    purchase = taken_whole(standin, cast)
+    before = everything(cast)
+
+    outcome = told(standin.dispute(purchase.payment_ref, amount=360)["id"], "dispute")
+
+    assert outcome == f"Purchase {purchase.pk}: dispute unbooked"
+    second = Dispute.objects.get(state="unbooked")
+    assert (second.amount_minor, second.lost_minor) == (360, 0)
+    assert everything(cast) == before
+    assert cleared(purchase) == 840
+    assert disputes.sweep(at=now() + disputes.LOOK_PAUSE * 2) == 0
+    assert not queries.has_money_coming_back(user_id=cast["alice"].pk)
+    assert [*findings(), *proofs.disputes_are_booked()] == []
+    words = "All of the payment of €8.40 was taken back before, so nothing is left to take"
+    told_olga = Notice.objects.filter(user=cast["olga"], body__contains=words)
+    assert told_olga.count() == 1
+    client.force_login(cast["olga"])
+    assert words in client.get(f"/admin/wallet/dispute/{second.pk}/change/").content.decode()
+
+
+def test_one_that_was_not_booked_and_is_won_says_that_it_was_won(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase = taken_whole(standin, cast)
+    ref = standin.dispute(purchase.payment_ref, amount=360)["id"]
+    told(ref, "dispute")
+    before = everything(cast)
+    standin.decide(ref, "win")
+
+    assert [told(ref, "dispute") for _ in range(2)] == 2 * [f"Purchase {purchase.pk}: dispute won"]
+
+    assert everything(cast) == before
+    assert [*findings(), *proofs.disputes_are_booked()] == []
+
+
+def test_one_that_waits_for_another_is_not_booked_once_that_took_everything(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase = bought(standin, cast["alice"])
+    contest(standin, purchase)
+    waiting = Dispute.objects.create(
+        pk=ledger.new_operation_id(), open_id=ledger.new_operation_id(), purchase=purchase,
+        kind="dispute", provider_ref="du_second", amount_minor=840,
+    )  # fmt: skip
+    first = Dispute.objects.exclude(pk=waiting.pk).get()
+    found = replace(STANDING, ref="du_second", payment_ref=purchase.payment_ref)
+    assert disputes._follow(waiting, found=found, at=now()).state == "learnt"
+    decide(standin, first.provider_ref, do="lose")
+
+    assert disputes._follow(waiting, found=found, at=now()).state == "unbooked"
+
+
+STANDING = base.Dispute(
+    ref="", payment_ref="", state=base.DisputeState.OPEN, amount_minor=840, currency="EUR",
+    reason="fraudulent", withdrawn_minor=840, fee_minor=0, due_at=None, created_at=now(),
+)  # fmt: skip
+
+
+# A refund at the company that is heard of before the payment itself
+
+
+def unheard(standin: Standin, alice: User) -> tuple[Purchase, str]:
+    """A purchase that was paid there, of which nobody told us; and the name of its payment."""
+    purchase = start(alice)
+    standin.pay(purchase.checkout_ref)
+    session = standin.client().v1.checkout.sessions.retrieve(purchase.checkout_ref)
+    return purchase, str(session.payment_intent)
+
+
+def test_a_refund_made_there_that_is_heard_of_before_its_payment_takes_the_coins_back(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase, payment_ref = unheard(standin, cast["alice"])
+    ref = standin.refund(payment_ref, 240)["id"]
+
+    outcome = told(ref, "refund")
+
+    assert outcome == f"Purchase {purchase.pk}: refund made there, lost"
+    assert Purchase.objects.get().state == "credited"
+    assert coins(cast["alice"]) == (500, 0, 0)
+    assert cleared(purchase) == 240
+    assert findings() == []
+
+
+def test_a_dispute_that_is_heard_of_before_its_payment_holds_the_coins(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase, payment_ref = unheard(standin, cast["alice"])
+
+    outcome = told(standin.dispute(payment_ref)["id"], "dispute")
+
+    assert outcome == f"Purchase {purchase.pk}: dispute open"
+    assert coins(cast["alice"]) == (0, 700, 0)
+    assert findings() == []
+
+
+def test_the_notices_and_the_return_page_and_a_refund_made_there_race_and_each_counts_once(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    purchase, payment_ref = unheard(standin, cast["alice"])
+    ref = standin.refund(payment_ref, 240)["id"]
+    barrier = Barrier(6)
+    pages = [Client() for _ in range(2)]
+    for page in pages:
+        page.force_login(cast["alice"])
+
+    def at_once(deed: Callable[[], object]) -> None:
+        try:
+            barrier.wait()
+            deed()
+        finally:
+            connection.close()
+
+    deeds: list[Callable[[], object]] = [
+        *(partial(told, purchase.checkout_ref, "checkout") for _ in range(2)),
+        *(partial(told, ref, "refund") for _ in range(2)),
+        *(partial(page.get, f"/coins/purchases/{purchase.pk}/") for page in pages),
+    ]
+    with ThreadPoolExecutor(len(deeds)) as threads:
+        list(threads.map(at_once, deeds))
+
+    assert Purchase.objects.get().state == "credited"
+    assert Operation.objects.filter(pk=purchase.pk).count() == 1
+    assert Dispute.objects.get().state == "lost"
+    assert coins(cast["alice"]) == (500, 0, 0)
+    assert cleared(purchase) == 240
+    assert [*findings(), *proofs.disputes_are_booked(), *proofs.purchases_have_lots()] == []

@@ -16,8 +16,20 @@ from tests.accounts.test_roles import make_role
 from tests.standin import Standin
 from tests.wallet.test_own_limits import bought
 from tests.wallet.test_pages import fields
-from wallet import facts, ledger, limits, own_limits, regional_limits
+from tests.wallet.test_refunds import approve, ask, submit
+from tests.wallet.test_refunds import bought as paid_for
+from wallet import (
+    disputes,
+    facts,
+    ledger,
+    limits,
+    own_limits,
+    quotes,
+    regional_limits,
+    reviewing,
+)
 from wallet.models import (
+    Dispute,
     HoldClass,
     OwnLimit,
     PaymentKind,
@@ -25,6 +37,7 @@ from wallet.models import (
     Purchase,
     PurchaseAttempt,
     PurchaseLimit,
+    Refund,
     Region,
     Tier,
     Window,
@@ -250,6 +263,144 @@ def test_nobody_sees_what_another_spent(fan: Client, mallory: User) -> None:
 
     assert "You have not paid for coins yet" in text(fan.get("/balance/spending/"))
     assert "Nothing used" in text(fan.get("/balance/limits/"))
+
+
+# Money that went back
+
+
+def used_of(user: User) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Used, left and gone back of each limit by whose it is and its window."""
+    found = limits.all_lines(
+        buyer=quotes.buyer(user=user, at=timezone.now()), kind=PaymentKind.CARD
+    )
+    return {
+        (line.set_by.value, line.window.value): (
+            line.used_minor, line.left_minor, line.returned_minor,
+        )
+        for line in found
+        if not line.is_per_purchase
+    }  # fmt: skip
+
+
+def all_used(used: int, returned: int) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """The same of every limit in the tests below: of a new account's and one of 80 a week."""
+    return {
+        key: (used, limit - used, returned)
+        for key, limit in {
+            ("region", "day"): 200_00,
+            ("region", "month"): 800_00,
+            ("own", "week"): 80_00,
+        }.items()
+    }
+
+
+def test_a_refund_gives_its_money_back_to_the_limits_when_it_is_paid_and_not_before(
+    standin: Standin, fan: Client, alice: User, olga: User
+) -> None:
+    set_own(alice, Window.WEEK, 80_00)
+    purchase = paid_for(standin, alice)
+    refund = ask(purchase, 300)
+    assert used_of(alice) == all_used(8_40, 0)
+    approve(refund, olga)
+    assert used_of(alice) == all_used(8_40, 0)
+
+    submit(refund)
+
+    assert used_of(alice) == all_used(4_80, 3_60)
+    page = text(fan.get("/balance/limits/"))
+    assert "€4.80 of €200.00" in page
+    assert "€4.80 of €80.00" in page
+    assert page.count("€3.60 went back to you and does not count.") == 3
+    rest = ask(purchase, 400)
+    approve(rest, olga)
+    submit(rest)
+    assert used_of(alice) == all_used(0, 8_40)
+    page = text(fan.get("/balance/limits/"))
+    assert "Nothing used: €80.00 left. €8.40 went back to you and does not count." in page
+    for count in ("1 of 5", "1 of 15", "1 of 3"):  # purchases, attempts and cards stay counted
+        assert count in page
+    facts_now = reviewing.buyer_facts(user_id=alice.pk, at=timezone.now())
+    assert (facts_now.spent_24h_usd_cents, facts_now.spent_30d_usd_cents) == (0, 0)
+    assert ledger.audit() == []
+
+
+def test_services_see_limits_without_what_went_back(
+    standin: Standin, alice: User, olga: User
+) -> None:
+    tipbot = services.service()
+    set_own(alice, Window.WEEK, 80_00)
+    services.consent(alice, scope="balance:read", cap=0)
+    refund = ask(paid_for(standin, alice), 300)
+    approve(refund, olga)
+    submit(refund)
+
+    answer = tipbot.get("/api/v1/limits?fan=alice").json()
+
+    shown = {
+        (line["set_by"], line["window"]): (
+            line["used"]["amount_minor"], line["left"]["amount_minor"],
+        )
+        for line in answer["results"]
+        if line["kind"] in ("card", None) and line["window"] != "purchase"
+    }  # fmt: skip
+    assert shown == {
+        ("region", "day"): (4_80, 195_20),
+        ("region", "month"): (4_80, 795_20),
+        ("own", "week"): (4_80, 75_20),
+    }
+
+
+def test_a_refund_made_at_the_company_counts_as_gone_back_and_a_lost_dispute_does_not(
+    standin: Standin, alice: User
+) -> None:
+    set_own(alice, Window.WEEK, 80_00)
+    first, second = paid_for(standin, alice), paid_for(standin, alice)
+    stripe = first.method.provider
+    made = standin.refund(first.payment_ref, 1_20)["id"]
+
+    disputes.mirror_refund(provider=stripe, ref=made, at=timezone.now())
+
+    assert used_of(alice) == all_used(15_60, 1_20)
+    ref = standin.dispute(second.payment_ref)["id"]
+    standin.decide(ref, "lose")
+    disputes.learn(provider=stripe, ref=ref, at=timezone.now())
+    assert set(Dispute.objects.values_list("state", flat=True)) == {"lost"}
+    assert used_of(alice) == all_used(15_60, 1_20)
+
+
+def test_a_refund_that_failed_or_was_denied_gives_nothing_back_to_the_limits(
+    standin: Standin, alice: User, olga: User
+) -> None:
+    set_own(alice, Window.WEEK, 80_00)
+    purchase = paid_for(standin, alice)
+    denied = ask(purchase, 300)
+    approve(denied, olga, coins=0)
+    came_back = ask(purchase, 300)
+    approve(came_back, olga)
+    submit(came_back)
+    assert used_of(alice) == all_used(4_80, 3_60)
+
+    Refund.objects.filter(pk=came_back.pk).update(
+        state=Refund.State.FAILED
+    )  # its bank sent it back
+
+    assert used_of(alice) == all_used(8_40, 0)
+
+
+def test_the_notice_of_an_own_limit_counts_what_was_kept(
+    standin: Standin, alice: User, olga: User
+) -> None:
+    set_own(alice, Window.DAY, 16_80)
+    refund = ask(paid_for(standin, alice), 700)  # half of it is used
+    approve(refund, olga)
+    submit(refund)
+    Notice.objects.filter(subject_key__startswith="own-limit-use").delete()
+
+    paid_for(standin, alice)
+
+    (notice,) = Notice.objects.filter(subject_key__startswith="own-limit-use")
+    assert notice.title == "You have used 50 % of your own limit"
+    assert notice.body.startswith("€8.40 of €16.80")
 
 
 # The API

@@ -219,6 +219,31 @@ def test_what_is_open_counts_and_is_said() -> None:
         limits.check(buyer=someone, kind=CARD, amount_minor=30_00)
 
 
+def test_money_that_went_back_is_free_again_and_the_purchase_still_counts_as_one() -> None:
+    whole = replace(paid(0, ago=timedelta(hours=22)), returned_minor=300_00)
+    part = replace(paid(80_00, ago=timedelta(hours=5)), returned_minor=40_00)
+    someone = buyer(whole, part)
+
+    _, day, _ = limits.lines(buyer=someone, kind=CARD)
+
+    assert (day.used_minor, day.left_minor, day.returned_minor) == (80_00, 420_00, 340_00)
+    assert day.room_at == day.resets_at == AT + timedelta(hours=19)
+    assert str(day.returned) == "€340.00"
+    limits.check(buyer=someone, kind=CARD, amount_minor=250_00)
+    five = buyer(*(replace(whole, at=AT - timedelta(hours=hours)) for hours in range(1, 6)))
+    with pytest.raises(limits.TooManyPurchases):
+        limits.check(buyer=five, kind=CARD, amount_minor=1)
+
+
+def test_a_window_in_which_all_went_back_has_nothing_to_reset() -> None:
+    someone = buyer(replace(paid(0, ago=timedelta(hours=2)), returned_minor=300_00))
+
+    _, day, month = limits.lines(buyer=someone, kind=CARD)
+
+    assert (day.used_minor, day.room_at, day.resets_at) == (0, None, None)
+    assert (month.used_minor, month.returned_minor) == (0, 300_00)
+
+
 def test_another_way_to_pay_has_its_own_limit() -> None:
     someone = buyer(
         paid(500_00, ago=timedelta(hours=1), kind=BANK), rows=[row(), row(BANK, is_hard=True)]

@@ -8,9 +8,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from tests import factories
+from tests.standin import Standin
 from tests.wallet.test_history import give
 from tests.wallet.test_receipts import credited
-from wallet import ledger, queries, stories
+from tests.wallet.test_refunds import approve, ask, bought, submit
+from wallet import ledger, queries, refunds, stories
 from wallet.models import Lot, Purchase
 from wallet.money import money
 
@@ -115,3 +117,16 @@ def test_a_gifts_story_names_the_rate_cards_version(alice: User, bob: User, clie
     for words in ("Where the money went", "Tax", "Payment fee", "Creator", "Operator"):
         assert words in page
     assert "rate card “v1”</a> (version 1, in force since" in page
+
+
+def test_what_is_left_is_worth_to_the_cent_what_its_refund_pays(
+    standin: Standin, alice: User, olga: User
+) -> None:
+    purchase = bought(standin, alice)
+    approved = approve(ask(purchase, 333), olga)
+    submit(approved)  # €3.99: half of a cent of it was rounded down
+
+    story = stories.lot_story(Lot.objects.get(purchase=purchase), at=timezone.now())
+
+    offer = refunds.offer(purchase=purchase, at=timezone.now())
+    assert story.left_price == offer.money == money(441, "EUR")

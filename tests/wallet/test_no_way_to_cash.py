@@ -175,6 +175,7 @@ def world(committed: str) -> str:
     third = books.buy(60, gross=119, tax=19)
     books.come_back(books.resolve(books.hold(third, 50), 50)).check()
     books.mature(committed)
+    books.free(books.wait(20)).check()
     adjust(coins=5)
     adjust(coins=-5)
     adjust(diamonds=1_000)

@@ -24,6 +24,7 @@ from wallet.models import (
     Purchase,
     PurchaseAttempt,
     PurchaseLimit,
+    Refund,
     SpendingLimits,
     Window,
 )
@@ -404,6 +405,50 @@ def test_of_64_purchases_at_once_as_many_begin_as_the_limit_holds(alone: User) -
     assert outcomes.count("pending") == 5  # 5 times €8.40 is €42.00, 6 times €50.40
     assert outcomes.count("refused") == 59
     assert spent(alone) == 42_00
+
+
+def test_of_64_purchases_at_once_as_many_begin_as_fit_beside_what_was_not_given_back(
+    alone: User,
+) -> None:
+    set_limit(alone, 50, at=now() - HOUR)
+    given_back(bought(alone, 42_00, at=now() - HOUR), 42_00)
+    given_back(bought(alone, 16_80, at=now() - HOUR), 8_40)
+    barrier = Barrier(64)
+
+    outcomes = buy_at_once(alone, 64, ready=barrier.wait)
+
+    assert outcomes.count("pending") == 4  # 8.40 and 4 times 8.40 are 42.00; another is over 50
+    assert outcomes.count("refused") == 60
+
+
+def test_of_64_purchases_at_once_none_passes_while_refunds_are_paid(alone: User) -> None:
+    set_limit(alone, 50, at=now() - HOUR)
+    paid = [bought(alone, 8_40, at=now() - HOUR) for _ in range(5)]
+
+    def give_back() -> None:
+        try:
+            for purchase in paid[:3]:
+                given_back(purchase, 8_40)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as refunding:
+        done = refunding.submit(give_back)
+        outcomes = buy_at_once(alone, 64)
+        done.result(timeout=30)
+    outcomes += buy_at_once(alone, 8)
+
+    assert outcomes.count("pending") == 3  # the room that three refunds gave, and no more
+    assert outcomes.count("refused") == 69
+
+
+def given_back(purchase: Purchase, amount_minor: int) -> None:
+    """A refund that was paid, without its way there."""
+    Refund.objects.create(
+        pk=ledger.new_operation_id(), purchase=purchase, hold_id=ledger.new_operation_id(),
+        end_id=ledger.new_operation_id(), coins=1, approved_coins=1, amount_minor=amount_minor,
+        ground="unused", state="paid", due_at=now(),
+    )  # fmt: skip
 
 
 def test_of_64_purchases_at_once_the_regions_limit_is_passed_by_none(alone: User) -> None:

@@ -136,7 +136,7 @@ def test_a_receipt_says_seller_tax_and_total_and_names_nobody(alice: User) -> No
      (9_800, "JPY", "9,800"), (1, "KWD", "0.001")],
 )  # fmt: skip
 def test_figures_have_the_decimals_of_their_currency(minor: int, currency: str, shown: str) -> None:
-    assert receipts._figure(minor, currency) == shown
+    assert documents.figure(minor, currency) == shown
 
 
 def test_the_same_file_is_handed_out_again_whatever_has_changed_since(alice: User) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,8 +15,17 @@ from accounts.models import Notice, User
 from tests import factories
 from tests.standin import Standin, eventually
 from tests.wallet.test_purchases import settle, start
-from wallet import ledger, proofs, providers, refunds, returns, reversals, submissions
-from wallet.models import Account, Lot, PaymentMethod, Purchase, Refund, Region
+from wallet import inbox, ledger, proofs, providers, refunds, returns, reversals, submissions
+from wallet.models import (
+    Account,
+    Lot,
+    PaymentMethod,
+    ProviderEvent,
+    Purchase,
+    Refund,
+    Region,
+    Transfer,
+)
 from wallet.providers import base
 from wallet.providers.base import RefundOrder, Unavailable
 from wallet.providers.stripe import Stripe
@@ -356,20 +366,42 @@ def test_control_a_small_refund_takes_one(standin: Standin, alice: User, olga: U
     assert approve(ask(bought(standin, alice)), olga).state == "approved"
 
 
+@pytest.mark.parametrize(
+    ("country", "currency", "gross_minor", "back_minor"),
+    [
+        ("JP", "JPY", 1_225, 582),  # 333 of 700 coins are 582.75
+        ("KW", "KWD", 2_450, 1_160),  # it is 1,165.5; dinars are moved in tens of fils
+    ],
+)
 def test_three_decimal_and_no_decimal_money_goes_back_to_the_unit(
-    standin: Standin, alice: User, olga: User
+    standin: Standin,
+    alice: User,
+    olga: User,
+    country: str,
+    currency: str,
+    gross_minor: int,
+    back_minor: int,
 ) -> None:
-    User.objects.filter(pk=alice.pk).update(country="JP")
+    User.objects.filter(pk=alice.pk).update(country=country)
     alice.refresh_from_db()
     purchase = bought(standin, alice)
-    assert (purchase.currency, purchase.region.withdrawal_days > 0) == ("JPY", True)
+    assert (purchase.currency, purchase.gross_minor) == (currency, gross_minor)
     refund = ask(purchase, 333)
 
     approve(refund, olga)
     assert submit(refund).state == "paid"
 
-    expected = purchase.gross_minor * 333 // 700
-    assert sent(standin, purchase) == [(expected, "succeeded", str(refund.pk))]
+    refund.refresh_from_db()
+    assert refund.amount_minor == back_minor
+    assert sent(standin, purchase) == [(back_minor, "succeeded", str(refund.pk))]
+    assert held(alice) == (367, 0)
+    rest = ask(purchase, 367)
+    approve(rest, olga)
+    assert submit(rest).state == "paid"
+    assert sorted(amount for amount, _, _ in sent(standin, purchase)) == sorted(
+        [back_minor, gross_minor - back_minor]
+    )
+    assert ledger.audit() == []
 
 
 # The payment company
@@ -420,6 +452,96 @@ def test_a_timeout_before_or_after_the_effect_sends_the_money_once(
     assert Refund.objects.get().state == "paid"
     assert sent(standin, refund.purchase) == [(840, "succeeded", str(refund.pk))]
     assert held(alice) == (0, 0)
+
+
+class SaysDollars(Stripe):
+    """The real adapter, at a company that says every refund is of dollars."""
+
+    def refund(self, order: RefundOrder) -> base.Refund:
+        return replace(super().refund(order), currency="USD")
+
+    def fetch_refund(self, ref: str) -> base.Refund:
+        return replace(super().fetch_refund(ref), currency="USD")
+
+    def refunds_of(self, payment_ref: str) -> list[base.Refund]:
+        return [replace(one, currency="USD") for one in super().refunds_of(payment_ref)]
+
+
+class SaysLess(Stripe):
+    """The real adapter, at a company that says it sent back a cent less."""
+
+    def refund(self, order: RefundOrder) -> base.Refund:
+        made = super().refund(order)
+        return replace(made, amount_minor=made.amount_minor - 1)
+
+    def refunds_of(self, payment_ref: str) -> list[base.Refund]:
+        found = super().refunds_of(payment_ref)
+        return [replace(one, amount_minor=one.amount_minor - 1) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("line", "differs"), [(SaysDollars, "its currency"), (SaysLess, "its amount")]
+)
+def test_a_refund_that_is_another_there_than_was_sent_moves_nothing_until_it_is_the_same(
+    standin: Standin, client: Client, alice: User, olga: User, line: type[Stripe], differs: str
+) -> None:
+    refund = ask(bought(standin, alice), 300)
+    approve(refund, olga)
+    PaymentMethod.objects.update(provider=f"tests.wallet.test_refunds.{line.__name__}")
+    moved = Transfer.objects.count()
+
+    with pytest.raises(submissions.RefundDiffers, match=differs):
+        submit(refund)
+    assert submissions.sweep(at=now() + timedelta(minutes=2)) == 0
+
+    refund.refresh_from_db()
+    ((amount, state, _),) = sent(standin, refund.purchase)
+    assert (amount, state) == (360, "succeeded")
+    assert (refund.state, refund.provider_ref) == ("submitted", "")
+    assert refund.problem.endswith(f"differs in {differs}.")
+    assert (held(alice), Transfer.objects.count()) == ((400, 300), moved)
+    assert Notice.objects.filter(user=olga, title__contains="needs you").count() == 1
+    client.force_login(olga)
+    assert (
+        refund.problem in client.get(f"/admin/wallet/refund/{refund.pk}/change/").content.decode()
+    )
+    looked = client.post(
+        "/admin/wallet/refund/", {"action": "look_up", "_selected_action": [refund.pk]}, follow=True
+    )
+    assert f"differs in {differs}." in looked.content.decode()
+    client.force_login(alice)
+    page = client.get(f"/balance/refunds/{refund.pk}/").content.decode()
+    assert "We are checking it with the payment company" in page
+    PaymentMethod.objects.update(provider="wallet.providers.stripe.Stripe")
+    assert submit(refund).state == "paid"
+    assert len(sent(standin, refund.purchase)) == 1
+    assert held(alice) == (400, 0)
+    refund.refresh_from_db()
+    assert refund.problem == ""
+    assert Notice.objects.filter(user=olga, title__contains="needs you").count() == 1
+
+
+def test_a_refund_that_was_paid_stays_paid_when_it_is_told_in_another_currency(
+    standin: Standin, alice: User, olga: User
+) -> None:
+    refund = ask(bought(standin, alice, "refund-fails"), 300)
+    approve(refund, olga)
+    assert submit(refund).state == "paid"
+    ref = Refund.objects.get().provider_ref
+    eventually(lambda: standin.client().v1.refunds.retrieve(ref).status == "failed")
+    PaymentMethod.objects.update(provider="tests.wallet.test_refunds.SaysDollars")
+    moved = Transfer.objects.count()
+
+    event = ProviderEvent.objects.create(
+        provider="tests.wallet.test_refunds.SaysDollars", event_id="evt_1", kind="refund.updated",
+        object_ref=ref, object_kind="refund", body="{}",
+    )  # fmt: skip
+    assert inbox.handle_provider_events(at=now()) == 1
+
+    event.refresh_from_db()
+    assert event.outcome == f"The refund {ref} differs in its currency."
+    assert (Refund.objects.get().state, Transfer.objects.count()) == ("paid", moved)
+    assert held(alice) == (400, 0)
 
 
 def test_control_a_key_that_changes_would_send_the_money_again(
@@ -517,7 +639,7 @@ def test_a_provider_that_refuses_frees_the_coins(standin: Standin, alice: User, 
 def refused_changes(purchase: Purchase) -> dict[str, Callable[[], object]]:
     return {
         "have not arrived": lambda: Purchase.objects.filter(pk=purchase.pk).update(state="paid"),
-        "where the card was bought": lambda: Purchase.objects.filter(pk=purchase.pk).update(
+        "from a gift card": lambda: Purchase.objects.filter(pk=purchase.pk).update(
             channel="gift_card"
         ),
         "is over": lambda: Region.objects.filter(pk="DE").update(withdrawal_days=0),
@@ -525,7 +647,7 @@ def refused_changes(purchase: Purchase) -> dict[str, Callable[[], object]]:
     }
 
 
-@pytest.mark.parametrize("why", ["have not arrived", "where the card", "is over", "under way"])
+@pytest.mark.parametrize("why", ["have not arrived", "from a gift card", "is over", "under way"])
 def test_what_cannot_go_back_says_why_and_freezes_nothing(
     standin: Standin, alice: User, why: str
 ) -> None:
@@ -534,7 +656,7 @@ def test_what_cannot_go_back_says_why_and_freezes_nothing(
     change()
     before = held(alice)
 
-    with pytest.raises(refunds.NotRefundable, match=why):
+    with pytest.raises((refunds.NotRefundable, refunds.PaidByGiftCard), match=why):
         ask(purchase, 100)
 
     assert held(alice) == before

@@ -488,6 +488,53 @@ def test_revenue_is_earned_when_coins_are_spent_and_whole_when_none_is_left(
     assert findings() == []
 
 
+def wait(coins: int) -> ledger.Outcome:
+    with transaction.atomic():
+        return returns.hold_gift(
+            operation_id=ledger.new_operation_id(), payer_id=PAYER, coins=coins,
+            context="room:x", memo={},
+        )  # fmt: skip
+
+
+def free(held_by: ledger.Outcome) -> ledger.Outcome:
+    with transaction.atomic():
+        return returns.free_gift(
+            operation_id=ledger.new_operation_id(), hold_id=held_by.operation_id, memo={}
+        )
+
+
+def test_the_coins_of_a_gift_that_waits_are_spent_on_nothing_else(committed: str) -> None:
+    first, second = buy(100, gross=100), buy(50, gross=50)
+    waiting = wait(120)
+    assert waiting.check().result == {"balance": 30}
+    assert (held(PAYER, Code.WALLET), held(PAYER, Code.COIN_HOLD)) == (30, 120)
+    with pytest.raises(ledger.InsufficientCoins, match="You have 30 coins"):
+        give(ANNA, 31)
+    assert wait(31).refusal == "insufficient_coins"
+    assert hold(first, 1).refusal == "coins_spent"
+    assert findings() == []
+
+    assert free(waiting).check().result == {"coins": 120}
+    lots = Lot.objects.order_by("id").values_list("purchase_id", "remaining")
+    assert list(lots) == [(first, 100), (second, 50)]
+    assert free(waiting).check().result == {"coins": 0}
+    assert (held(PAYER, Code.WALLET), held(PAYER, Code.COIN_HOLD)) == (150, 0)
+    assert findings() == []
+
+
+def test_a_dispute_overtakes_the_gifts_that_wait_on_its_payment(committed: str) -> None:
+    first, _ = buy(100, gross=100), buy(50, gross=50)
+    waiting = wait(120)
+
+    assert dispute(first, 100).check().result["coins"] == 100
+    assert (held(PAYER, Code.WALLET), held(PAYER, Code.COIN_HOLD)) == (30, 120)
+    assert free(waiting).check().result == {"coins": 20}
+    assert (held(PAYER, Code.WALLET), held(PAYER, Code.COIN_HOLD)) == (50, 100)
+    assert end(first, 100).check().result["burned"] == 100
+    assert (held(PAYER, Code.WALLET), held(PAYER, Code.COIN_HOLD)) == (50, 0)
+    assert findings() == []
+
+
 def test_what_staff_take_of_bought_coins_is_earned_too(committed: str) -> None:
     """Nobody is owed anything for them any more, so nothing of them stays deferred."""
     buy(100, gross=119, tax=19)

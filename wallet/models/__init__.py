@@ -11,6 +11,7 @@ from wallet.models.books import (
     RateCard,
     Transfer,
 )
+from wallet.models.credit_notes import CreditNote, CreditNoteFile, CreditNoteSeries
 from wallet.models.gift_cards import CODES_MAX, GiftCard, GiftCardBatch, GiftCardTries
 from wallet.models.limits import (
     BPS,
@@ -36,7 +37,7 @@ from wallet.models.pricing import (
     Region,
     RegionCountry,
 )
-from wallet.models.purchases import ProviderEvent, Purchase
+from wallet.models.purchases import CustomerToForget, ProviderEvent, Purchase
 from wallet.models.receipts import Receipt, ReceiptFile, ReceiptSeries, Seller, SellerRegion
 from wallet.models.reconciliation import Difference, Reconciliation
 from wallet.models.refunds import Dispute, RecoursePolicy, Refund
@@ -50,6 +51,10 @@ __all__ = [
     "Bucket",
     "Channel",
     "CoinPackage",
+    "CreditNote",
+    "CreditNoteFile",
+    "CreditNoteSeries",
+    "CustomerToForget",
     "Difference",
     "Dispute",
     "FxRate",

@@ -104,6 +104,8 @@ class Operation(ReadOnly):
     class Kind(models.IntegerChoices):
         BUY = 10, "Purchase"
         GIFT = 20, "Gift"
+        HOLD_GIFT = 21, "Gift waits"
+        FREE_GIFT = 22, "Gift waits no more"
         RELEASE = 30, "Release"
         SETTLE = 40, "Settlement"
         PAYOUT = 50, "Payout"
@@ -173,6 +175,8 @@ class Transfer(ReadOnly):
         BUY_FEE = 13
         GIFT_COINS = 20
         GIFT_DIAMONDS = 21
+        GIFT_HOLD = 22
+        GIFT_FREE = 23
         RELEASE = 30
         REPAY = 31
         SETTLE_DIAMONDS = 40

@@ -130,6 +130,30 @@ class Purchase(models.Model):
         return money(self.tax_minor, self.currency)
 
 
+class CustomerToForget(models.Model):
+    """A buyer as a provider knows them, whom it is asked to forget; deleted when it has.
+
+    Names nobody here: it is what is left of the purchases of somebody who was erased.
+    """
+
+    provider = models.CharField(max_length=100)
+    customer_ref = models.CharField(max_length=100)
+    asked_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name_plural = "customers to forget"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["provider", "customer_ref"], name="customer_to_forget_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_ref} at {self.provider}"
+
+
 class ProviderEvent(models.Model):
     """A notice as it came, stored before anything is done about it. A trigger: never believed.
 

@@ -107,6 +107,7 @@ class Dispute(models.Model):
     """A payment that its payer's bank, or the provider's own staff, takes back.
 
     ``provider_ref`` is the provider's name of the dispute, or of the refund that was made there.
+    One that is *unbooked* moved nothing and never will here: its last change of state says why.
     """
 
     class Kind(models.TextChoices):
@@ -118,13 +119,16 @@ class Dispute(models.Model):
         OPEN = "open", "Open: coins and diamonds held"
         WON = "won", "Won"
         LOST = "lost", "Lost"
+        UNBOOKED = "unbooked", "Not booked: staff look at it"
 
     STATE_FIELD: ClassVar[str] = "state"
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {
-        State.LEARNT: frozenset({State.OPEN, State.WON}),
+        State.LEARNT: frozenset({State.OPEN, State.WON, State.UNBOOKED}),
         State.OPEN: frozenset({State.WON, State.LOST}),
+        State.UNBOOKED: frozenset({State.WON}),
     }
     OPEN: ClassVar[tuple[State, ...]] = (State.LEARNT, State.OPEN)
+    UNOPENED: ClassVar[tuple[State, ...]] = (State.LEARNT, State.UNBOOKED)  # nothing is held
 
     id = models.UUIDField(primary_key=True, editable=False)  # the operation that ends it
     open_id = models.UUIDField(unique=True, editable=False)  # the operation that opens it

@@ -166,7 +166,8 @@ class Refund:
 
     ``refund_id`` is the one we ordered it under, empty when it was not we who ordered it.
     ``problem`` is why it failed, for staff. ``payment_ref`` can be empty only for a refund that is
-    not of a payment of ours.
+    not of a payment of ours. ``purchase_ref`` is our own id of the purchase that the payment
+    carries, empty when it carries none.
     """
 
     ref: str
@@ -177,6 +178,7 @@ class Refund:
     currency: str
     problem: str = ""
     created_at: datetime
+    purchase_ref: str = ""
 
 
 class DisputeState(StrEnum):
@@ -196,7 +198,7 @@ class Dispute:
     what was taken from us for it and not given back. A dispute won in part is LOST, with the part
     that stays away in ``withdrawn_minor``; a closed inquiry is WON: nothing was taken.
     ``fee_minor`` is what the provider keeps for it so far. ``due_at`` is until when it can be
-    answered, None when it cannot (any more).
+    answered, None when it cannot (any more). ``purchase_ref`` is as in a Refund.
     """
 
     ref: str
@@ -209,6 +211,7 @@ class Dispute:
     fee_minor: int
     due_at: datetime | None
     created_at: datetime
+    purchase_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

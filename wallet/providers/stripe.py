@@ -167,11 +167,13 @@ class Stripe:
         return found[::-1]
 
     def fetch_dispute(self, ref: str) -> Dispute:
-        found = stripe_calls.answer(lambda: self._client.v1.disputes.retrieve(ref))
+        found = stripe_calls.answer(
+            lambda: self._client.v1.disputes.retrieve(ref, {"expand": ["charge"]})
+        )
         return stripe_shapes.dispute(found)
 
     def disputes_of(self, payment_ref: str) -> list[Dispute]:
-        parameters = {"payment_intent": payment_ref}
+        parameters = {"payment_intent": payment_ref, "expand": ["data.charge"]}
         rows = stripe_calls.every(self._client.v1.disputes.list, parameters)
         return [stripe_shapes.dispute(one) for one in rows][::-1]
 

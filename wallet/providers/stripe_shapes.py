@@ -110,6 +110,7 @@ def refund(shown: Mapping[str, Any]) -> Refund:
         currency=currency,
         problem=shown.get("failure_reason") or "",
         created_at=at(shown["created"]),
+        purchase_ref=_purchase_ref(shown),
     )
 
 
@@ -134,6 +135,7 @@ def dispute(shown: Mapping[str, Any]) -> Dispute:
         fee_minor=sum(fee or 0 for fee in fees),
         due_at=at(due) if due and shown["status"] in ANSWERABLE else None,
         created_at=at(shown["created"]),
+        purchase_ref=_purchase_ref(shown),
     )
 
 
@@ -199,6 +201,17 @@ def dispute_activity(shown: Mapping[str, Any]) -> Activity:
 def at(seconds: int) -> datetime:
     """Read one of Stripe's times."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _purchase_ref(shown: Mapping[str, Any]) -> str:
+    """Our purchase, which its intent named, and the charge with it; only where that is expanded.
+
+    support.stripe.com/questions/how-metadata-works-with-related-objects, 2026-11: a charge gets a
+    copy of its payment intent's metadata.
+    """
+    charge = shown["charge"]
+    carried = charge.get("metadata") if isinstance(charge, Mapping) else None
+    return str((carried or {}).get("purchase", ""))
 
 
 def _known[State](states: Mapping[str, State], shown: Mapping[str, Any]) -> State:

@@ -79,7 +79,7 @@ LANGUAGE sql STABLE AS $$
     SELECT 'a done operation has transfers, a refused one none', 'operation ' || o.id
       FROM ledger.operation o LEFT JOIN op_sums s ON s.op_id = o.id
      WHERE (o.is_refused AND s.transfers > 0)
-        OR (NOT o.is_refused AND s.transfers IS NULL AND o.kind NOT IN (61, 70, 71, 80)
+        OR (NOT o.is_refused AND s.transfers IS NULL AND o.kind NOT IN (22, 61, 70, 71, 80)
             AND (o.kind <> 30 OR (o.result ->> 'released')::bigint > 0))
     UNION ALL
     SELECT 'every transfer belongs to an operation', 'operation ' || s.op_id

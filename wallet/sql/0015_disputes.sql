@@ -59,6 +59,7 @@ END $$;
 -- A dispute begins: the lot's coins are held, and of the diamonds it paid for, those that are still
 -- pending wait too, newest gift first, up to the loss. Raises serialization_failure while a gift of
 -- the lot is not folded yet: fold, and try again with the same operation.
+-- Coins of it in gifts that wait are the lot's again first.
 -- Refuses: lot_disputed. Lock classes: wallet, the creators' disputed diamonds, buckets.
 CREATE OR REPLACE FUNCTION ledger.open_dispute(p_op uuid, p_purchase uuid, p_amount_minor bigint, p_memo jsonb)
 RETURNS ledger.outcome LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -85,6 +86,8 @@ BEGIN
     IF EXISTS (SELECT 1 FROM ledger.reach(v_lot) r, ledger.fold_state s WHERE r.xid >= s.horizon) THEN
         RAISE EXCEPTION 'a gift of lot % is not folded yet', v_lot USING ERRCODE = 'serialization_failure';
     END IF;
+    PERFORM ledger.free_legs(p_op, NULL, v_lot);    -- gifts that wait are overtaken
+    SELECT * INTO v FROM ledger.lock_lot(p_purchase);
     UPDATE ledger.lot SET state = 1 WHERE id = v_lot;
     INSERT INTO ledger.transfer (op_id, home_id, code, unit, debit_account_id, credit_account_id, amount, lot_id)
     SELECT p_op, v_home, 70, 1, v.wallet, v.hold, (v.lot).remaining, v_lot WHERE (v.lot).remaining > 0;

@@ -15,8 +15,8 @@ LANGUAGE sql STABLE AS $$
                coalesce(sum(t.amount) FILTER (WHERE t.code = 80), 0) AS recognised_minor,
                coalesce(sum(t.amount) FILTER (WHERE t.code IN (11, 66)), 0)
                  - coalesce(sum(t.amount) FILTER (WHERE t.code IN (12, 63, 80)), 0) AS deferred_minor,
-               coalesce(sum(CASE WHEN t.code IN (60, 70) THEN t.amount
-                                 WHEN t.code IN (61, 62, 72) THEN -t.amount
+               coalesce(sum(CASE WHEN t.code IN (22, 60, 70) THEN t.amount
+                                 WHEN t.code IN (23, 61, 62, 72) THEN -t.amount
                                  WHEN t.code = 74 AND d.code = 112 THEN -t.amount END), 0) AS held_coins
           FROM ledger.transfer t JOIN ledger.account d ON d.id = t.debit_account_id
          WHERE t.lot_id IS NOT NULL AND t.code <> 21 GROUP BY t.lot_id

@@ -1,9 +1,10 @@
-"""Measure how fast Carat is on this machine: ``manage.py bench gifts|purchases --json``."""
+"""Measure how fast Carat is on this machine: ``manage.py bench gifts|purchases|room --json``."""
 
 import json
 import os
 import platform
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.core.management import call_command
@@ -13,7 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from config import running, seed, supervisor
-from config.benches import doors, postings, purchases, scratch, senders
+from config.benches import doors, postings, purchases, rooms, scratch, senders, talking
 
 MEANINGS = {
     "tpcb": "pgbench's TPC-B, scale 50, 8 clients, prepared: transactions/s",
@@ -37,27 +38,35 @@ MEANINGS = {
     "webhooks_per_s": "the webhook's door on 2 web workers, every event new: requests/s",
     "webhook_floor_per_s": "a bare signed endpoint doing one INSERT",
     "webhook_over_floor": "webhooks_per_s / webhook_floor_per_s",
+    **rooms.MEANINGS,
 }
 
 
 class Command(BaseCommand):
-    help = "Measure gifts or purchases per second on a scratch database, on the same server."
+    help = "Measure gifts, purchases or a room on a scratch database, on the same server."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["gifts", "purchases"])
+        parser.add_argument("what", choices=["gifts", "purchases", "room"])
         parser.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output"
         )
         parser.add_argument("--seconds", type=int, default=5, help="how long each part is measured")
+        parser.add_argument("--viewers", type=int, default=1_000, help="open streams of the room")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         terminal = Console(stderr=True)
-        measure = {"gifts": measure_gifts, "purchases": measure_purchases}[options["what"]]
+        measures: dict[str, Callable[[int, Console], dict[str, float]]] = {
+            "gifts": measure_gifts,
+            "purchases": measure_purchases,
+            "room": partial(measure_room, viewers=options["viewers"]),
+        }
         try:
-            figures = measure(options["seconds"], terminal)
+            figures = measures[options["what"]](options["seconds"], terminal)
         except supervisor.Told as told:
             raise CommandError("Stopped: nothing was measured.") from told
-        except (supervisor.RunsAlready, running.NotReady) as refusal:
+        except (
+            supervisor.RunsAlready, running.NotReady, rooms.TooFewFiles, talking.Silent,
+        ) as refusal:  # fmt: skip
             raise CommandError(str(refusal)) from refusal
         title = f"{options['what'].capitalize()}, {options['seconds']} s each part"
         table = Table("figure", "value", "what it is", title=title)
@@ -109,6 +118,22 @@ def measure_purchases(seconds: int, terminal: Console) -> dict[str, float]:
         )
     floor = figures["webhook_floor_per_s"]
     return figures | {"webhook_over_floor": figures["webhooks_per_s"] / floor}
+
+
+def measure_room(seconds: int, terminal: Console, *, viewers: int) -> dict[str, float]:
+    rooms.allow_files(viewers + rooms.FILES_BESIDE)
+    with Progress(console=terminal) as progress, scratch.database_of_its_own("room") as name:
+        task = progress.add_task("Fans", total=rooms.PAYERS + 1)
+        scratch.fill(lambda people: progress.advance(task, people), payers=rooms.PAYERS, creators=1)
+        (room_id,) = senders.open_rooms(1)
+        return rooms.figures(
+            environ=scratch.environment(name),
+            room_id=room_id,
+            payers=range(scratch.FIRST_PAYER, scratch.FIRST_PAYER + rooms.PAYERS),
+            viewers=viewers,
+            seconds=seconds,
+            say=lambda part: progress.update(task, description=part, total=None),
+        )
 
 
 def ratios(figures: dict[str, float]) -> dict[str, float]:

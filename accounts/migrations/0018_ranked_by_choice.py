@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0016_refund_scope'),
+        ('accounts', '0017_credit_note_notices_and_scopes'),
     ]
 
     operations = [

@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0017_ranked_by_choice'),
-        ('gifts', '0005_ranks_and_goals'),
+        ('accounts', '0018_ranked_by_choice'),
+        ('gifts', '0007_ranks_and_goals'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gifts', '0006_chat'),
+        ('gifts', '0008_chat'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gifts', '0007_gifts_with_words'),
+        ('gifts', '0009_gifts_with_words'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gifts', '0004_room_log'),
+        ('gifts', '0006_streaks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,95 @@
+/* The room's lines: one a gift, one a combo, however often it arrives; the newest last.
+
+   Text alone is written, into a copy of the line that the server drew in [data-room-line]. Lines are put in once a
+   frame, and no more than LINES_MAX are kept. */
+
+import { eachFrame, number, picture, times } from "./art.js";
+
+const LINES_MAX = 120;
+
+export function start(room, stream) {
+  const list = room.querySelector("[data-room-chat]");
+  const blank = room.querySelector("[data-room-line]");
+  if (!list || !blank) return;
+  const known = new Map(); // a sending's or a streak's id, and its line
+  let fresh = [];
+
+  for (const line of list.querySelectorAll("[data-sending]")) know(line);
+
+  function know(line) {
+    known.set(line.dataset.sending, line);
+    if (line.dataset.streak) known.set(line.dataset.streak, line);
+  }
+
+  function forget(line) {
+    for (const id of [line.dataset.sending, line.dataset.streak]) if (id) known.set(id, null); // it was shown
+    line.remove();
+  }
+
+  const draw = eachFrame(() => {
+    list.append(...fresh.splice(0).slice(-LINES_MAX));
+    const lines = list.querySelectorAll("[data-sending]");
+    for (const old of Array.from(lines).slice(0, Math.max(0, lines.length - LINES_MAX))) forget(old);
+  });
+
+  function write(gift) {
+    const line = blank.content.firstElementChild.cloneNode(true);
+    line.dataset.sending = gift.sending_id;
+    line.dataset.slug = gift.slug;
+    if (gift.streak_id) line.dataset.streak = gift.streak_id;
+    line.querySelector(".gift-art").replaceWith(picture(room, gift.slug));
+    line.querySelector("[data-sender]").textContent = gift.sender;
+    line.querySelector("[data-gift]").textContent = gift.gift;
+    know(line);
+    return line;
+  }
+
+  function count(line, quantity, coins) {
+    if (Number(line.dataset.count) >= quantity) return;
+    line.dataset.count = quantity;
+    const words = line.querySelector(".chat-count");
+    words.textContent = times(quantity);
+    words.hidden = quantity < 2;
+    line.querySelector("[data-amount]").textContent = number.format(coins);
+    line.querySelector("[data-unit]").textContent = coins === 1 ? " coin" : " coins";
+  }
+
+  stream.on("gift.sent", (gift) => {
+    const growing = gift.streak_id ? known.get(gift.streak_id) : undefined;
+    if (growing === null || known.has(gift.sending_id)) {
+      if (growing) count(growing, gift.streak_quantity, gift.streak_coins);
+      return;
+    }
+    const line = growing ?? write(gift);
+    count(line, gift.streak_quantity ?? gift.quantity, gift.streak_coins ?? gift.coins);
+    if (growing) return;
+    fresh.push(line);
+    draw();
+  });
+
+  stream.on("streak.ended", (streak) => {
+    const line = known.get(streak.streak_id);
+    if (line) count(line, streak.quantity, streak.coins);
+  });
+
+  /* A video has no stream: what its answer to a send tells is heard as if it had one. */
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    if (event.detail.target !== list) return;
+    for (const line of event.detail.fragment.querySelectorAll("[data-sending]")) {
+      line.remove();
+      const gift = read(line);
+      const shown = known.get(gift.streak_id || gift.sending_id);
+      if (shown === undefined || (shown && gift.quantity > Number(shown.dataset.count))) stream.tell("gift.sent", gift);
+    }
+  });
+}
+
+function read(line) {
+  const { sending, streak, slug, category, ms, handle, count } = line.dataset;
+  const quantity = Number(count);
+  const coins = Number(line.querySelector("[data-amount]").textContent.replace(/\D/g, ""));
+  const sum = streak ? { streak_id: streak, streak_quantity: quantity, streak_coins: coins } : {};
+  const text = (hook) => line.querySelector(hook).textContent;
+  const who = { sender: text("[data-sender]"), sender_handle: handle };
+  return { sending_id: sending, ...who, gift: text("[data-gift]"), slug, category, animation_ms: Number(ms), quantity, coins, ...sum };
+}
