@@ -59,8 +59,8 @@ PURCHASES: Final = (
 )
 RECONCILED: Final = _view("wallet", "reconciliation", "difference")
 CATALOGUE: Final = _view(
-    "gifts", "gift", "giftversion", "room", "video", "sending", "goal", "rankdifference",
-    "chatmessage", "mute",
+    "gifts", "gift", "giftversion", "room", "video", "sending", "goal", "chatmessage",
+    "mute",
 )  # fmt: skip
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
@@ -141,6 +141,7 @@ ROLES: Final = {
         "gifts.change_room",
         "gifts.change_video",
         "gifts.change_chatmessage",
+        "gifts.view_rankdifference",
         "gifts.change_rankdifference",
     },
     # Sets what coins cost and diamonds are worth.
@@ -172,6 +173,7 @@ ROLES: Final = {
     | SIGN_IN
     | REVIEWS
     | SIGNALS
+    | _view("gifts", "rankdifference")
     | OPERATION
     | RECONCILED
     | EDITS

@@ -70,12 +70,17 @@ def whole_site(committed: str, tmp_path: Path) -> Iterator[WholeSite]:
         ]  # fmt: skip
         with (tmp_path / "site.log").open("w") as log:
             server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            relay = subprocess.Popen(
+                [sys.executable, "manage.py", "relay"],
+                cwd=ROOT, env=environment, stdout=log, stderr=log,
+            )  # fmt: skip
         try:
             _await_answer(f"{url}/livez", server, tmp_path / "site.log")
             yield WholeSite(url, outside)
         finally:
-            server.terminate()
-            server.wait(20)
+            for program in (relay, server):
+                program.terminate()
+                program.wait(20)
 
 
 @pytest.fixture

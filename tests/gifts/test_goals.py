@@ -40,6 +40,8 @@ def set_goal(room: Room, coins: int = 30, goal_id: UUID | None = None, **more: A
 
 
 def relay_now() -> None:
+    """Twice: what counting publishes is handed on with the next batch."""
+    relay.relay(at=timezone.now())
     relay.relay(at=timezone.now())
 
 

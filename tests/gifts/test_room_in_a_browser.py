@@ -376,6 +376,7 @@ def flood(alice: User, room: Room, count: int) -> None:
             payload={
                 "sending_id": str(ledger.new_operation_id()), "sender": f"Fan {place % 97}",
                 "sender_handle": f"fan{place % 97}", "creator_id": room.creator_id,
+                "sender_id": alice.pk, "sent_at": timezone.now().isoformat(),
                 "gift": "Corgi" if place % 20 == 0 else "Heart",
                 "slug": "corgi" if place % 20 == 0 else "heart",
                 "category": "animated" if place % 20 == 0 else "hearts",

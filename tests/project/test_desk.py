@@ -123,6 +123,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Disputes under way": (1, False),
         "Adjustments for a second person": (1, False),
         "Differences with payment companies": (0, False),
+        "Sums of top gifters that were wrong": (0, False),
         "Reviews to look at": (2, False),
         "Reviews past their time": (1, True),
         "Provider notices not handled": (1, False),

@@ -106,7 +106,7 @@ export function start(room) {
   });
 
   room.addEventListener("change", (event) => {
-    if (event.target.name === "gift") hop(event.target.closest(".gift-cell").querySelector(".gift-art"));
+    if (event.target.matches("[data-gift-form] [name=gift]")) hop(event.target.closest(".gift-cell").querySelector(".gift-art"));
   });
   room.addEventListener("input", (event) => {
     if (!event.target.closest("[data-gift-form]")) return;
