@@ -193,6 +193,7 @@ def test_a_dispute_lost_takes_coins_then_diamonds_and_marks_the_gift_reversed(
     assert cleared(purchase) == 840
     assert findings() == []
     assert reversals.reversed_gifts(operation_ids=[gift_id]) == {gift_id: price * 1_000}
+    assert reversals.gifts_taken_back() == [gift_id]
     client.force_login(alice)
     assert (
         "Your bank took the payment back"
@@ -219,6 +220,7 @@ def test_control_a_gift_of_a_good_payment_is_not_marked(
     client.force_login(alice)
 
     assert reversals.reversed_gifts(operation_ids=[gift_id]) == {}
+    assert reversals.gifts_taken_back() == []
     assert "reversed" not in client.get(f"/live/{room.pk}/").content.decode()
     assert "reversed" not in client.get("/balance/history/").content.decode()
 

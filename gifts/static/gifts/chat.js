@@ -5,8 +5,10 @@
    [data-room-chat] > [data-message]    what was said              [data-talk-line]   a line to copy
    [data-highlights] > [data-until]     what was paid to stay up   [data-talk-dialog] what may be done about one */
 
+import { number } from "./art.js";
+import { newId } from "./sending.js";
+
 const LINES_MAX = 120;
-const number = new Intl.NumberFormat(document.documentElement.lang || "en");
 
 export function start(room, stream) {
   const list = room.querySelector("[data-room-chat]");
@@ -83,19 +85,6 @@ function keepUp(up) {
 }
 
 /* One's own words */
-
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  let time = Date.now();
-  for (let place = 5; place >= 0; place -= 1) {
-    bytes[place] = time % 256;
-    time = Math.floor(time / 256);
-  }
-  bytes[6] = (bytes[6] & 0x0f) | 0x70;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
 
 function listenTo(form, say) {
   const id = form.querySelector("[data-message-id]");

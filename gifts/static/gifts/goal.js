@@ -3,7 +3,7 @@
 
    [data-goal] holds [data-words] [data-amount] [data-target-amount] [data-bar] [data-reached-words] */
 
-const number = new Intl.NumberFormat(document.documentElement.lang || "en");
+import { number } from "./art.js";
 
 export function start(room, stream) {
   const goal = room.querySelector("[data-goal]");

@@ -55,6 +55,7 @@ export function start(room, stream) {
   }
 
   stream.on("gift.sent", (gift) => {
+    if (gift.words) return; // chat.js shows it as what was said
     const growing = gift.streak_id ? known.get(gift.streak_id) : undefined;
     if (growing === null || known.has(gift.sending_id)) {
       if (growing) count(growing, gift.streak_quantity, gift.streak_coins);

@@ -3,8 +3,9 @@
 
    [data-ranks] > [data-handle]    the list    [data-rank-blank] a row to copy    [data-first] the first one's name */
 
+import { number } from "./art.js";
+
 const SHOWN_MAX = 10;
-const number = new Intl.NumberFormat(document.documentElement.lang || "en");
 
 export function start(room, stream) {
   const list = room.querySelector("[data-ranks]");
