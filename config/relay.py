@@ -5,20 +5,20 @@ when; an event of a rolled-back transaction is never heard. Several relays may r
 one relay's hands at a time. A subscriber that fails hears the event again later, alone, while the
 others and the events behind it go on, so order holds only while nothing fails: subscribers that
 need order number for themselves. A subscriber only enqueues or pushes; it does no work of its own.
-What rooms are to show is numbered in the transaction that hands it on, and shown right after it.
+What rooms are to show is numbered and shown first, apart from ringing: a queue that is away makes
+no viewer wait.
 
 Relayed events are kept ``KEEP`` for whoever looks into a question, then pruned once a day; an event
 that was not relayed is never pruned.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import OperationalError, close_old_connections, transaction
+from django.db import OperationalError, close_old_connections, connection, transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
@@ -74,6 +74,7 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
 }
 
 BATCH: Final = 500
+RING_BATCH: Final = 20  # each may wait for a queue that is away
 RETRY_S_MAX: Final = 600
 # How soon a room's event is looked for: the pause doubles while nothing happens.
 PAUSE_S: Final = 0.01
@@ -89,49 +90,91 @@ log = structlog.get_logger(__name__)
 def run(*, stop: threading.Event) -> None:
     """Relay soon after each commit, until told to stop, and end combos that stand still.
 
-    Beat looks for both too, for when this has died.
+    Ringing has a thread of its own: a queue that is away holds no room back. If one ends for a
+    reason of its own, all do, and whoever started this starts it again. Beat looks for all of it
+    too, for when this has died.
     """
-    pause_s, streaks_at = PAUSE_S, 0.0
-    while not stop.wait(pause_s):
-        try:
-            if time.monotonic() >= streaks_at:
-                streaks.end_idle(at=timezone.now())
-                streaks_at = time.monotonic() + STREAKS_S
-            handed = relay(at=timezone.now())
-        except OperationalError as error:
-            log.warning("the relay rests", error=type(error).__name__)
-            close_old_connections()
-            stop.wait(REST_S)
-            continue
-        pause_s = PAUSE_S if handed else min(2 * pause_s, PAUSE_S_MAX)
+    ringing = threading.Thread(target=_keep_at, args=(ring,), kwargs={"stop": stop})
+    ending = threading.Thread(
+        target=_keep_at, args=(streaks.end_idle,), kwargs={"stop": stop, "least_s": STREAKS_S}
+    )
+    for thread in (ringing, ending):
+        thread.start()
+    _keep_at(show, stop=stop)
+    for thread in (ringing, ending):
+        thread.join()
+
+
+def _keep_at(deed: Callable[..., int], *, stop: threading.Event, least_s: float = 0.0) -> None:
+    """Do it again and again, sooner while there is something to do, but not before ``least_s``."""
+    pause_s = PAUSE_S
+    try:
+        while not stop.wait(max(pause_s, least_s)):
+            try:
+                done = deed(at=timezone.now())
+            except OperationalError as error:
+                log.warning("the relay rests", error=type(error).__name__)
+                close_old_connections()
+                stop.wait(REST_S)
+                continue
+            pause_s = PAUSE_S if done else min(2 * pause_s, PAUSE_S_MAX)
+    finally:
+        stop.set()
+        connection.close()
 
 
 def relay(*, at: datetime) -> int:
-    """Hand on what waits, oldest first. Says how many events were handed on.
+    """Hand on what waits, oldest first. Says how many events were handed on."""
+    return show(at=at) + ring(at=at)
+
+
+def show(*, at: datetime) -> int:
+    """Number what rooms are to show, and show it; hand on what nobody else hears, and say how many.
 
     A batch that is not full was all there was: asking once more would cost each gift of a quiet
     room as much again.
     """
     handed = 0
     while True:
-        count = _relay_batch(at=at)
-        handed += count
+        seen, relayed = _number_batch(at=at)
+        handed += relayed
         room_log.show_all()
-        if count < BATCH:
+        if seen < BATCH:
             return handed
 
 
+def ring(*, at: datetime) -> int:
+    """Hand on what somebody hears, some at a time. Says how many events were tried."""
+    rung = 0
+    while True:
+        count = _ring_batch(at=at)
+        rung += count
+        if count < RING_BATCH:
+            return rung
+
+
 @transaction.atomic(durable=True)
-def _relay_batch(*, at: datetime) -> int:
+def _number_batch(*, at: datetime) -> tuple[int, int]:
+    """Lock a batch that nobody has seen, number and count it, once; how many, and how many go."""
+    new = OutboxEvent.objects.filter(relayed_at=None, heard_by__isnull=True).order_by("pk")
+    batch = list(new.select_for_update(skip_locked=True)[:BATCH])
+    room_log.number(batch, counters=(ranks.count, goals.count))
+    heard = [event.pk for event in batch if event.name in SUBSCRIBERS]
+    unheard = [event.pk for event in batch if event.name not in SUBSCRIBERS]
+    OutboxEvent.objects.filter(pk__in=heard).update(heard_by=[])
+    OutboxEvent.objects.filter(pk__in=unheard).update(relayed_at=at)
+    return len(batch), len(unheard)
+
+
+@transaction.atomic(durable=True)
+def _ring_batch(*, at: datetime) -> int:
     """Lock a batch, hand it on, mark it. A crash before the commit hands all of it on again."""
     waiting = (
-        OutboxEvent.objects.filter(relayed_at=None)
+        OutboxEvent.objects.filter(relayed_at=None, heard_by__isnull=False)
         .filter(Q(retry_at=None) | Q(retry_at__lte=at))
         .order_by("pk")
     )
-    batch = list(waiting.select_for_update(skip_locked=True)[:BATCH])
-    first = [event for event in batch if event.heard_by is None]  # once: see _hand_on
-    room_log.number(first, counters=(ranks.count, goals.count))
+    batch = list(waiting.select_for_update(skip_locked=True)[:RING_BATCH])
     late = [event for event in batch if not _hand_on(event, at=at)]
     failed = {event.pk for event in late}
     done = [event.pk for event in batch if event.pk not in failed]

@@ -39,7 +39,7 @@ class OutboxEvent(models.Model):
     relayed_at = models.DateTimeField(null=True)
     tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     retry_at = models.DateTimeField(null=True)
-    heard_by = models.JSONField(null=True)  # after a failure: the subscribers that did hear it
+    heard_by = models.JSONField(null=True)  # who has heard it; NULL: the relay has not seen it yet
 
     class Meta:
         indexes: ClassVar = [

@@ -17,6 +17,7 @@ from gifts import events, room_log, rooms
 from gifts.models import Room, RoomEvent, RoomLog
 from tests.factories import give_coins, make_creator, make_user
 from tests.gifts.world import make_room, send
+from tests.streams import wait_until
 
 
 @pytest.fixture
@@ -130,6 +131,57 @@ def test_an_event_that_a_subscriber_must_hear_again_is_numbered_once(
     relay_now()
 
     assert logged(room) == numbers(room) == [1, 2]
+
+
+def test_a_room_is_shown_before_anybody_is_rung(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen from another session: what is numbered is committed by then."""
+    found: list[tuple[int, list[int]]] = []
+
+    def look(_event: OutboxEvent) -> None:
+        def read() -> None:
+            try:
+                found.append((room_log.last_number(room_id=room.pk), numbers(room)))
+            finally:
+                connection.close()
+
+        aside = threading.Thread(target=read)
+        aside.start()
+        aside.join(timeout=30)
+
+    monkeypatch.setitem(relay.SUBSCRIBERS, events.GIFT_SENT, (look,))
+    gifts_in(room, 2)
+    relay_now()
+
+    assert found == [(2, [1, 2]), (2, [1, 2])]
+
+
+def test_a_queue_that_does_not_answer_holds_no_room_back(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_rung, goes_on, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def wait(_event: OutboxEvent) -> None:
+        is_rung.set()
+        goes_on.wait(30)
+
+    monkeypatch.setitem(relay.SUBSCRIBERS, "queue.rung", (wait,))
+    running = threading.Thread(target=relay.run, kwargs={"stop": stop})
+    running.start()
+    try:
+        with transaction.atomic():
+            outbox.publish(name="queue.rung", subject="test:1", payload={})
+        assert is_rung.wait(30)
+        gifts_in(room, 1)
+        wait_until(lambda: numbers(room) == [1])
+        assert OutboxEvent.objects.filter(name="queue.rung", relayed_at=None).exists()
+    finally:
+        stop.set()
+        goes_on.set()
+        running.join(30)
+    assert not running.is_alive()
+    assert OutboxEvent.objects.filter(relayed_at=None).count() == 0
 
 
 def test_a_batch_that_is_rolled_back_leaves_no_number(
