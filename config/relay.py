@@ -75,6 +75,7 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
 
 BATCH: Final = 500
 RING_BATCH: Final = 20  # each may wait for a queue that is away
+CLAIM: Final = timedelta(minutes=2)  # longer than a batch waits for a queue that is away
 RETRY_S_MAX: Final = 600
 # How soon a room's event is looked for: the pause doubles while nothing happens.
 PAUSE_S: Final = 0.01
@@ -166,25 +167,36 @@ def _number_batch(*, at: datetime) -> tuple[int, int]:
     return len(batch), len(unheard)
 
 
-@transaction.atomic(durable=True)
 def _ring_batch(*, at: datetime) -> int:
-    """Lock a batch, hand it on, mark it. A crash before the commit hands all of it on again."""
+    """Claim a batch, hand it on, mark it. What a crash leaves unmarked is handed on again later.
+
+    No transaction is open meanwhile: one that waits for a queue would hold back the fold.
+    """
+    batch = _claim_batch(at=at)
+    for event in batch:
+        _hand_on(event, at=at)
+    done = [event.pk for event in batch if event.relayed_at]
+    OutboxEvent.objects.filter(pk__in=done).update(relayed_at=at)
+    late = [event for event in batch if not event.relayed_at]
+    OutboxEvent.objects.bulk_update(late, ["tries", "retry_at", "heard_by"])
+    return len(batch)
+
+
+@transaction.atomic(durable=True)
+def _claim_batch(*, at: datetime) -> list[OutboxEvent]:
+    """Take the oldest that are due for ``CLAIM``: until then no other relay hands them on."""
     waiting = (
         OutboxEvent.objects.filter(relayed_at=None, heard_by__isnull=False)
         .filter(Q(retry_at=None) | Q(retry_at__lte=at))
         .order_by("pk")
     )
     batch = list(waiting.select_for_update(skip_locked=True)[:RING_BATCH])
-    late = [event for event in batch if not _hand_on(event, at=at)]
-    failed = {event.pk for event in late}
-    done = [event.pk for event in batch if event.pk not in failed]
-    OutboxEvent.objects.filter(pk__in=done).update(relayed_at=at)
-    OutboxEvent.objects.bulk_update(late, ["tries", "retry_at", "heard_by"])
-    return len(batch)
+    OutboxEvent.objects.filter(pk__in=[event.pk for event in batch]).update(retry_at=at + CLAIM)
+    return batch
 
 
-def _hand_on(event: OutboxEvent, *, at: datetime) -> bool:
-    """Call each subscriber that has not heard the event, and say whether all have now."""
+def _hand_on(event: OutboxEvent, *, at: datetime) -> None:
+    """Call each subscriber that has not heard the event, and note who has, or when to try again."""
     heard: list[str] = list(event.heard_by or [])
     waits = False
     for subscriber in SUBSCRIBERS.get(event.name, ()):
@@ -192,8 +204,7 @@ def _hand_on(event: OutboxEvent, *, at: datetime) -> bool:
         if name in heard:
             continue
         try:
-            with transaction.atomic():
-                subscriber(event)
+            subscriber(event)
         except Exception as error:  # noqa: BLE001 - one that fails must not stop the others
             waits = True
             log.warning(
@@ -205,7 +216,8 @@ def _hand_on(event: OutboxEvent, *, at: datetime) -> bool:
         event.tries += 1
         event.retry_at = at + timedelta(seconds=min(2 ** min(event.tries, 12), RETRY_S_MAX))
         event.heard_by = heard
-    return not waits
+    else:
+        event.relayed_at = at
 
 
 def prune(*, at: datetime) -> int:

@@ -148,11 +148,10 @@ def test_a_crash_between_handing_on_and_marking_is_heard_again(
     publish_committed(range(3))
     hear_all = relay._hand_on
 
-    def dying(event: OutboxEvent, *, at: datetime) -> bool:
-        handed = hear_all(event, at=at)
+    def dying(event: OutboxEvent, *, at: datetime) -> None:
+        hear_all(event, at=at)
         if event.payload["number"] == 1:
             raise Killed
-        return handed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(relay, "_hand_on", dying)
@@ -160,7 +159,8 @@ def test_a_crash_between_handing_on_and_marking_is_heard_again(
     assert heard == [0, 1]
     assert OutboxEvent.objects.filter(relayed_at=None).count() == 3
 
-    assert relay.relay(at=AT) == 3
+    assert relay.relay(at=AT + relay.CLAIM / 2) == 0  # still in the hands of the one that died
+    assert relay.relay(at=AT + relay.CLAIM) == 3
     assert heard == [0, 1, 0, 1, 2]
 
 
@@ -213,6 +213,22 @@ def test_a_subscriber_whose_query_fails_does_not_break_the_batch(
     relay.relay(at=AT)
 
     assert list(OutboxEvent.objects.filter(relayed_at=AT).values_list("payload__number")) == [(1,)]
+
+
+def test_no_transaction_is_open_while_a_subscriber_waits(
+    committed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_committed(range(2))
+    open_there: list[bool] = []
+    monkeypatch.setattr(
+        relay,
+        "SUBSCRIBERS",
+        {"test.event": (lambda _event: open_there.append(connection.in_atomic_block),)},
+    )
+
+    relay.relay(at=AT)
+
+    assert open_there == [False, False]
 
 
 def test_waiting_between_tries_grows_to_ten_minutes(
