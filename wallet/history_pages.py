@@ -1,13 +1,10 @@
 """A person's own history: the list, the story behind each entry, and the file to keep."""
 
-from collections.abc import AsyncIterator, Iterator
 from itertools import groupby
 from urllib.parse import urlencode
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
-from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -59,8 +56,7 @@ def history_page(request: HttpRequest) -> HttpResponse:
 def history_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Stream the whole history as a file, a few rows in memory at a time."""
     lines = history.csv_lines(user_id=_user(request).pk)
-    body = _awaited(lines) if isinstance(request, ASGIRequest) else lines
-    response = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"carat-history-{timezone.now():%Y-%m-%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"
@@ -132,10 +128,3 @@ def _after(request: HttpRequest) -> int | None:
 def _user(request: HttpRequest) -> User:
     assert isinstance(request.user, User), "the page is for people who are signed in"
     return request.user
-
-
-async def _awaited(lines: Iterator[str]) -> AsyncIterator[str]:
-    """Hand the lines to an ASGI server without holding up its loop."""
-    following = sync_to_async(lambda: next(lines, None))
-    while (line := await following()) is not None:
-        yield line

@@ -1,7 +1,9 @@
 """Gifts a second through the posting functions alone, driven by pgbench, beside its own TPC-B."""
 
+import contextlib
 import re
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +34,16 @@ SELECT count(*) FROM ledger.post_gifts((
 """
 
 
-def tpcb(seconds: int) -> float:
+@contextlib.contextmanager
+def tpcb() -> Iterator[Callable[[int], float]]:
     """Transactions a second of pgbench's built-in script, in a database of its own."""
     owner = settings.DATABASE_OWNER["USER"]
     with scratch.database_of_its_own("bench_tpcb") as name:
         fill = ("--initialize", "--quiet", "--scale", str(TPCB_SCALE))
         scratch.pgbench(*fill, database_name=name, user=owner)
-        return _rate("--builtin", "tpcb-like", database_name=name, user=owner, seconds=seconds)
+        yield lambda seconds: _rate(
+            "--builtin", "tpcb-like", database_name=name, user=owner, seconds=seconds
+        )
 
 
 def spread(name: str, seconds: int) -> float:
