@@ -147,7 +147,7 @@ def _send(held_id: UUID, *, at: datetime) -> bool:
         _end(held, to=State.REFUSED, why=refusal, at=at)
         _tell(held, facts, refusal)
         return True
-    returns.free_gift(operation_id=ledger.new_operation_id(), hold_id=held.hold_id, memo={})
+    _free(held, "Coins set aside, now spent")
     outcome = services.post_now(intent, facts, at=at)
     if outcome.refusal is None:
         _moved(held, to=State.SENT, why="It was due.", at=at)
@@ -170,8 +170,18 @@ def _refusal(review: Review | None) -> str:
 
 
 def _end(held: HeldGift, *, to: str, why: str, at: datetime) -> HeldGift:
-    returns.free_gift(operation_id=ledger.new_operation_id(), hold_id=held.hold_id, memo={})
+    _free(held, "Coins back, not sent")
     return _moved(held, to=to, why=why, at=at)
+
+
+def _free(held: HeldGift, why: str) -> None:
+    name = held.gift_version.name
+    times = f" ×{held.quantity:,}" if held.quantity > 1 else ""
+    returns.free_gift(
+        operation_id=ledger.new_operation_id(),
+        hold_id=held.hold_id,
+        memo={"text": f"{why}: {name}{times}"},
+    )
 
 
 def _moved(held: HeldGift, *, to: str, why: str, at: datetime) -> HeldGift:

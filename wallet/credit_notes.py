@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, Sum, TextChoices
 
-from wallet import documents, receipts, reversals
+from wallet import documents, receipts, reversals, series
 from wallet.models import (
     CreditNote,
     CreditNoteFile,
@@ -94,44 +94,26 @@ def _open(
 
 def number_credit_notes(*, at: datetime) -> int:
     """Number every note whose receipt is numbered, oldest first; how many. Any number may run."""
-    numbered = 0
-    for seller in Seller.objects.order_by("pk"):
-        while (count := _number(seller=seller, at=at)) > 0:
-            numbered += count
-    return numbered
+    return series.number_all(lambda seller: _number(seller=seller, at=at))
 
 
 @transaction.atomic(durable=True)
 def _number(*, seller: Seller, at: datetime, note_id: UUID | None = None) -> int:
-    """Give the next numbers of a seller's series to what waits for them; how many.
+    """Give the next numbers of a seller's series to all that waits (a batch), or to one.
 
-    Locks the series, then looks which notes still wait: all (a batch), or one, after the note
-    that it takes back.
+    The note that one takes back has its number before it.
     """
-    series = _locked_series(seller.pk)
     waiting = CreditNote.objects.filter(receipt__seller=seller, number=None)
     if note_id is not None:
         waiting = waiting.filter(Q(pk=note_id) | Q(taken_back_by=note_id))
-    notes = (
-        waiting.select_for_update(of=("self",))
-        .select_related("receipt__purchase__method", "refund", "dispute", "takes_back__refund")
-        .order_by("created_at", "pk")[:BATCH]
+    told = ("receipt__purchase__method", "refund", "dispute", "takes_back__refund")
+    return series.number(
+        waiting.select_related(*told).order_by("created_at", "pk")[:BATCH],
+        series=CreditNoteSeries,
+        seller=seller,
+        facts=lambda note: _facts(note, seller=seller, at=at),
+        at=at,
     )
-    first = series.last_number
-    for note in notes:
-        series.last_number += 1
-        note.seller, note.number, note.issued_at = seller, series.last_number, at
-        note.facts = _facts(note, seller=seller, at=at)
-        note.save(update_fields=["seller", "number", "issued_at", "facts"])
-    series.save(update_fields=["last_number"])
-    return series.last_number - first
-
-
-def _locked_series(seller_code: str) -> CreditNoteSeries:
-    CreditNoteSeries.objects.bulk_create(
-        [CreditNoteSeries(seller_id=seller_code)], ignore_conflicts=True
-    )
-    return CreditNoteSeries.objects.select_for_update().get(pk=seller_code)
 
 
 def notes_of(*, user_id: int) -> QuerySet[CreditNote]:

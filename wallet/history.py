@@ -21,7 +21,7 @@ from django.db.models import Q
 from djmoney.money import Money
 
 from wallet import reversals
-from wallet.models import Account, Lot, Purchase, Transfer
+from wallet.models import Account, Lot, Operation, Purchase, Transfer
 from wallet.money import currency_of, half_up, money
 
 CHUNK: Final = 200
@@ -36,23 +36,23 @@ CSV_HEAD: Final = (
 class Kind(models.TextChoices):
     PURCHASE = "purchases", "Purchases"
     GIFT = "gifts", "Gifts"
+    WAIT = "waits", "Gifts that wait"
     ADJUSTMENT = "adjustments", "Corrections"
     RETURN = "returns", "Refunds and disputes"
 
 
-_KIND_OF_CODE: Final = {
-    Transfer.Code.BUY: Kind.PURCHASE,
-    Transfer.Code.GIFT_COINS: Kind.GIFT,
-    Transfer.Code.ADJUST_COINS_IN: Kind.ADJUSTMENT,
-    Transfer.Code.ADJUST_COINS_OUT: Kind.ADJUSTMENT,
-    Transfer.Code.REFUND_HOLD: Kind.RETURN,
-    Transfer.Code.REFUND_GIVE_BACK: Kind.RETURN,
-    Transfer.Code.CAME_BACK_COINS: Kind.RETURN,
-    Transfer.Code.DISPUTE_HOLD_COINS: Kind.RETURN,
-    Transfer.Code.DISPUTE_GIVE_BACK_COINS: Kind.RETURN,
-    Transfer.Code.LOSS_COINS: Kind.RETURN,
-    Transfer.Code.LOSS_COVER: Kind.RETURN,
-    Transfer.Code.REPAY_COINS: Kind.RETURN,
+KIND_OF: Final = {
+    Operation.Kind.BUY: Kind.PURCHASE,
+    Operation.Kind.GIFT: Kind.GIFT,
+    Operation.Kind.HOLD_GIFT: Kind.WAIT,
+    Operation.Kind.FREE_GIFT: Kind.WAIT,
+    Operation.Kind.ADJUST_COINS: Kind.ADJUSTMENT,
+    Operation.Kind.HOLD_REFUND: Kind.RETURN,
+    Operation.Kind.RESOLVE_REFUND: Kind.RETURN,
+    Operation.Kind.RETURN_REFUND: Kind.RETURN,
+    Operation.Kind.OPEN_DISPUTE: Kind.RETURN,
+    Operation.Kind.RESOLVE_DISPUTE: Kind.RETURN,
+    Operation.Kind.REPAY_COINS: Kind.RETURN,
 }
 
 
@@ -209,8 +209,8 @@ def _moved(user_id: int, before: int | None, wanted: set[Kind]) -> Iterator[Entr
     wallet = Account.objects.filter(owner_id=user_id, code=Account.Code.WALLET).first()
     if wallet is None:
         return
-    codes = [code for code, kind in _KIND_OF_CODE.items() if kind in wanted]
-    transfers = Transfer.objects.filter(code__in=codes).select_related("op", "lot")
+    told = [deed for deed, kind in KIND_OF.items() if kind in wanted]
+    transfers = Transfer.objects.filter(op__kind__in=told).select_related("op", "lot")
     sides = (
         _by_chunks(transfers.filter(debit_account_id=wallet.pk), before),
         _by_chunks(transfers.filter(credit_account_id=wallet.pk), before),
@@ -232,14 +232,14 @@ def _by_chunks(transfers: models.QuerySet[Transfer], before: int | None) -> Iter
 
 def _entry_of_operation(wallet_id: int, transfers: Sequence[Transfer]) -> Entry:
     operation = transfers[0].op
-    kind = _KIND_OF_CODE[Transfer.Code(transfers[0].code)]
+    kind = KIND_OF[Operation.Kind(operation.kind)]
     memo = operation.memo or {}
     return Entry(
         id=operation.pk,
         at=operation.recorded_at,
         kind=kind,
         what=words(kind, memo),
-        where=str(memo.get("where", "")) if kind == Kind.GIFT else str(memo.get("method", "")),
+        where=str(memo.get("where") or memo.get("method", "")),
         coins=sum(t.amount if t.credit_account_id == wallet_id else -t.amount for t in transfers),
         price=price_of((t.lot, t.amount) for t in transfers if t.lot is not None),
         state="",
@@ -252,10 +252,11 @@ def _entry_of_operation(wallet_id: int, transfers: Sequence[Transfer]) -> Entry:
 
 def words(kind: Kind, memo: dict[str, Any]) -> str:
     """Say what happened, in the words that were frozen when it did."""
-    if kind == Kind.GIFT:
+    if kind in {Kind.GIFT, Kind.WAIT}:
         quantity = memo.get("quantity", 1)
         times = f" ×{quantity:,}" if isinstance(quantity, int) and quantity > 1 else ""
-        return f"{memo.get('gift', 'Gift')}{times} to {memo.get('to', 'a creator')}"
+        gift = f"{memo.get('gift', 'Gift')}{times} to {memo.get('to', 'a creator')}"
+        return gift if kind == Kind.GIFT else str(memo.get("text") or f"Coins set aside: {gift}")
     if kind == Kind.PURCHASE:
         return str(memo.get("text") or "Bought coins")
     return str(memo.get("text") or memo.get("reason") or "Correction by our staff")

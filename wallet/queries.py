@@ -63,10 +63,10 @@ class FxStale(Exception):
     """The latest exchange rate is older than we may use."""
 
 
-def coins(*, user_id: int) -> int:
-    """How many coins the person holds."""
+def coins(*, user_id: int, code: Account.Code = Account.Code.WALLET) -> int:
+    """How many coins the person holds: to spend, or on another of their accounts."""
     return (
-        Balance.objects.filter(account__owner_id=user_id, account__code=Account.Code.WALLET)
+        Balance.objects.filter(account__owner_id=user_id, account__code=code)
         .values_list(F("credits") - F("debits"), flat=True)
         .first()
         or 0

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from wallet import documents
+from wallet import documents, series
 from wallet.models import Purchase, Receipt, ReceiptFile, ReceiptSeries, Seller
 
 BATCH: Final = 100
@@ -38,44 +38,25 @@ def open_receipt(purchase: Purchase) -> Receipt:
 
 def number_receipts(*, at: datetime) -> int:
     """Number every receipt that waits, oldest first; how many. Any number may run at once."""
-    numbered = 0
-    for seller in Seller.objects.order_by("pk"):
-        while (count := _number(seller=seller, at=at)) > 0:
-            numbered += count
-    return numbered
+    return series.number_all(lambda seller: _number(seller=seller, at=at))
 
 
 @transaction.atomic(durable=True)
 def _number(*, seller: Seller, at: datetime, purchase_id: UUID | None = None) -> int:
-    """Give the next numbers of a seller's series to what waits for them; how many.
-
-    Locks the series, then looks which receipts still wait: all (a batch), or one purchase's.
-    """
-    series = _locked_series(seller.pk)
+    """Give the next numbers of a seller's series to all that waits (a batch), or one purchase's."""
     sold = Q(purchase__region__seller__seller=seller)
     if seller.is_default:
         sold |= Q(purchase__region__seller=None)
     waiting = Receipt.objects.filter(sold, number=None)
     if purchase_id is not None:
         waiting = waiting.filter(purchase_id=purchase_id)
-    receipts = (
-        waiting.select_for_update(of=("self",))
-        .select_related("purchase__region", "purchase__method")
-        .order_by("pk")[:BATCH]
+    return series.number(
+        waiting.select_related("purchase__region", "purchase__method").order_by("pk")[:BATCH],
+        series=ReceiptSeries,
+        seller=seller,
+        facts=lambda receipt: _facts(receipt, seller=seller, at=at),
+        at=at,
     )
-    first = series.last_number
-    for receipt in receipts:
-        series.last_number += 1
-        receipt.seller, receipt.number, receipt.issued_at = seller, series.last_number, at
-        receipt.facts = _facts(receipt, seller=seller, at=at)
-        receipt.save(update_fields=["seller", "number", "issued_at", "facts"])
-    series.save(update_fields=["last_number"])
-    return series.last_number - first
-
-
-def _locked_series(seller_code: str) -> ReceiptSeries:
-    ReceiptSeries.objects.bulk_create([ReceiptSeries(seller_id=seller_code)], ignore_conflicts=True)
-    return ReceiptSeries.objects.select_for_update().get(pk=seller_code)
 
 
 def numbered(*, user_id: int, purchase_id: UUID, at: datetime) -> Receipt:

@@ -31,6 +31,8 @@ from wallet.money import MILLI, currency_of, decimals, money
 _COIN_CODES: Final = (
     Transfer.Code.BUY,
     Transfer.Code.GIFT_COINS,
+    Transfer.Code.GIFT_HOLD,
+    Transfer.Code.GIFT_FREE,
     Transfer.Code.ADJUST_COINS_IN,
     Transfer.Code.ADJUST_COINS_OUT,
     Transfer.Code.REFUND_HOLD,
@@ -174,7 +176,7 @@ def use(lot: Lot, transfer: Transfer) -> Use:
     """Tell what one transfer out of the lot was, in the words frozen when it was made."""
     operation = transfer.op
     memo = operation.memo or {}
-    kind = _TOLD.get(Operation.Kind(operation.kind))
+    kind = history.KIND_OF.get(Operation.Kind(operation.kind))
     return Use(
         id=operation.pk,
         at=operation.recorded_at,
@@ -189,7 +191,9 @@ def use(lot: Lot, transfer: Transfer) -> Use:
 def story(*, user_id: int, operation_id: UUID) -> Story | None:
     """The story of the person's own operation or purchase; None if there is none of theirs."""
     operation = (
-        Operation.objects.filter(pk=operation_id, home_id=user_id, is_refused=False, kind__in=_TOLD)
+        Operation.objects.filter(
+            pk=operation_id, home_id=user_id, is_refused=False, kind__in=history.KIND_OF
+        )
         .select_related("card")
         .first()
     )
@@ -199,19 +203,6 @@ def story(*, user_id: int, operation_id: UUID) -> Story | None:
         Purchase.objects.filter(pk=operation_id, buyer_id=user_id).select_related("method").first()
     )
     return None if purchase is None else _of_purchase(purchase)
-
-
-_TOLD: Final = {
-    Operation.Kind.BUY: history.Kind.PURCHASE,
-    Operation.Kind.GIFT: history.Kind.GIFT,
-    Operation.Kind.ADJUST_COINS: history.Kind.ADJUSTMENT,
-    Operation.Kind.HOLD_REFUND: history.Kind.RETURN,
-    Operation.Kind.RESOLVE_REFUND: history.Kind.RETURN,
-    Operation.Kind.RETURN_REFUND: history.Kind.RETURN,
-    Operation.Kind.OPEN_DISPUTE: history.Kind.RETURN,
-    Operation.Kind.RESOLVE_DISPUTE: history.Kind.RETURN,
-    Operation.Kind.REPAY_COINS: history.Kind.RETURN,
-}
 
 
 _OF_ONE_PURCHASE: Final = (history.Kind.PURCHASE, history.Kind.RETURN)
@@ -225,7 +216,7 @@ def _of_operation(operation: Operation) -> Story:
     )
     coins = [t for t in transfers if t.code in _COIN_CODES]
     slices = [_slice(t) for t in coins if t.lot is not None]
-    kind = _TOLD[Operation.Kind(operation.kind)]
+    kind = history.KIND_OF[Operation.Kind(operation.kind)]
     memo = operation.memo or {}
     is_gift = kind == history.Kind.GIFT
     moved = sum(_on_wallet(t) for t in coins)

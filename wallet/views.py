@@ -34,7 +34,7 @@ from wallet import (
     refunds,
     reviewing,
 )
-from wallet.models import Dispute, Purchase, Region
+from wallet.models import Account, Dispute, Purchase, Region
 
 SPENT_DAYS = 30
 LATEST = 5
@@ -69,6 +69,7 @@ def balance(request: HttpRequest) -> HttpResponse:
     region = queries.region_for(str(user.country))
     context = {
         "coins": coins,
+        "set_aside": queries.coins(user_id=user.pk, code=Account.Code.COIN_HOLD),
         "worth": queries.value_of_coins(region, coins, at) if region else None,
         "lots": queries.lots(user_id=user.pk),
         "waiting": queries.open_purchases_of(user_id=user.pk)[:5],

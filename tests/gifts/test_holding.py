@@ -16,7 +16,7 @@ from gifts.models import GiftVersion, HeldGift, Room, Sending, Video
 from gifts.services import Intent
 from tests.factories import give_coins, make_creator, make_staff, make_user
 from tests.gifts.world import coins, make_room, make_video, pending_milli, send, version, written
-from wallet import ledger
+from wallet import history, ledger
 from wallet import queries as wallets
 from wallet.models import Account
 
@@ -288,3 +288,38 @@ def test_a_gift_on_a_video_waits_too(alice: User, bob: User, big: GiftVersion) -
     hold(alice, make_video(bob), big)
     assert holding.send_due(at=later()) == 1
     assert pending_milli(bob) == 5_000_000
+
+
+def test_the_history_tells_of_coins_set_aside_and_adds_up_to_the_balance(
+    alice: User, room: Room, big: GiftVersion
+) -> None:
+    back, sent = hold(alice, room, big), hold(alice, room, big, quantity=1)
+    holding.take_back(held_id=back.pk, sender_id=alice.pk, at=timezone.now())
+
+    fan = Client()
+    fan.force_login(alice)
+    page = fan.get("/balance/").content.decode()
+    assert "5,000 more are set aside" in page
+    told = [(entry.what, entry.coins) for entry in history.page(user_id=alice.pk).entries]
+    aside = f"Coins set aside: {big.name} to Bob"
+    waits = [(f"Coins back, not sent: {big.name}", BIG), (aside, -BIG), (aside, -BIG)]
+    assert told[:3] == waits
+    assert sum(moved or 0 for _, moved in told) == coins(alice)
+
+    holding.send_due(at=later())
+
+    told = [(entry.what, entry.coins) for entry in history.page(user_id=alice.pk).entries]
+    assert told[:2] == [
+        (f"{big.name} to Bob", -BIG),
+        (f"Coins set aside, now spent: {big.name}", BIG),
+    ]
+    assert told[2:5] == waits
+    assert sum(moved or 0 for _, moved in told) == coins(alice) == 12_000 - BIG
+    assert Sending.objects.get().pk == sent.pk
+    assert "more are set aside" not in fan.get("/balance/").content.decode()
+    for kind in ("waits", "gifts"):
+        assert fan.get(f"/balance/history/?kind={kind}").status_code == 200
+    waiting = history.page(user_id=alice.pk, kinds=["waits"]).entries
+    assert [entry.coins for entry in waiting] == [BIG, BIG, -BIG, -BIG]
+    story = fan.get(f"/balance/operations/{back.hold_id}/").content.decode()
+    assert f"Coins set aside: {big.name} to Bob" in story

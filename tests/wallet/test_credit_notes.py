@@ -20,7 +20,7 @@ from tests.database import owner
 from tests.standin import Standin, eventually
 from tests.wallet.test_disputes import contest, dashboard_refund, decide
 from tests.wallet.test_refunds import approve, ask, bought, submit
-from wallet import credit_notes, disputes, documents, receipts, submissions
+from wallet import credit_notes, disputes, documents, receipts, series, submissions
 from wallet.models import (
     CreditNote,
     CreditNoteFile,
@@ -478,12 +478,12 @@ def test_control_without_the_series_lock_numbers_collide(
     CreditNoteSeries.objects.create(seller_id="CARAT")
     seller, both = Seller.objects.get(), threading.Barrier(2)
 
-    def unlocked(seller_code: str) -> CreditNoteSeries:
-        series = CreditNoteSeries.objects.get(pk=seller_code)
+    def unlocked(_series: type[CreditNoteSeries], seller: Seller) -> CreditNoteSeries:
+        found = CreditNoteSeries.objects.get(seller=seller)
         both.wait(20)
-        return series
+        return found
 
-    monkeypatch.setattr(credit_notes, "_locked_series", unlocked)
+    monkeypatch.setattr(series, "_locked", unlocked)
 
     faults = at_once(
         *[lambda n=note: credit_notes._number(seller=seller, at=AT, note_id=n.pk)

@@ -18,7 +18,7 @@ from accounts import notices
 from accounts.models import Notice, User
 from tests import factories
 from tests.standin import Standin
-from wallet import documents, ledger, payments, purchases, receipts
+from wallet import documents, ledger, payments, purchases, receipts, series
 from wallet.models import (
     PaymentMethod,
     Purchase,
@@ -343,16 +343,16 @@ def test_control_without_the_series_lock_numbers_collide(
     alice = factories.make_user("alice")
     read = threading.Barrier(8)
 
-    def unlocked(seller_code: str) -> ReceiptSeries:
-        series = ReceiptSeries.objects.get_or_create(seller_id=seller_code)[0]
+    def unlocked(_series: type[ReceiptSeries], seller: Seller) -> ReceiptSeries:
+        found = ReceiptSeries.objects.get_or_create(seller=seller)[0]
         read.wait(20)
-        return series
+        return found
 
     for _ in range(24):
         credited(alice)
     with transaction.atomic(durable=True):
         ReceiptSeries.objects.get_or_create(seller_id="CARAT")
-    monkeypatch.setattr(receipts, "_locked_series", unlocked)
+    monkeypatch.setattr(series, "_locked", unlocked)
     monkeypatch.setattr(receipts, "BATCH", 1)
     waiting = list(Receipt.objects.order_by("pk").values_list("purchase_id", flat=True))
     seller, faults = Seller.objects.get(), list[Exception]()
