@@ -13,6 +13,8 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import setup_databases
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from psycopg import sql
 
 from accounts.models import User
@@ -20,6 +22,10 @@ from config import database, embedded, seed
 from tests import factories
 
 pytest_plugins = ["tests.browser", "tests.ci"]
+
+# A busy machine is no fault of what is tested: no example is timed.
+examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
