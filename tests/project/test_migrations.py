@@ -1,7 +1,7 @@
 """Migrations: complete, in one line, named for what they do, and with a way back."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from django.apps import apps
@@ -13,6 +13,7 @@ from django.db.migrations.operations import RunPython, RunSQL
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from accounts.migrations._together import Together
 from tests.project import source
 
 LOADER = MigrationLoader(None)
@@ -23,9 +24,13 @@ def irreversible(operation: Operation) -> Iterator[Operation]:
     """Find what cannot be undone, also inside operations that hold others."""
     if isinstance(operation, RunPython | RunSQL) and not operation.reversible:
         yield operation
+    inner: Sequence[Operation] = ()
     if isinstance(operation, migrations.SeparateDatabaseAndState):
-        for inner in operation.database_operations:
-            yield from irreversible(inner)
+        inner = operation.database_operations
+    elif isinstance(operation, Together):
+        inner = operation.operations
+    for one in inner:
+        yield from irreversible(one)
 
 
 def missing(installed: Apps) -> dict[str, list[str]]:
@@ -47,13 +52,22 @@ def test_the_migrations_of_an_app_are_one_line(app: str) -> None:
     followed = Counter(
         parent
         for key in OURS
-        if key[0] == app
+        if key[0] == app and not LOADER.disk_migrations[key].replaces  # which stand beside them
         for parent in LOADER.disk_migrations[key].dependencies
         if parent[0] == app
     )
 
     assert len(LOADER.graph.leaf_nodes(app)) == 1
     assert not [name for name, followers in followed.items() if followers > 1]
+
+
+def test_what_replaces_migrations_comes_to_the_same_models() -> None:
+    one_by_one = MigrationLoader(None, replace_migrations=False)
+    assert len(one_by_one.graph.nodes) > len(LOADER.graph.nodes)
+
+    detector = MigrationAutodetector(one_by_one.project_state(), LOADER.project_state())
+
+    assert detector.changes(graph=LOADER.graph, trim_to_apps=set(source.APPS)) == {}
 
 
 @pytest.mark.parametrize("key", OURS, ids=".".join)
@@ -76,4 +90,4 @@ def test_control_an_operation_without_a_way_back_is_found() -> None:
     one_way = RunSQL("SELECT 1")
     wrapped = migrations.SeparateDatabaseAndState(database_operations=[one_way])
 
-    assert list(irreversible(wrapped)) == [one_way]
+    assert list(irreversible(wrapped)) == list(irreversible(Together([wrapped]))) == [one_way]
