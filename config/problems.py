@@ -185,6 +185,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     rooms.NotACreator: Answer(403, "only_creators"),
     rooms.AlreadyLive: Answer(409, "already_live"),
     rooms.IdTaken: Answer(409, "id_taken"),
+    rooms.RoomConflict: Answer(422, "room_conflict"),
     rooms.AddressNotAllowed: Answer(400, "address_not_allowed"),
     gifts.WordsMissing: Answer(400, "words_missing"),
     gifts.WordsNotCarried: Answer(400, "words_not_carried"),

@@ -184,6 +184,19 @@ def message(*, room_id: UUID, message_id: UUID) -> ChatMessage | None:
     return rows.filter(pk=message_id, room_id=room_id).first()
 
 
+def without_removed(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take the words out of what was told of messages that were removed since."""
+    ids = [one.get("message_id") or one.get("sending_id") for one in told if one.get("words")]
+    if not ids:
+        return list(told)
+    rows = ChatMessage.objects.filter(pk__in=ids, removed_at__isnull=False)
+    gone = {str(pk) for pk in rows.values_list("pk", flat=True)}
+    return [
+        one | {"words": ""} if {one.get("message_id"), one.get("sending_id")} & gone else one
+        for one in told
+    ]
+
+
 def rules_of(*, creator_id: int) -> ChatRules:
     """How people talk in a creator's rooms."""
     return ChatRules.objects.filter(pk=creator_id).first() or ChatRules(creator_id=creator_id)

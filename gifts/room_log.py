@@ -191,10 +191,15 @@ def note_viewers(*, room_id: UUID, count: int) -> None:
     RoomLog.objects.filter(pk=room_id, peak_viewers__lt=count).update(peak_viewers=count)
 
 
-def text_of(event: RoomEvent) -> str:
-    """Write the event as viewers and services get it."""
+def facts_of(event: RoomEvent) -> dict[str, Any]:
+    """What viewers and services get of an event."""
     facts = {"number": event.number, "name": event.name, "at": event.at.isoformat()}
-    return json.dumps(facts | event.payload, separators=(",", ":"))
+    return facts | event.payload
+
+
+def text_of(event: RoomEvent) -> str:
+    """Write the event as viewers get it."""
+    return json.dumps(facts_of(event), separators=(",", ":"))
 
 
 def forget(*, at: datetime) -> int:

@@ -44,6 +44,13 @@ class IdTaken(Exception):
         super().__init__("This form was used before. Reload the page and try again.")
 
 
+class RoomConflict(Exception):
+    """The id was used before, for a live of other words."""
+
+    def __init__(self) -> None:
+        super().__init__("This key began a live with another title or address. Make a new key.")
+
+
 class AddressNotAllowed(Exception):
     """The picture's address is not on a site that this Carat plays from."""
 
@@ -78,18 +85,22 @@ def start_room(
     title: str,
     stream_url: str = "",
     gifts_on: bool = True,
+    is_exact: bool = False,
     at: datetime,
 ) -> Room:
-    """Go live. The same id again returns the same room.
+    """Go live. The same id again returns the same room; ``is_exact``: if its words are the same.
 
-    Locks the creator's row. Raises NotACreator, AlreadyLive, IdTaken, AddressNotAllowed, and the
-    refusals of ``accounts.risk``.
+    Locks the creator's row. Raises NotACreator, AlreadyLive, IdTaken, RoomConflict,
+    AddressNotAllowed, and the refusals of ``accounts.risk``.
     """
     check_address(stream_url)
     _lock_creator(creator_id, at=at)
     earlier = Room.objects.filter(pk=room_id).first()
     if earlier is not None:
-        return _own(earlier, creator_id)
+        _own(earlier, creator_id)
+        if is_exact and (earlier.title, earlier.stream_url) != (title, stream_url):
+            raise RoomConflict
+        return earlier
     live = Room.objects.filter(creator_id=creator_id, state=Room.State.LIVE).first()
     if live is not None:
         raise AlreadyLive(room_id=live.pk)
