@@ -135,7 +135,8 @@ def missing(scope: str) -> ConsentMissing:
     what = _WHAT[Scope(scope)]
     who = "creator" if scope == Scope.ROOMS_MANAGE else "fan"
     return ConsentMissing(
-        f"The {who} has not allowed this service to {what} them. Ask them to, on their consent page."
+        f"The {who} has not allowed this service to {what} them. "
+        "Ask them to, on their consent page."
     )
 
 

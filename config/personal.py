@@ -154,6 +154,8 @@ REGISTER: Final = (
     Held(model="gifts.Moderator", whose="person", purpose="Whose rooms they keep order in",
          at_erasure=DELETE),
     Held(model="gifts.Mute", whose="person", purpose="Where they are muted", at_erasure=DELETE),
+    Held(model="gifts.Overlay", whose="creator", purpose="That they have an overlay",
+         at_erasure=DELETE, secret=("digest",)),
     Held(model="gifts.Room", whose="creator", purpose="Live rooms", at_erasure=SHED,
          sheds={"title": "A live room", "stream_url": ""}),
     Held(model="gifts.Video", whose="creator", purpose="Videos", at_erasure=SHED,

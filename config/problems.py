@@ -32,7 +32,18 @@ from accounts import (
     states,
 )
 from accounts import risk as people
-from gifts import catalogue, chat, goals, holding, moderation, passes, rooms, streaks, stream
+from gifts import (
+    catalogue,
+    chat,
+    goals,
+    holding,
+    moderation,
+    overlays,
+    passes,
+    rooms,
+    streaks,
+    stream,
+)
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -174,6 +185,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.BlockedByCreator: Answer(403, "blocked_by_creator"),
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
+    overlays.TooManyWrong: Answer(429, "too_many_wrong_overlays"),
     passes.BadPass: Answer(403, "bad_pass"),
     stream.NotLetIn: Answer(403, "not_let_in"),
     holding.TooLate: Answer(409, "gift_sent_already"),

@@ -6,7 +6,7 @@ would refuse is refused here too. One ``Idempotency-Key`` begins one live.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from django.utils import timezone
@@ -80,7 +80,7 @@ class SwitchAsked(base.Asked):
 class RoomEvents(base.Door):
     """The log of a room from a number on: what viewers see, in their order.
 
-    Ask again with `next` for what came since; while the room is live a second apart is often enough.
+    Ask again with `next` for what came since; in a live room, once a second is often enough.
     Messages that were removed come without their words. The log of a room that ended a month ago is
     forgotten; its gifts stay under `/gifts`.
     """
@@ -94,9 +94,7 @@ class RoomEvents(base.Door):
         asked = self.asked(EventsQuery)
         room = api.room_or_404(room_id)
         last = room_log.last_number(room_id=room.pk)  # first, so that no page ends beyond it
-        found = room_log.events_after(
-            room_id=room.pk, number=asked["after"], limit=asked["limit"]
-        )
+        found = room_log.events_after(room_id=room.pk, number=asked["after"], limit=asked["limit"])
         results = crowd.without_removed([room_log.facts_of(event) for event in found])
         seen = found[-1].number if found else asked["after"]
         return Response({"results": results, "next": seen, "last": max(last, seen)})
@@ -140,9 +138,7 @@ class RoomEnd(base.Door):
 
     scopes: ClassVar[Mapping[str, str]] = {"POST": "rooms:manage"}
 
-    @extend_schema(
-        operation_id="room_end", request=NothingAsked, responses={200: api.RoomAnswered}
-    )
+    @extend_schema(operation_id="room_end", request=NothingAsked, responses={200: api.RoomAnswered})
     def post(self, _request: Request, room_id: UUID) -> Response:
         self.asked(NothingAsked)
         room = _managed(self, room_id)
@@ -168,9 +164,7 @@ class RoomGiftsSwitch(base.Door):
         room = _managed(self, room_id)
         if room.state == Room.State.ENDED:
             raise risk.RoomEnded("The live has ended. Nothing was switched.")
-        rooms.set_gifts_on(
-            room_id=room.pk, creator_id=room.creator_id, gifts_on=asked["gifts_on"]
-        )
+        rooms.set_gifts_on(room_id=room.pk, creator_id=room.creator_id, gifts_on=asked["gifts_on"])
         return Response(api.room_shown(api.room_or_404(room_id)))
 
 

@@ -186,14 +186,15 @@ def message(*, room_id: UUID, message_id: UUID) -> ChatMessage | None:
 
 def without_removed(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Take the words out of what was told of messages that were removed since."""
-    ids = [one.get("message_id") or one.get("sending_id") for one in told if one.get("words")]
-    if not ids:
+    ids = [one.get("message_id", one.get("sending_id")) for one in told]
+    said = {id_ for id_, one in zip(ids, told, strict=True) if id_ and one.get("words")}
+    if not said:
         return list(told)
-    rows = ChatMessage.objects.filter(pk__in=ids, removed_at__isnull=False)
-    gone = {str(pk) for pk in rows.values_list("pk", flat=True)}
+    rows = ChatMessage.objects.filter(pk__in=said, removed_at__isnull=False)
+    gone = said & {str(pk) for pk in rows.values_list("pk", flat=True)}
     return [
-        one | {"words": ""} if {one.get("message_id"), one.get("sending_id")} & gone else one
-        for one in told
+        one | {"words": ""} if id_ in gone and "words" in one else one
+        for id_, one in zip(ids, told, strict=True)
     ]
 
 

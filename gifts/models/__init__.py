@@ -4,6 +4,7 @@ from gifts.models.catalogue import Category, Gift, GiftVersion
 from gifts.models.chat import ChatMessage, ChatRules, Moderator, Mute
 from gifts.models.goals import Goal
 from gifts.models.held_gifts import HeldGift
+from gifts.models.overlays import Overlay
 from gifts.models.places import Room, Video
 from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
 from gifts.models.room_log import RoomEvent, RoomLog
@@ -20,6 +21,7 @@ __all__ = [
     "HeldGift",
     "Moderator",
     "Mute",
+    "Overlay",
     "RankDifference",
     "ReceivedGift",
     "Room",

@@ -64,7 +64,11 @@ def test_the_log_is_what_viewers_get_in_order_by_pages(
 
     shown: Any = valkey.client().xrange(room_log.stream_of(room.pk))
     assert first["results"] + rest["results"] == [json.loads(f[b"e"]) for _, f in shown]
-    assert [(page["next"], page["last"]) for page in (first, rest, none)] == [(3, 5), (5, 5), (5, 5)]
+    assert [(page["next"], page["last"]) for page in (first, rest, none)] == [
+        (3, 5),
+        (5, 5),
+        (5, 5),
+    ]
     assert none["results"] == []
     assert "sender_id" not in first["results"][0]
 

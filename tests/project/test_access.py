@@ -132,6 +132,9 @@ TABLE: Final = {
     "POST gifts:moderators": ">login 403 403 >gifts:moderation 403 403 403",
     "POST gifts:unmute": ">login 403 403 >gifts:moderation 403 403 403",
     "GET gifts:goal": BOB,
+    "GET gifts:overlay": ABSENT,  # of an address that nobody was told
+    "GET gifts:overlay_now": ABSENT,
+    "GET gifts:studio_overlay": CREATORS,
     "GET report_message": SIGNED_IN,
     "GET gifts:post_video": CREATORS,
     "POST gifts:hide_video": ">login 403 403 >gifts:post_video 404 403 403",
