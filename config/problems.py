@@ -41,6 +41,7 @@ from gifts import (
     overlays,
     passes,
     rooms,
+    schedule,
     streaks,
     stream,
 )
@@ -197,6 +198,9 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     rooms.NotACreator: Answer(403, "only_creators"),
     rooms.AlreadyLive: Answer(409, "already_live"),
     rooms.IdTaken: Answer(409, "id_taken"),
+    schedule.NotAPlan: Answer(400, "not_a_plan"),
+    schedule.PlanOver: Answer(409, "plan_over"),
+    schedule.TooManyPlanned: Answer(409, "too_many_planned"),
     rooms.RoomConflict: Answer(422, "room_conflict"),
     rooms.AddressNotAllowed: Answer(400, "address_not_allowed"),
     gifts.WordsMissing: Answer(400, "words_missing"),

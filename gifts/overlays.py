@@ -75,7 +75,8 @@ def _count_wrong(network: str) -> None:
     """Count in Valkey; without it nobody is told to wait, and nobody guesses 256 bits either."""
     key = f"carat:overlay-wrong:{hashlib.sha256(network.encode()).hexdigest()[:32]}"
     try:
-        counted: Any = valkey.client().pipeline().incr(key).expire(key, WRONG_S, nx=True).execute()
+        step: Any = valkey.client().pipeline()
+        counted = step.incr(key).expire(key, WRONG_S, nx=True).execute()
     except redis.RedisError as error:
         log.warning("wrong overlays not counted", error=type(error).__name__)
         return

@@ -193,8 +193,12 @@ def note_viewers(*, room_id: UUID, count: int) -> None:
 
 def facts_of(event: RoomEvent) -> dict[str, Any]:
     """What viewers and services get of an event."""
-    facts = {"number": event.number, "name": event.name, "at": event.at.isoformat()}
-    return facts | event.payload
+    facts: dict[str, Any] = {
+        "number": event.number,
+        "name": event.name,
+        "at": event.at.isoformat(),
+    }
+    return {**facts, **event.payload}
 
 
 def text_of(event: RoomEvent) -> str:

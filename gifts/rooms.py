@@ -17,7 +17,7 @@ from accounts import risk as people
 from accounts import states
 from accounts.models import StateChange, User
 from gifts import events
-from gifts.models import Room, Video
+from gifts.models import PlannedLive, Room, Video
 
 
 class NotACreator(Exception):
@@ -112,12 +112,29 @@ def start_room(
         gifts_on=gifts_on,
         started_at=at,
     )
+    planned = _fulfil(room, at=at)
     outbox.publish(
         name=events.ROOM_STARTED,
         subject=f"room:{room.pk}",
-        payload={"room_id": str(room.pk), "creator_id": creator_id, "title": title},
+        payload={"room_id": str(room.pk), "creator_id": creator_id, "title": title}
+        | ({"planned_id": str(planned.pk)} if planned else {}),
     )
     return room
+
+
+def _fulfil(room: Room, *, at: datetime) -> PlannedLive | None:
+    """Note that the creator's plan for about now has begun, if there is one; of two the earlier."""
+    planned = (
+        PlannedLive.objects.select_for_update(no_key=True)
+        .filter(creator_id=room.creator_id, cancelled_at=None, room=None)
+        .filter(starts_at__range=(at - PlannedLive.LATE, at + PlannedLive.EARLY))
+        .order_by("starts_at", "pk")
+        .first()
+    )
+    if planned is not None:
+        planned.room = room
+        planned.save(update_fields=["room"])
+    return planned
 
 
 @transaction.atomic(durable=True)

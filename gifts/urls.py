@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gifts import chat_pages, overlay_pages, studio, views
+from gifts import chat_pages, overlay_pages, schedule_pages, studio, views
 
 app_name = "gifts"
 
@@ -23,6 +23,9 @@ urlpatterns = [
     path("overlay/<str:secret>/", overlay_pages.overlay, name="overlay"),
     path("overlay/<str:secret>/now/", overlay_pages.now, name="overlay_now"),
     path("studio/overlay/", overlay_pages.studio_overlay, name="studio_overlay"),
+    path("studio/schedule/", schedule_pages.plan, name="schedule"),
+    path("studio/schedule/<uuid:planned_id>/", schedule_pages.change, name="planned"),
+    path("planned/<uuid:planned_id>/remind/", schedule_pages.remind, name="remind"),
     path("studio/live/", studio.go_live, name="go_live"),
     path("studio/live/<uuid:room_id>/end/", studio.end_live, name="end_live"),
     path("studio/live/<uuid:room_id>/gifts/", studio.switch_gifts, name="switch_gifts"),

@@ -8,6 +8,7 @@ from gifts.models.overlays import Overlay
 from gifts.models.places import Room, Video
 from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
 from gifts.models.room_log import RoomEvent, RoomLog
+from gifts.models.schedule import LiveReminder, PlannedLive
 from gifts.models.sendings import Sending
 from gifts.models.streaks import Streak
 
@@ -19,9 +20,11 @@ __all__ = [
     "GiftVersion",
     "Goal",
     "HeldGift",
+    "LiveReminder",
     "Moderator",
     "Mute",
     "Overlay",
+    "PlannedLive",
     "RankDifference",
     "ReceivedGift",
     "Room",

@@ -43,7 +43,7 @@ def relay_now() -> None:
 
 def begin(service: APIClient, creator: Any, key: Any = None, **more: Any) -> Any:
     body = {"creator": creator, "title": "Nocturnes at ten"} | more
-    headers = {"HTTP_IDEMPOTENCY_KEY": str(key or ledger.new_operation_id())}
+    headers: Any = {"HTTP_IDEMPOTENCY_KEY": str(key or ledger.new_operation_id())}
     return service.post("/api/v1/rooms", body, **headers)
 
 
