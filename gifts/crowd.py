@@ -140,11 +140,12 @@ def gallery(*, creator_id: int, limit: int = GALLERY_MAX) -> list[Received]:
         .order_by("-reached_at", "gift_id")
         .values_list("gift_id", "gift__slug", "gifts", "reached_at")[:limit]
     )
-    names = _names([row[0] for row in rows])
+    names = names_of_gifts([row[0] for row in rows])
     return [Received(slug, names[gift_id], count, at) for gift_id, slug, count, at in rows]
 
 
-def _names(gift_ids: Sequence[int]) -> dict[int, str]:
+def names_of_gifts(gift_ids: Sequence[int]) -> dict[int, str]:
+    """What gifts are called now."""
     versions = GiftVersion.objects.filter(gift_id__in=gift_ids).order_by("gift_id", "-version")
     return dict(versions.distinct("gift_id").values_list("gift_id", "name"))
 

@@ -23,6 +23,7 @@ urlpatterns = [
     path("overlay/<str:secret>/", overlay_pages.overlay, name="overlay"),
     path("overlay/<str:secret>/now/", overlay_pages.now, name="overlay_now"),
     path("studio/overlay/", overlay_pages.studio_overlay, name="studio_overlay"),
+    path("studio/popular-gifts/", studio.popular_gifts, name="popular_gifts"),
     path("studio/schedule/", schedule_pages.plan, name="schedule"),
     path("studio/schedule/<uuid:planned_id>/", schedule_pages.change, name="planned"),
     path("planned/<uuid:planned_id>/remind/", schedule_pages.remind, name="remind"),

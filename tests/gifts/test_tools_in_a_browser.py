@@ -3,19 +3,21 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from accounts.models import User
 from gifts import goals, overlays, rooms
-from gifts.models import Room
+from gifts.models import LiveReminder, Room
 from tests.factories import give_coins, make_creator, make_user
-from tests.gifts.test_room_in_a_browser import aside
+from tests.gifts.test_room_in_a_browser import aside, signed_in
 from tests.gifts.world import make_room, send
 from tests.programs import Programs
 from wallet import ledger
@@ -129,3 +131,35 @@ def test_the_overlay_follows_to_the_next_live_and_ends_with_its_address(
     answer = page.request.get(f"{address}/overlay/{fresh}/")
     assert answer.status == 200
     assert [words for words in page.complaints if "404" not in words] == []
+
+
+def test_a_creator_plans_a_live_and_a_fan_is_reminded_in_their_own_clock(
+    address: str, browser: Any
+) -> None:
+    bob, mallory, room = aside(cast)
+    aside(lambda: rooms.end_room(room_id=room.pk, by_id=bob.pk, why="Done.", at=timezone.now()))
+    day = f"{timezone.now() + timedelta(days=2):%Y-%m-%d}"
+    page = open_page(browser, f"{address}/livez")
+    sign_in(page, address, bob)
+    page.goto(f"{address}/studio/schedule/")
+    page.fill("[name=title]", EVIL)
+    page.fill("[name=starts_at]", f"{day}T12:30")
+    page.get_by_role("button", name="Plan it").click()
+    page.get_by_text("Planned. It is on your page").wait_for()
+
+    fan = open_page(browser, f"{address}/livez", timezone_id="Asia/Tokyo")
+    sign_in(fan, address, mallory)
+    fan.goto(f"{address}/@bob/")
+    fan.get_by_text(EVIL, exact=True).wait_for()
+    expect(fan.locator("time[data-when]")).to_contain_text("9:30")  # 12:30 UTC in Tokyo
+    fan.get_by_role("button", name="Remind me").click()
+    fan.get_by_role("button", name="Do not remind me").wait_for()
+
+    assert aside(LiveReminder.objects.count) == 1
+    assert fan.locator(".planned img").count() == 0
+    assert page.complaints == fan.complaints == []
+
+
+def sign_in(page: Any, address: str, viewer: User) -> None:
+    key = aside(lambda: signed_in(viewer))
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": key, "url": address}])

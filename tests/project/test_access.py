@@ -134,6 +134,7 @@ TABLE: Final = {
     "GET gifts:goal": BOB,
     "GET gifts:overlay": ABSENT,  # of an address that nobody was told
     "GET gifts:overlay_now": ABSENT,
+    "GET gifts:popular_gifts": CREATORS,
     "GET gifts:schedule": CREATORS,
     "GET gifts:planned": ">login 403 403 200 404 403 403",
     "GET gifts:remind": ">login" + 6 * " >accounts:creator",
