@@ -150,7 +150,7 @@ def test_a_creator_plans_a_live_and_a_fan_is_reminded_in_their_own_clock(
     fan = open_page(browser, f"{address}/livez", timezone_id="Asia/Tokyo")
     sign_in(fan, address, mallory)
     fan.goto(f"{address}/@bob/")
-    fan.get_by_text(EVIL, exact=True).wait_for()
+    fan.locator(".planned", has_text=EVIL).wait_for()
     expect(fan.locator("time[data-when]")).to_contain_text("9:30")  # 12:30 UTC in Tokyo
     fan.get_by_role("button", name="Remind me").click()
     fan.get_by_role("button", name="Do not remind me").wait_for()
