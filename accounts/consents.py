@@ -47,6 +47,7 @@ _WHAT: Final = {
     Scope.GIFT_CARDS_REDEEM: "redeem gift cards for",
     Scope.REVIEWS_READ: "see the reviews of",
     Scope.REVIEWS_APPEAL: "appeal against reviews of",
+    Scope.ROOMS_MANAGE: "start and end lives for",
 }
 
 
@@ -132,8 +133,10 @@ def check(*, fan_id: int, client_id: str, scope: str, at: datetime) -> Consent:
 def missing(scope: str) -> ConsentMissing:
     """Make the refusal of what the fan has not allowed, or not any more."""
     what = _WHAT[Scope(scope)]
+    who = "creator" if scope == Scope.ROOMS_MANAGE else "fan"
     return ConsentMissing(
-        f"The fan has not allowed this service to {what} them. Ask them to, on their consent page."
+        f"The {who} has not allowed this service to {what} them. "
+        "Ask them to, on their consent page."
     )
 
 

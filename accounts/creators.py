@@ -1,5 +1,6 @@
 """Becoming a creator, following one, and hearing from those one follows."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -72,10 +73,44 @@ def tell_followers(*, creator_id: int, title: str, path: str, at: datetime) -> i
             services.notify_many(
                 user_ids=ids,
                 kind=NoticeKind.LIVE,
-                subject_key=f"live:{creator_id}:{at:%Y-%m-%d}",
+                subject_key=_live_key(creator_id, at),
                 title=f"{creator.display_name} is live",
                 body=title,
                 path=path,
             )
         told, after = told + len(ids), ids[-1]
     return told
+
+
+@transaction.atomic(durable=True)
+def tell_asked(
+    *,
+    user_ids: Sequence[int],
+    creator: User,
+    title: str,
+    path: str,
+    own_key: str,
+    at: datetime,
+) -> None:
+    """Tell people who asked for it that a creator is live at a path, each once.
+
+    Who was told of an earlier live of that day hears of this one too, under a key of its own; who
+    was told of this one as a follower does not hear it again.
+    """
+    key = _live_key(creator.pk, at)
+    told = queries.paths_told(user_ids=user_ids, subject_key=key)
+    first = [user_id for user_id in user_ids if user_id not in told]
+    again = [user_id for user_id in user_ids if told.get(user_id, path) != path]
+    for ids, subject_key in ((first, key), (again, own_key)):
+        services.notify_many(
+            user_ids=ids,
+            kind=NoticeKind.LIVE,
+            subject_key=subject_key,
+            title=f"{creator.display_name} is live",
+            body=title,
+            path=path,
+        )
+
+
+def _live_key(creator_id: int, at: datetime) -> str:
+    return f"live:{creator_id}:{at:%Y-%m-%d}"

@@ -71,6 +71,12 @@ def follower_ids(*, creator_id: int, after: int, limit: int) -> list[int]:
     return list(rows.values_list("fan_id", flat=True)[:limit])
 
 
+def paths_told(*, user_ids: Collection[int], subject_key: str) -> dict[int, str]:
+    """Which of these people were told something, and where it led them."""
+    rows = Notice.objects.filter(user_id__in=user_ids, subject_key=subject_key)
+    return dict(rows.values_list("user_id", "path"))
+
+
 def _preference(kind: NoticeKind, row: NoticePreference | None) -> Preference:
     if kind.is_kept:
         return Preference(kind, on_site=True, by_email=True)

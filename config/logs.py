@@ -1,10 +1,12 @@
 """Logs: one JSON object a line on standard error, with nothing secret in it.
 
-Only what our own code names is logged: no bodies, no headers, no cookies, no query strings.
+Only what our own code names is logged: no bodies, no headers, no cookies, no query strings. Where
+an address itself opens something, the part that does is left out, whoever logs it.
 """
 
 import logging
-from typing import Any
+import re
+from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -21,11 +23,23 @@ SECRET_WORDS = (
     "email",
 )
 
+# Addresses whose next part is a key: to an overlay, to a new password, to a guardian's claim.
+KEYED_PATHS: Final = re.compile(
+    r"(/overlay/|/accounts/password/reset/key/|/guardians/)[^/\s\"'?#]+", re.IGNORECASE
+)
+
 
 def _without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
     for name in event:
         if any(word in name.lower() for word in SECRET_WORDS):
             event[name] = "[left out]"
+    return event
+
+
+def _without_keyed_paths(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = KEYED_PATHS.sub(r"\1[left out]", value)
     return event
 
 
@@ -35,6 +49,7 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     _without_secrets,
     structlog.processors.format_exc_info,
+    _without_keyed_paths,
 ]
 
 

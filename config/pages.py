@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts import queries as people
 from accounts import views as people_views
-from accounts.models import Standing
-from gifts import crowd
+from accounts.models import Standing, User
+from gifts import coming, crowd
 from gifts.models import Room, Video
 from wallet import pricebook
 
@@ -36,6 +36,13 @@ def home(request: HttpRequest) -> HttpResponse:
     live_ids = {room.creator_id for room in rooms}
     context = {
         "rooms": rooms,
+        "coming": coming.coming_from(
+            creator_ids=[creator.pk for creator in followed],
+            viewer=_viewer(request),
+            at=timezone.now(),
+        )
+        if followed
+        else [],
         "followed": [(creator, creator.pk in live_ids) for creator in followed],
         "videos": list(_videos()[:VIDEOS_MAX]),
         "creators": [] if followed else list(people.creators(limit=CREATORS_MAX)),
@@ -52,6 +59,7 @@ def discover(request: HttpRequest) -> HttpResponse:
         rooms, videos = rooms.filter(named), videos.filter(named)
     context = {
         "words": words,
+        "coming": [] if words else coming.coming_up(viewer=_viewer(request), at=timezone.now()),
         "rooms": list(rooms[:ROOMS_MAX]),
         "creators": list(people.creators(words=words, limit=CREATORS_MAX)),
         "videos": list(videos[: 2 * VIDEOS_MAX]),
@@ -71,6 +79,9 @@ def creator(request: HttpRequest, handle: str) -> HttpResponse:
         "videos": list(_videos().filter(creator=person)[: 2 * VIDEOS_MAX]),
         "week": crowd.ranks_of_week(creator_id=person.pk, at=timezone.now()),
         "gallery": crowd.gallery(creator_id=person.pk),
+        "coming": coming.planned_by(
+            creator_id=person.pk, viewer=_viewer(request), at=timezone.now()
+        ),
     }
     return render(request, "accounts/creator.html", context)
 
@@ -87,6 +98,10 @@ def help_page(request: HttpRequest) -> HttpResponse:
     ]
     context = {"places": places, "confirm_coins": settings.GIFT_CONFIRM_COINS}
     return render(request, "help.html", context)
+
+
+def _viewer(request: HttpRequest) -> User | None:
+    return request.user if request.user.is_authenticated else None
 
 
 def _live_rooms() -> QuerySet[Room]:

@@ -32,7 +32,19 @@ from accounts import (
     states,
 )
 from accounts import risk as people
-from gifts import catalogue, chat, goals, holding, moderation, passes, rooms, streaks, stream
+from gifts import (
+    catalogue,
+    chat,
+    goals,
+    holding,
+    moderation,
+    overlays,
+    passes,
+    rooms,
+    schedule,
+    streaks,
+    stream,
+)
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -174,6 +186,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.BlockedByCreator: Answer(403, "blocked_by_creator"),
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
+    overlays.TooManyWrong: Answer(429, "too_many_wrong_overlays"),
     passes.BadPass: Answer(403, "bad_pass"),
     stream.NotLetIn: Answer(403, "not_let_in"),
     holding.TooLate: Answer(409, "gift_sent_already"),
@@ -185,6 +198,10 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     rooms.NotACreator: Answer(403, "only_creators"),
     rooms.AlreadyLive: Answer(409, "already_live"),
     rooms.IdTaken: Answer(409, "id_taken"),
+    schedule.NotAPlan: Answer(400, "not_a_plan"),
+    schedule.PlanOver: Answer(409, "plan_over"),
+    schedule.TooManyPlanned: Answer(409, "too_many_planned"),
+    rooms.RoomConflict: Answer(422, "room_conflict"),
     rooms.AddressNotAllowed: Answer(400, "address_not_allowed"),
     gifts.WordsMissing: Answer(400, "words_missing"),
     gifts.WordsNotCarried: Answer(400, "words_not_carried"),

@@ -26,6 +26,7 @@ from django.utils import timezone
 from accounts import tasks as people_tasks
 from accounts.models import OutboxEvent
 from gifts import goals, ranks, room_log, streaks
+from gifts import tasks as gifts_tasks
 from gifts.events import ROOM_STARTED
 from payouts import tasks as payouts_tasks
 from payouts.events import SETTLEMENT_DONE
@@ -42,6 +43,12 @@ def tell_followers(event: OutboxEvent) -> None:
     people_tasks.tell_followers.delay(
         creator_id=creator_id, title=event.payload["title"], path=path
     )
+
+
+def tell_reminded(event: OutboxEvent) -> None:
+    """Ring for those who asked to hear of a planned live that begins."""
+    if planned_id := event.payload.get("planned_id"):
+        gifts_tasks.tell_reminded.delay(planned_id=planned_id)
 
 
 def act_on_notice(_event: OutboxEvent) -> None:
@@ -66,7 +73,7 @@ def pay_out(_event: OutboxEvent) -> None:
 
 # Who hears what, by the event's name. Each of these is swept for too, should the ringing be lost.
 SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
-    ROOM_STARTED: (tell_followers,),
+    ROOM_STARTED: (tell_followers, tell_reminded),
     PROVIDER_NOTIFIED: (act_on_notice,),
     REFUND_APPROVED: (send_refund,),
     CUSTOMERS_LEFT: (forget_customers,),

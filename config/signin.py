@@ -181,6 +181,7 @@ class ServiceAdapter(DefaultOIDCAdapter):
         "reviews:appeal": "Appeal against reviews for a consenting fan",
         "gifts:send": "Send gifts for a consenting fan",
         "rooms:read": "Read rooms and their gifts",
+        "rooms:manage": "Start and end lives for a consenting creator",
         "earnings:read": "Read creators' earnings",
         "ledger:read": "Read the ledger's seals and rate cards",
     }

@@ -134,7 +134,7 @@ class Rooms(base.Door):
             base.page(
                 rows,
                 limit=asked["limit"],
-                shown=_room,
+                shown=room_shown,
                 cursor=lambda row: base.cursor_of(row.started_at.isoformat(), row.pk),
             )
         )
@@ -148,7 +148,7 @@ class OneRoom(base.Door):
     @extend_schema(operation_id="rooms_retrieve", responses=RoomAnswered)
     def get(self, _request: Request, room_id: UUID) -> Response:
         self.asked(base.NoQuery)
-        return Response(_room(_room_or_404(room_id)))
+        return Response(room_shown(room_or_404(room_id)))
 
 
 class RoomGifts(base.Door):
@@ -166,7 +166,7 @@ class RoomGifts(base.Door):
     def get(self, _request: Request, room_id: UUID) -> Response:
         asked = self.asked(base.PageQuery)
         after = base.read_cursor(asked.get("after"), datetime.fromisoformat, UUID)
-        room = _room_or_404(room_id)
+        room = room_or_404(room_id)
         rows = queries.page_of_gifts(room=room, after=after, limit=asked["limit"] + 1)
         taken_back = reversals.reversed_gifts(operation_ids=[row.pk for row in rows])
         return Response(
@@ -250,7 +250,7 @@ def _fan_id(reference: int | str) -> int:
     return fan.pk if fan else 0
 
 
-def _room_or_404(room_id: UUID) -> Room:
+def room_or_404(room_id: UUID) -> Room:
     room = queries.place(room_id=room_id)
     if not isinstance(room, Room):
         raise NotFound("There is no such room.")
@@ -272,7 +272,7 @@ def _gift(version: GiftVersion) -> dict[str, Any]:
     }
 
 
-def _room(room: Room) -> dict[str, Any]:
+def room_shown(room: Room) -> dict[str, Any]:
     return {
         "id": room.pk,
         "creator": base.person(room.creator),

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from gifts import api, api_crowd
+from gifts import api, api_crowd, api_rooms
 
 urlpatterns = [
     path("gifts", api.Gifts.as_view()),
-    path("rooms", api.Rooms.as_view()),
+    path("rooms", api_rooms.Rooms.as_view()),
     path("rooms/<uuid:room_id>", api.OneRoom.as_view()),
     path("rooms/<uuid:room_id>/gifts", api.RoomGifts.as_view()),
+    path("rooms/<uuid:room_id>/events", api_rooms.RoomEvents.as_view()),
+    path("rooms/<uuid:room_id>/end", api_rooms.RoomEnd.as_view()),
+    path("rooms/<uuid:room_id>/gifts-switch", api_rooms.RoomGiftsSwitch.as_view()),
     path("rooms/<uuid:room_id>/top-gifters", api_crowd.TopGifters.as_view()),
     path("rooms/<uuid:room_id>/goal", api_crowd.RoomGoal.as_view()),
     path("rooms/<uuid:room_id>/messages", api_crowd.RoomMessages.as_view()),

@@ -140,11 +140,12 @@ def gallery(*, creator_id: int, limit: int = GALLERY_MAX) -> list[Received]:
         .order_by("-reached_at", "gift_id")
         .values_list("gift_id", "gift__slug", "gifts", "reached_at")[:limit]
     )
-    names = _names([row[0] for row in rows])
+    names = names_of_gifts([row[0] for row in rows])
     return [Received(slug, names[gift_id], count, at) for gift_id, slug, count, at in rows]
 
 
-def _names(gift_ids: Sequence[int]) -> dict[int, str]:
+def names_of_gifts(gift_ids: Sequence[int]) -> dict[int, str]:
+    """What gifts are called now."""
     versions = GiftVersion.objects.filter(gift_id__in=gift_ids).order_by("gift_id", "-version")
     return dict(versions.distinct("gift_id").values_list("gift_id", "name"))
 
@@ -182,6 +183,20 @@ def message(*, room_id: UUID, message_id: UUID) -> ChatMessage | None:
     """Find a message of a room, removed or not."""
     rows = ChatMessage.objects.select_related("author", "room__creator")
     return rows.filter(pk=message_id, room_id=room_id).first()
+
+
+def without_removed(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take the words out of what was told of messages that were removed since."""
+    ids = [one.get("message_id", one.get("sending_id")) for one in told]
+    said = {id_ for id_, one in zip(ids, told, strict=True) if id_ and one.get("words")}
+    if not said:
+        return list(told)
+    rows = ChatMessage.objects.filter(pk__in=said, removed_at__isnull=False)
+    gone = said & {str(pk) for pk in rows.values_list("pk", flat=True)}
+    return [
+        one | {"words": ""} if id_ in gone and "words" in one else one
+        for id_, one in zip(ids, told, strict=True)
+    ]
 
 
 def rules_of(*, creator_id: int) -> ChatRules:

@@ -21,7 +21,7 @@ import structlog
 from django.db import DatabaseError, connections
 
 from accounts import valkey
-from gifts import queries, room_log
+from gifts import passes, queries, room_log
 
 # How long events wait for each other. A message costs a viewer's process about 20 microseconds,
 # however many events are in it: the more viewers, the longer the frames, and where a frame brings
@@ -53,11 +53,11 @@ def frame(entries: Sequence[Entry]) -> bytes:
 
 
 class Viewer:
-    """One open page. ``user_id`` is None for strangers."""
+    """One open page. ``user_id`` is None for strangers, and an overlay's key for overlays."""
 
     __slots__ = ("_frames", "_is_over", "_news", "user_id")
 
-    def __init__(self, *, user_id: int | None) -> None:
+    def __init__(self, *, user_id: passes.Who) -> None:
         self.user_id = user_id
         self._frames: list[bytes] = []
         self._news: asyncio.Future[None] | None = None  # while somebody waits for a message
@@ -213,6 +213,11 @@ class Channel:
         await self._valkey.expire(key, room_log.KEPT_FOR_S)
         parts = [count.decode().split(":") for count in await self._valkey.hvals(key)]
         return sum(int(count) for count, at in parts if now - float(at) < COUNT_OLD_S)
+
+
+async def may_watch(*, room_id: UUID, who: passes.Who) -> bool:
+    """Whether somebody may watch a room now."""
+    return who in await _aside(queries.who_may_watch, room_id=room_id, people={who})
 
 
 class Hub:

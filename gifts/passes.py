@@ -1,6 +1,7 @@
 """Passes to a room's event stream: whoever loaded the room's page may listen, for a while.
 
-A pass is signed and asks no database, so a thousand viewers who come back at once cost nothing.
+A pass is signed and asks no database, so a thousand viewers who come back at once cost nothing. An
+overlay's pass names the overlay's row, and is worth nothing once that row is gone.
 """
 
 from typing import Final
@@ -11,6 +12,9 @@ from django.urls import reverse
 
 SECONDS: Final = 12 * 3600
 SALT: Final = "room.pass"
+
+# Who listens: a person by number, an overlay by its key, or (None) a stranger.
+type Who = int | str | None
 
 
 class BadPass(Exception):
@@ -23,13 +27,23 @@ def address(*, room_id: UUID, user_id: int | None, after: int) -> str:
     return f"{reverse('gifts:room', args=[room_id])}events/?pass={value}&after={after}"
 
 
-def viewer_of(*, value: str, room_id: UUID) -> int | None:
-    """Whose pass it is; None is a stranger's. Raises BadPass."""
+def overlay_address(*, room_id: UUID, overlay_id: int, after: int) -> str:
+    """The same for a creator's overlay."""
+    value = signing.dumps([str(room_id), overlay_key(overlay_id)], salt=SALT)
+    return f"{reverse('gifts:room', args=[room_id])}events/?pass={value}&after={after}"
+
+
+def overlay_key(overlay_id: int) -> str:
+    return f"overlay:{overlay_id}"
+
+
+def viewer_of(*, value: str, room_id: UUID) -> Who:
+    """Whose pass it is. Raises BadPass."""
     try:
-        room, user_id = signing.loads(value, salt=SALT, max_age=SECONDS)
+        room, who = signing.loads(value, salt=SALT, max_age=SECONDS)
     except signing.BadSignature:
         raise BadPass("Load the room's page again.") from None
     if room != str(room_id):
         raise BadPass("This pass is for another room.")
-    viewer_id: int | None = user_id
-    return viewer_id
+    viewer: Who = who
+    return viewer

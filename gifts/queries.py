@@ -12,7 +12,8 @@ from django.db.models.functions import Cast, Coalesce
 from djmoney.money import Money
 
 from accounts.models import Block, User
-from gifts.models import Category, GiftVersion, Room, Sending, Streak, Video
+from gifts import passes
+from gifts.models import Category, GiftVersion, Overlay, Room, Sending, Streak, Video
 from wallet import queries as wallets
 from wallet import reversals
 from wallet.models import Channel, Operation, Price
@@ -173,14 +174,20 @@ def place(*, room_id: UUID | None = None, video_id: UUID | None = None) -> Room 
     return videos().filter(pk=video_id).first() if video_id else None
 
 
-def who_may_watch(*, room_id: UUID, people: Collection[int | None]) -> set[int | None]:
+def who_may_watch(*, room_id: UUID, people: Collection[passes.Who]) -> set[passes.Who]:
     """Of those who watch a room, say who still may (None: strangers); nobody once it has ended."""
     room = Room.objects.filter(pk=room_id, state=Room.State.LIVE).first()
     if room is None:
         return set()
-    known = User.objects.filter(pk__in=[one for one in people if one is not None], is_active=True)
-    blocked = Block.objects.filter(blocker_id=room.creator_id, blocked_id__in=people)
-    allowed = set(known.exclude(pk__in=blocked.values("blocked_id")).values_list("pk", flat=True))
+    ids = [one for one in people if isinstance(one, int)]
+    known = User.objects.filter(pk__in=ids, is_active=True)
+    blocked = Block.objects.filter(blocker_id=room.creator_id, blocked_id__in=ids)
+    allowed: set[passes.Who] = set(
+        known.exclude(pk__in=blocked.values("blocked_id")).values_list("pk", flat=True)
+    )
+    if any(isinstance(one, str) for one in people):
+        overlays = Overlay.objects.filter(creator_id=room.creator_id).values_list("pk", flat=True)
+        allowed |= {passes.overlay_key(pk) for pk in overlays} & set(people)
     return allowed | ({None} & set(people))
 
 

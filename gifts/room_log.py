@@ -191,10 +191,19 @@ def note_viewers(*, room_id: UUID, count: int) -> None:
     RoomLog.objects.filter(pk=room_id, peak_viewers__lt=count).update(peak_viewers=count)
 
 
+def facts_of(event: RoomEvent) -> dict[str, Any]:
+    """What viewers and services get of an event."""
+    facts: dict[str, Any] = {
+        "number": event.number,
+        "name": event.name,
+        "at": event.at.isoformat(),
+    }
+    return {**facts, **event.payload}
+
+
 def text_of(event: RoomEvent) -> str:
-    """Write the event as viewers and services get it."""
-    facts = {"number": event.number, "name": event.name, "at": event.at.isoformat()}
-    return json.dumps(facts | event.payload, separators=(",", ":"))
+    """Write the event as viewers get it."""
+    return json.dumps(facts_of(event), separators=(",", ":"))
 
 
 def forget(*, at: datetime) -> int:

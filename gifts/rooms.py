@@ -17,7 +17,7 @@ from accounts import risk as people
 from accounts import states
 from accounts.models import StateChange, User
 from gifts import events
-from gifts.models import Room, Video
+from gifts.models import PlannedLive, Room, Video
 
 
 class NotACreator(Exception):
@@ -42,6 +42,13 @@ class IdTaken(Exception):
 
     def __init__(self) -> None:
         super().__init__("This form was used before. Reload the page and try again.")
+
+
+class RoomConflict(Exception):
+    """The id was used before, for a live of other words."""
+
+    def __init__(self) -> None:
+        super().__init__("This key began a live with another title or address. Make a new key.")
 
 
 class AddressNotAllowed(Exception):
@@ -78,18 +85,22 @@ def start_room(
     title: str,
     stream_url: str = "",
     gifts_on: bool = True,
+    is_exact: bool = False,
     at: datetime,
 ) -> Room:
-    """Go live. The same id again returns the same room.
+    """Go live. The same id again returns the same room; ``is_exact``: if its words are the same.
 
-    Locks the creator's row. Raises NotACreator, AlreadyLive, IdTaken, AddressNotAllowed, and the
-    refusals of ``accounts.risk``.
+    Locks the creator's row. Raises NotACreator, AlreadyLive, IdTaken, RoomConflict,
+    AddressNotAllowed, and the refusals of ``accounts.risk``.
     """
     check_address(stream_url)
     _lock_creator(creator_id, at=at)
     earlier = Room.objects.filter(pk=room_id).first()
     if earlier is not None:
-        return _own(earlier, creator_id)
+        _own(earlier, creator_id)
+        if is_exact and (earlier.title, earlier.stream_url) != (title, stream_url):
+            raise RoomConflict
+        return earlier
     live = Room.objects.filter(creator_id=creator_id, state=Room.State.LIVE).first()
     if live is not None:
         raise AlreadyLive(room_id=live.pk)
@@ -101,12 +112,29 @@ def start_room(
         gifts_on=gifts_on,
         started_at=at,
     )
+    planned = _fulfil(room, at=at)
     outbox.publish(
         name=events.ROOM_STARTED,
         subject=f"room:{room.pk}",
-        payload={"room_id": str(room.pk), "creator_id": creator_id, "title": title},
+        payload={"room_id": str(room.pk), "creator_id": creator_id, "title": title}
+        | ({"planned_id": str(planned.pk)} if planned else {}),
     )
     return room
+
+
+def _fulfil(room: Room, *, at: datetime) -> PlannedLive | None:
+    """Note that the creator's plan for about now has begun, if there is one; of two the earlier."""
+    planned = (
+        PlannedLive.objects.select_for_update(no_key=True)
+        .filter(creator_id=room.creator_id, cancelled_at=None, room=None)
+        .filter(starts_at__range=(at - PlannedLive.LATE, at + PlannedLive.EARLY))
+        .order_by("starts_at", "pk")
+        .first()
+    )
+    if planned is not None:
+        planned.room = room
+        planned.save(update_fields=["room"])
+    return planned
 
 
 @transaction.atomic(durable=True)

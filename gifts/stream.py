@@ -1,7 +1,7 @@
 """The room's event stream: server-sent events for those who watch, resumed where they broke off.
 
 An ASGI application of its own beside Django's: it runs no middleware and asks the database nothing
-when somebody comes. The room's page gave them a pass, signed and for a while; whether they may
+when a viewer comes. The room's page gave them a pass, signed and for a while; whether they may
 still watch is looked at again every half minute (``fanout``). Other sites may not listen.
 """
 
@@ -53,6 +53,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the room's events until the viewer leaves or is let go."""
     try:
         room_id, user_id, after = _read(scope)
+        await _check_overlay(room_id, user_id)
     except NotLetIn as refusal:
         await _refuse(send, refusal)
         return
@@ -92,7 +93,13 @@ async def _leaving(receive: Receive, viewer: fanout.Viewer) -> None:
     viewer.let_go()
 
 
-def _read(scope: Scope) -> tuple[UUID, int | None, int | None]:
+async def _check_overlay(room_id: UUID, who: passes.Who) -> None:
+    """Refuse the pass of an overlay whose address was made anew. Overlays are few: it asks."""
+    if isinstance(who, str) and not await fanout.may_watch(room_id=room_id, who=who):
+        raise NotLetIn(403, "This overlay has another address now.")
+
+
+def _read(scope: Scope) -> tuple[UUID, passes.Who, int | None]:
     """Whose request it is, for which room, from which number on. Raises NotLetIn."""
     found = PATH.fullmatch(scope["path"])
     assert found is not None, "the address was looked at first"

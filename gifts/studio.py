@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import crowd, queries, rooms
+from gifts import crowd, popular, queries, rooms
 from gifts.forms import LiveForm, VideoForm
 from gifts.models import Room, Video
 from wallet import ledger
@@ -91,6 +91,17 @@ def switch_gifts(request: HttpRequest, room_id: UUID) -> HttpResponse:
     rooms.set_gifts_on(room_id=room.pk, creator_id=_me(request).pk, gifts_on=gifts_on)
     messages.success(request, "Fans can send gifts." if gifts_on else "Gifts are switched off.")
     return redirect("gifts:room", room.pk)
+
+
+@creators_only
+def popular_gifts(request: HttpRequest) -> HttpResponse:
+    """Which gifts the creator is given most."""
+    me = _me(request)
+    context = {
+        "ever": popular.ever(creator_id=me.pk),
+        "lately": popular.lately(creator_id=me.pk, at=timezone.now()),
+    }
+    return render(request, "gifts/studio_popular.html", context)
 
 
 @creators_only

@@ -1,11 +1,19 @@
 """What runs by the clock for gifts. Each looks for its rows: a lost message delays."""
 
+from uuid import UUID
+
 from celery import shared_task
 from django.utils import timezone
 
-from gifts import holding
+from gifts import holding, schedule
 
 
 @shared_task
 def send_held() -> int:
     return holding.send_due(at=timezone.now())
+
+
+@shared_task
+def tell_reminded(*, planned_id: str) -> None:
+    """Rung by the relay when a planned live begins. A lost message costs this notice, no more."""
+    schedule.tell_reminded(planned_id=UUID(planned_id), at=timezone.now())

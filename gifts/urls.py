@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gifts import chat_pages, studio, views
+from gifts import chat_pages, overlay_pages, schedule_pages, studio, views
 
 app_name = "gifts"
 
@@ -20,6 +20,13 @@ urlpatterns = [
     path("studio/live/<uuid:room_id>/goal/", chat_pages.goal, name="goal"),
     path("videos/<uuid:video_id>/", views.video, name="video"),
     path("videos/<uuid:video_id>/gifts/", views.video_send, name="video_send"),
+    path("overlay/<str:secret>/", overlay_pages.overlay, name="overlay"),
+    path("overlay/<str:secret>/now/", overlay_pages.now, name="overlay_now"),
+    path("studio/overlay/", overlay_pages.studio_overlay, name="studio_overlay"),
+    path("studio/popular-gifts/", studio.popular_gifts, name="popular_gifts"),
+    path("studio/schedule/", schedule_pages.plan, name="schedule"),
+    path("studio/schedule/<uuid:planned_id>/", schedule_pages.change, name="planned"),
+    path("planned/<uuid:planned_id>/remind/", schedule_pages.remind, name="remind"),
     path("studio/live/", studio.go_live, name="go_live"),
     path("studio/live/<uuid:room_id>/end/", studio.end_live, name="end_live"),
     path("studio/live/<uuid:room_id>/gifts/", studio.switch_gifts, name="switch_gifts"),

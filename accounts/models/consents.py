@@ -45,6 +45,7 @@ class Scope(models.TextChoices):
     GIFT_CARDS_REDEEM = "gift-cards:redeem", "Turn gift cards into coins for you"
     REVIEWS_READ = "reviews:read", "See the reviews of your account"
     REVIEWS_APPEAL = "reviews:appeal", "Appeal against reviews of your account"
+    ROOMS_MANAGE = "rooms:manage", "Start and end your lives, and switch gifts in them"
 
 
 class Consent(models.Model):

@@ -9,7 +9,7 @@ filters are for places where markup cannot go (titles, aria labels, emails).
 import functools
 import re
 import zlib
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -150,6 +150,18 @@ def moment(at: datetime | None) -> SafeString | str:
     day = dates.format_date(local.date(), "medium", locale=_locale())
     clock = dates.format_time(local, "short", locale=_locale())
     return _time(at, f"{day}, {clock}", _long(at))
+
+
+@register.simple_tag
+def when(at: datetime) -> SafeString:
+    """Write a time to come with its day and zone; times.js writes it in the viewer's own."""
+    local = timezone.localtime(at)
+    words = dates.format_skeleton("yMMMEd", local, locale=_locale())
+    clock = dates.format_time(local, "short", locale=_locale())
+    return format_html(
+        '<time datetime="{}" data-when>{}, {} {}</time>',
+        at.astimezone(UTC).isoformat(), words, clock, local.tzname(),
+    )  # fmt: skip
 
 
 @register.simple_tag

@@ -4,9 +4,11 @@ from gifts.models.catalogue import Category, Gift, GiftVersion
 from gifts.models.chat import ChatMessage, ChatRules, Moderator, Mute
 from gifts.models.goals import Goal
 from gifts.models.held_gifts import HeldGift
+from gifts.models.overlays import Overlay
 from gifts.models.places import Room, Video
 from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
 from gifts.models.room_log import RoomEvent, RoomLog
+from gifts.models.schedule import LiveReminder, PlannedLive
 from gifts.models.sendings import Sending
 from gifts.models.streaks import Streak
 
@@ -18,8 +20,11 @@ __all__ = [
     "GiftVersion",
     "Goal",
     "HeldGift",
+    "LiveReminder",
     "Moderator",
     "Mute",
+    "Overlay",
+    "PlannedLive",
     "RankDifference",
     "ReceivedGift",
     "Room",

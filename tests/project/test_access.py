@@ -25,7 +25,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.utils import timezone
 
 from accounts.models import Consent, Review, ReviewReason, Scope, User
-from gifts.models import ChatMessage, GiftVersion, HeldGift, Room, Video
+from gifts.models import ChatMessage, GiftVersion, HeldGift, PlannedLive, Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
 from wallet import ledger
@@ -132,6 +132,14 @@ TABLE: Final = {
     "POST gifts:moderators": ">login 403 403 >gifts:moderation 403 403 403",
     "POST gifts:unmute": ">login 403 403 >gifts:moderation 403 403 403",
     "GET gifts:goal": BOB,
+    "GET gifts:overlay": ABSENT,  # of an address that nobody was told
+    "GET gifts:overlay_now": ABSENT,
+    "GET gifts:popular_gifts": CREATORS,
+    "GET gifts:schedule": CREATORS,
+    "GET gifts:planned": ">login 403 403 200 404 403 403",
+    "GET gifts:remind": ">login" + 6 * " >accounts:creator",
+    "POST gifts:remind": ">login" + 6 * " >accounts:creator",
+    "GET gifts:studio_overlay": CREATORS,
     "GET report_message": SIGNED_IN,
     "GET gifts:post_video": CREATORS,
     "POST gifts:hide_video": ">login 403 403 >gifts:post_video 404 403 403",
@@ -360,7 +368,19 @@ def bobs_objects(bob: User) -> dict[str, Any]:
         resolve_op=ledger.new_operation_id(),
         return_op=ledger.new_operation_id(),
     )
-    places = {"room_id": room.pk, "streak_id": ledger.new_operation_id(), "video_id": video.pk}
+    planned = PlannedLive.objects.create(
+        id=ledger.new_operation_id(),
+        creator=bob,
+        title="Nocturnes",
+        starts_at=timezone.now() + timedelta(days=1),
+        planned_at=timezone.now(),
+    )
+    places = {
+        "planned_id": planned.pk,
+        "room_id": room.pk,
+        "streak_id": ledger.new_operation_id(),
+        "video_id": video.pk,
+    }
     return {"handle": "bob", "payout_id": payout.pk} | places
 
 
