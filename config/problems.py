@@ -32,7 +32,18 @@ from accounts import (
     states,
 )
 from accounts import risk as people
-from gifts import catalogue, chat, goals, holding, moderation, passes, rooms, streaks, stream
+from gifts import (
+    catalogue,
+    chat,
+    goals,
+    holding,
+    memberships,
+    moderation,
+    passes,
+    rooms,
+    streaks,
+    stream,
+)
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -179,6 +190,13 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     holding.TooLate: Answer(409, "gift_sent_already"),
     gifts.GiftNeedsLook: Answer(403, "gift_needs_look"),
     gifts.GiftLocked: Answer(403, "gift_locked"),
+    gifts.MembersOnly: Answer(403, "members_only"),
+    memberships.MembershipPriceChanged: Answer(409, "membership_price_changed"),
+    memberships.NoMembership: Answer(409, "no_membership"),
+    memberships.NotAnOffer: Answer(400, "not_an_offer"),
+    memberships.PaidFarAhead: Answer(409, "paid_far_ahead"),
+    rooms.NoMembersYet: Answer(409, "no_members_yet"),
+    chat.ForMembers: Answer(403, "members_only"),
     streaks.StreakEnded: Answer(409, "streak_ended"),
     gifts.QuantityOutOfRange: Answer(400, "quantity_out_of_range"),
     gifts.PriceChanged: Answer(409, "gift_price_changed"),
@@ -255,6 +273,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
 FACTS: Final[Mapping[type[Exception], Mapping[str, str]]] = {
     gifts.PriceChanged: {"gift_version": "version_id", "price_coins": "price_coins"},
     rooms.AlreadyLive: {"room": "room_id"},
+    memberships.MembershipPriceChanged: {"price_coins": "price_coins"},
     gift_cards.TooManyTries: {"until": "until"},
 }
 

@@ -144,6 +144,7 @@ GIFTS: Final = (
     ("fireworks", "Fireworks", 1_088, A, False, 6, None),
     ("motorbike", "Motorbike", 2_988, A, False, 7, None),
     ("aurora-jet", "Aurora Jet", 4_888, A, False, 8, None),
+    ("club-crown", "Club Crown", 150, E, False, 4, None),
     ("unicorn", "Unicorn", 5_000, E, False, 8, 5),
     ("roadster", "Roadster", 7_000, E, False, 9, 8),
     ("starship", "Starship", 10_000, E, False, 10, 10),
@@ -155,6 +156,8 @@ GIFTS: Final = (
 )  # fmt: skip
 # Gifts that carry words, and for how many seconds those are highlighted.
 HIGHLIGHTS: Final = {"shout": 30, "megaphone": 60, "billboard": 300}
+# Gifts that a level in the creator's fan club unlocks.
+CLUB_GIFTS: Final = {"club-crown": 2}
 VIDEO_GIFT_COINS: Final = range(5, 3_001)  # gifts on videos cost 5 to 3,000 coins in the field
 
 
@@ -333,5 +336,6 @@ def _gifts() -> None:
                 highlight_s=HIGHLIGHTS.get(slug, 0),
                 animation_ms=seconds * 1000,
                 unlock_level=level,
+                club_level=CLUB_GIFTS.get(slug),
                 valid_from=OPENED_AT,
             )

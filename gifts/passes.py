@@ -3,6 +3,8 @@
 A pass is signed and asks no database, so a thousand viewers who come back at once cost nothing.
 """
 
+import time
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -17,19 +19,27 @@ class BadPass(Exception):
     """Not a pass of ours, too old, or for another room."""
 
 
-def address(*, room_id: UUID, user_id: int | None, after: int) -> str:
-    """Say where the events of a room are, for whoever may watch it, from a number on."""
-    value = signing.dumps([str(room_id), user_id], salt=SALT)
+def address(
+    *, room_id: UUID, user_id: int | None, after: int, until: datetime | None = None
+) -> str:
+    """Say where the events of a room are, for whoever may watch it, from a number on.
+
+    ``until``: when a member's paid time ends, and the pass with it.
+    """
+    ends = until and int(until.timestamp())
+    value = signing.dumps([str(room_id), user_id, ends], salt=SALT)
     return f"{reverse('gifts:room', args=[room_id])}events/?pass={value}&after={after}"
 
 
 def viewer_of(*, value: str, room_id: UUID) -> int | None:
     """Whose pass it is; None is a stranger's. Raises BadPass."""
     try:
-        room, user_id = signing.loads(value, salt=SALT, max_age=SECONDS)
+        room, user_id, ends = signing.loads(value, salt=SALT, max_age=SECONDS)
     except signing.BadSignature:
         raise BadPass("Load the room's page again.") from None
     if room != str(room_id):
         raise BadPass("This pass is for another room.")
+    if ends is not None and ends <= time.time():
+        raise BadPass("Your membership has ended. Load the room's page again.")
     viewer_id: int | None = user_id
     return viewer_id

@@ -3,9 +3,15 @@
 from celery import shared_task
 from django.utils import timezone
 
-from gifts import holding
+from gifts import holding, memberships
 
 
 @shared_task
 def send_held() -> int:
     return holding.send_due(at=timezone.now())
+
+
+@shared_task
+def sweep_memberships() -> int:
+    now = timezone.now()
+    return memberships.revoke_taken_back(at=now) + memberships.remind(at=now)

@@ -2,6 +2,7 @@
 
 from gifts.models.catalogue import Category, Gift, GiftVersion
 from gifts.models.chat import ChatMessage, ChatRules, Moderator, Mute
+from gifts.models.clubs import ClubGifter, Entitlement, FanTotal, MembershipOffer
 from gifts.models.goals import Goal
 from gifts.models.held_gifts import HeldGift
 from gifts.models.places import Room, Video
@@ -14,10 +15,14 @@ __all__ = [
     "Category",
     "ChatMessage",
     "ChatRules",
+    "ClubGifter",
+    "Entitlement",
+    "FanTotal",
     "Gift",
     "GiftVersion",
     "Goal",
     "HeldGift",
+    "MembershipOffer",
     "Moderator",
     "Mute",
     "RankDifference",
