@@ -174,7 +174,7 @@ class ProfileForm(forms.Form):
     shows_level = forms.BooleanField(
         required=False,
         label="Show my level beside my name",
-        help_text="In chat and on gifts, with your level in the creator's club. Off: only you see it.",
+        help_text="In chat and on gifts, with your level in clubs. Off: only you see it.",
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

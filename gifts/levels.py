@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 # Coins given, over all creators and since ever, from which a fan has level 1, 2, ... 50. Our own
-# choice (November 2026), for three reasons: the first gift gives level 1; the levels that unlock the
-# dearest gifts (20 and up) stand above what those cost, so that one big gift leads to none of them;
-# no step is smaller than the one before, so that nobody is hurried by a level that is nearly there.
+# choice (November 2026), for three reasons: the first gift gives level 1; the levels that unlock
+# the dearest gifts (20 and up) stand above what those cost, so that one big gift leads to none of
+# them; no step is smaller than the one before, so that nobody is hurried by a level nearly there.
 FAN_LEVELS: Final = (
     1, 50, 150, 300, 500, 800, 1_200, 1_700, 2_400, 3_300,
     4_400, 5_800, 7_500, 9_500, 12_000, 15_000, 18_500, 22_500, 27_000, 32_000,

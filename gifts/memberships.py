@@ -38,7 +38,8 @@ class MembershipPriceChanged(Exception):
 
     def __init__(self, *, price_coins: int) -> None:
         super().__init__(
-            f"A month now costs {price_coins:,} coins. Nothing was paid; look at the new price first."
+            f"A month now costs {price_coins:,} coins. Nothing was paid; "
+            "look at the new price first."
         )
         self.price_coins = price_coins
 
@@ -156,8 +157,8 @@ def _buy(
 def _take_turns(fan_id: int, creator_id: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('gifts.membership:' || %s || ':' || %s, 0))",
-            [fan_id, creator_id],
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"gifts.membership:{fan_id}:{creator_id}"],
         )
 
 
@@ -257,8 +258,8 @@ def remind(*, at: datetime) -> int:
 def _ends(month: Entitlement) -> str:
     assert month.ends_at is not None, "a membership has an end"
     return (
-        f"It ends on {month.ends_at:%-d %B %Y at %H:%M} UTC. It does not renew by itself: nothing is "
-        "charged unless you pay for another month."
+        f"It ends on {month.ends_at:%-d %B %Y at %H:%M} UTC. It does not renew by itself: "
+        "nothing is charged unless you pay for another month."
     )
 
 

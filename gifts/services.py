@@ -121,8 +121,8 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
 
     For services with many fans. Every item is judged and posted as ``send_gift`` would, and a
     refused one does not hold back the others. Items under a consent, of a combo, with words or
-    joining a club go one by one, because each must be able to be refused alone. Locks the senders' wallets in order
-    of their ids.
+    joining a club go one by one, because each must be able to be refused alone. Locks the senders'
+    wallets in order of their ids.
     """
     assert len(intents) <= BATCH_MAX, "a batch holds at most 200 gifts"
     answers: dict[int, Sent | Exception] = {}
