@@ -209,9 +209,7 @@ def who_may_watch(*, room_id: UUID, people: Collection[int | None]) -> set[int |
     blocked = Block.objects.filter(blocker_id=room.creator_id, blocked_id__in=people)
     allowed = set(known.exclude(pk__in=blocked.values("blocked_id")).values_list("pk", flat=True))
     if room.for_members:
-        members = clubs.who_may_enter(
-            creator_id=room.creator_id, people=allowed, at=timezone.now()
-        )
+        members = clubs.who_may_enter(creator_id=room.creator_id, people=allowed, at=timezone.now())
         return set(allowed & members)
     return allowed | ({None} & set(people))
 

@@ -13,6 +13,7 @@ from accounts.models import User
 from config import relay
 from gifts import clubs, risk, sending_texts, services
 from gifts.models import ClubGifter, Entitlement, Room, RoomEvent
+from tests.database import owner
 from tests.factories import make_creator
 from tests.gifts.test_ranks import fan
 from tests.gifts.world import coins, make_room, make_video, send, version, written
@@ -141,10 +142,11 @@ def test_two_joins_at_once_are_two_gifts_and_one_place(committed: str) -> None:
     assert Entitlement.objects.count() == 1
 
 
-def test_control_without_the_constraint_a_second_join_is_a_second_place(room: Room) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DROP INDEX club_joined_once")
-    alice = fan("alice")
+def test_control_without_the_constraint_a_second_join_is_a_second_place(committed: str) -> None:
+    room, alice = make_room(make_creator("bob")), fan("alice")
+    with owner(committed) as server:
+        server.execute("DROP INDEX club_joined_once")
+
     send(alice, room, "join-heart")
     send(alice, room, "join-heart")
 
@@ -269,8 +271,7 @@ def test_the_clubs_page_says_how_to_join_and_then_where_one_stands(
     assert "61 of 100 points" in after
     assert "Club level 1, 61 points" in own
     assert "Fan level 2" in own
-    assert "<li><a" not in client.get("/@alice/club/").content.decode()  # no creator, no club
-    assert client.get("/@alice/club/").status_code == 404
+    assert client.get("/@alice/club/").status_code == 404  # no creator, no club
 
 
 def test_only_those_who_asked_to_be_are_named_in_the_club(bob: User, room: Room) -> None:

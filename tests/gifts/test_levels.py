@@ -14,6 +14,7 @@ from config import relay
 from gifts import chat, clubs, levels, queries, ranks, risk
 from gifts.models import ClubGifter, FanTotal, RankDifference, Room, RoomEvent
 from tests.factories import make_creator
+from tests.gifts import test_ranks
 from tests.gifts.test_ranks import fan
 from tests.gifts.world import coins, make_room, make_video, send, version, written
 from wallet import ledger, reversals
@@ -113,9 +114,7 @@ def test_control_a_wrong_total_is_found_told_to_staff_and_put_right(bob: User, r
 
 
 def test_many_relays_and_rebuilds_at_once_leave_exact_totals(committed: str) -> None:
-    from tests.gifts.test_ranks import test_many_relays_and_a_rebuild_at_once_count_each_gift_once
-
-    test_many_relays_and_a_rebuild_at_once_count_each_gift_once(committed)
+    test_ranks.test_many_relays_and_a_rebuild_at_once_count_each_gift_once(committed)
 
     assert sorted(FanTotal.objects.values_list("coins", flat=True)) == [30, 30, 30, 30]
 

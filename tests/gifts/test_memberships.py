@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts.models import Block, Notice, Standing, User
 from accounts.risk import NotInGoodStanding
 from gifts import chat, clubs, memberships, passes, queries, risk, rooms
-from gifts.models import Entitlement, MembershipOffer, Moderator, Room, Video
 from gifts.memberships import Bought
+from gifts.models import Entitlement, MembershipOffer, Moderator, Room, Video
 from tests.factories import make_creator, make_staff
 from tests.gifts.test_clubs import at_once
 from tests.gifts.test_ranks import fan
@@ -60,7 +60,7 @@ def test_a_month_is_paid_like_a_gift_and_entitles_in_the_same_transaction(
     assert (bought.balance, coins(member), pending_milli(bob)) == (9_700, 9_700, 300_000)
     operation = Operation.objects.get(pk=month.pk)
     memo = operation.memo or {}
-    assert (operation.kind, operation.context) == ("gift", f"membership:{bob.pk}")
+    assert (operation.kind, operation.context) == (Operation.Kind.GIFT, f"membership:{bob.pk}")
     assert (memo["gift"], memo["to"], memo["from"]) == ("Monthly membership", "Bob", "Alice")
 
 
@@ -234,6 +234,7 @@ def test_what_a_bank_took_back_ends_and_can_be_bought_again(
     assert clubs.standing_of(fan_id=member.pk, creator_id=bob.pk, at=now).points is None
     assert Notice.objects.filter(user=member).count() == 1
     buy(member, bob)
+    now = timezone.now()
     assert clubs.paid_until(fan_id=member.pk, creator_id=bob.pk, at=now) is not None
 
 
@@ -369,9 +370,7 @@ def test_who_lacks_coins_is_offered_exactly_what_is_missing(bob: User, client: C
     assert "Get the missing 200 coins" in answer.content.decode()
 
 
-def test_the_studio_switches_it_and_counts_members(
-    bob: User, member: User, client: Client
-) -> None:
+def test_the_studio_switches_it_and_counts_members(bob: User, member: User, client: Client) -> None:
     buy(member, bob)
     client.force_login(bob)
     page = client.get("/studio/club/").content.decode()
