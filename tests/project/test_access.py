@@ -124,7 +124,7 @@ TABLE: Final = {
     "POST gifts:membership": ">login" + 6 * " >gifts:club",
     "GET gifts:own_clubs": SIGNED_IN,
     "GET gifts:studio_club": CREATORS,
-    "POST gifts:studio_club": ">login 403 403 422 422 403 403",  # without a price
+    "POST gifts:studio_club": ">login 403 403 200 200 403 403",  # of nothing: asked again
     "GET gifts:video": PUBLIC,
     "POST gifts:video_send": ">login 422 422 422 422 422 422",
     "GET gifts:go_live": CREATORS,

@@ -144,7 +144,7 @@ function bannerLane(room, stage, stillness) {
     const box = element("div", "gift-banner");
     box.dataset.place = place;
     const count = element("span", "gift-banner-count");
-    const line = element("p", "gift-banner-words", element("span", "gift-banner-who", ...words(entry), entry.people.size > 1 ? "" : worn(room, entry.badge)), element("span", "", `sent ${entry.gift}`));
+    const line = element("p", "gift-banner-words", element("span", "gift-banner-who", entry.people.size > 1 ? "" : worn(room, entry.badge), ...words(entry)), element("span", "", `sent ${entry.gift}`));
     box.append(line, picture(room, entry.slug), count);
     lane.append(box);
     const banner = { box, count, entry, grewAt: at, isLeaving: false };
