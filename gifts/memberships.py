@@ -194,7 +194,7 @@ def _posting(operation_id: UUID, fan: User, creator: User, coins: int) -> ledger
         context=f"membership:{creator.pk}",
         memo={
             "gift": "Monthly membership",
-            "slug": "membership",
+            "slug": "join-heart",  # its picture
             "quantity": 1,
             "to": creator.display_name,
             "to_handle": creator.handle,
