@@ -215,7 +215,7 @@ def test_a_dispute_lost_ends_the_membership_its_coins_paid(
 ) -> None:
     alice, bob = cast["alice"], cast["bob"]
     purchase = bought(standin, alice)
-    facts = {"creator_id": bob.pk, "price_coins": 300, "at": now()}
+    facts: dict[str, Any] = {"creator_id": bob.pk, "price_coins": 300, "at": now()}
     memberships.set_offer(is_on=True, words="", **facts)
     month = memberships.buy(
         operation_id=ledger.new_operation_id(), fan_id=alice.pk, **facts
