@@ -45,15 +45,11 @@ NAMED_MAX: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What somebody has given, and their points in one creator's club; None: they have not joined.
-
-    ``is_member`` is of the creator's monthly membership, where it was asked for.
-    """
+    """What somebody has given, and their points in a creator's club; None: not in it."""
 
     coins_given: int
     points: int | None
     is_paused: bool
-    is_member: bool = False
 
     @property
     def level(self) -> int:
@@ -197,7 +193,6 @@ def standing_of(*, fan_id: int | None, creator_id: int, at: datetime) -> Standin
         coins_given(fan_id=fan_id),
         place.points if place else None,
         place.is_paused if place else False,
-        is_member=paid_until(fan_id=fan_id, creator_id=creator_id, at=at) is not None,
     )
 
 
