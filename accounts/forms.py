@@ -171,6 +171,11 @@ class ProfileForm(forms.Form):
         label="Show my name among top gifters",
         help_text="With your coins, in rooms and for the week. Off: your gifts count, unnamed.",
     )
+    shows_level = forms.BooleanField(
+        required=False,
+        label="Show my level beside my name",
+        help_text="In chat and on gifts, with your level in clubs. Off: only you see it.",
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -60,7 +60,7 @@ PURCHASES: Final = (
 RECONCILED: Final = _view("wallet", "reconciliation", "difference")
 CATALOGUE: Final = _view(
     "gifts", "gift", "giftversion", "room", "video", "sending", "goal", "chatmessage",
-    "mute",
+    "mute", "entitlement", "membershipoffer", "clubgifter", "fantotal",
 )  # fmt: skip
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.

@@ -46,6 +46,7 @@ def profile(request: SignedIn) -> HttpResponse:
         "country",
         "birth_date",
         "is_ranked",
+        "shows_level",
     )
     initial = {name: getattr(user, name) for name in fields}
     initial["country"] = str(user.country.code or "")

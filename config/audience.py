@@ -113,7 +113,9 @@ def look(crowd: Sequence[User], *, at: datetime) -> Scene:
         offers=[
             offer
             for offer in offers
-            if offer.unlock_level is None and offer.price_coins <= SPEND_COINS_MAX
+            if offer.unlock_level is None
+            and offer.club_level is None
+            and offer.price_coins <= SPEND_COINS_MAX
         ],
     )
 

@@ -25,8 +25,8 @@ from django.db import connection, transaction
 from accounts import consents, creators, services
 from accounts.models import Consent, Scope, Terms, User
 from config.supervisor import write_private
-from gifts import rooms
-from gifts.models import Room, Video
+from gifts import memberships, rooms
+from gifts.models import MembershipOffer, Room, Video
 from payouts import destinations
 from payouts.models import Destination
 
@@ -303,6 +303,14 @@ def _creator(creator: Creator, *, login: Login | None, at: datetime) -> User:
             room_id=uuid5(NAMESPACE_URL, f"carat:demo:{user.handle}:room:{number}"),
             creator_id=user.pk,
             title=creator.live,
+            at=at,
+        )
+    if not MembershipOffer.objects.filter(creator=user).exists():
+        memberships.set_offer(
+            creator_id=user.pk,
+            is_on=True,
+            price_coins=MembershipOffer.PRICES[1],
+            words="Rooms and videos for members, and a say in what comes next.",
             at=at,
         )
     if not Video.objects.filter(creator=user).exists():

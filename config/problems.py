@@ -37,6 +37,7 @@ from gifts import (
     chat,
     goals,
     holding,
+    memberships,
     moderation,
     overlays,
     passes,
@@ -192,6 +193,13 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     holding.TooLate: Answer(409, "gift_sent_already"),
     gifts.GiftNeedsLook: Answer(403, "gift_needs_look"),
     gifts.GiftLocked: Answer(403, "gift_locked"),
+    gifts.MembersOnly: Answer(403, "members_only"),
+    memberships.MembershipPriceChanged: Answer(409, "membership_price_changed"),
+    memberships.NoMembership: Answer(409, "no_membership"),
+    memberships.NotAnOffer: Answer(400, "not_an_offer"),
+    memberships.PaidFarAhead: Answer(409, "paid_far_ahead"),
+    rooms.NoMembersYet: Answer(409, "no_members_yet"),
+    chat.ForMembers: Answer(403, "members_only"),
     streaks.StreakEnded: Answer(409, "streak_ended"),
     gifts.QuantityOutOfRange: Answer(400, "quantity_out_of_range"),
     gifts.PriceChanged: Answer(409, "gift_price_changed"),
@@ -272,6 +280,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
 FACTS: Final[Mapping[type[Exception], Mapping[str, str]]] = {
     gifts.PriceChanged: {"gift_version": "version_id", "price_coins": "price_coins"},
     rooms.AlreadyLive: {"room": "room_id"},
+    memberships.MembershipPriceChanged: {"price_coins": "price_coins"},
     gift_cards.TooManyTries: {"until": "until"},
 }
 

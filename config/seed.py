@@ -134,6 +134,7 @@ GIFTS: Final = (
     ("paper-crane", "Paper Crane", 99, C, True, 2, None),
     ("megaphone", "Megaphone", 100, C, False, 2, None),
     ("confetti", "Confetti", 100, A, False, 3, None),
+    ("club-crown", "Club Crown", 150, A, False, 4, None),
     ("shades", "Shades", 199, A, False, 3, None),
     ("corgi", "Corgi", 299, A, False, 4, None),
     ("billboard", "Billboard", 500, C, False, 3, None),
@@ -155,6 +156,8 @@ GIFTS: Final = (
 )  # fmt: skip
 # Gifts that carry words, and for how many seconds those are highlighted.
 HIGHLIGHTS: Final = {"shout": 30, "megaphone": 60, "billboard": 300}
+# Gifts that a level in the creator's fan club unlocks.
+CLUB_GIFTS: Final = {"club-crown": 2}
 VIDEO_GIFT_COINS: Final = range(5, 3_001)  # gifts on videos cost 5 to 3,000 coins in the field
 
 
@@ -333,5 +336,6 @@ def _gifts() -> None:
                 highlight_s=HIGHLIGHTS.get(slug, 0),
                 animation_ms=seconds * 1000,
                 unlock_level=level,
+                club_level=CLUB_GIFTS.get(slug),
                 valid_from=OPENED_AT,
             )

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts.admin_deeds import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, staff_id
 from gifts import (
-    admin_crowd,  # noqa: F401 - its pages are registered by being imported
+    admin_clubs,  # noqa: F401 - its pages are registered by being imported
+    admin_crowd,  # noqa: F401
     catalogue,
     rooms,
 )
@@ -32,6 +33,7 @@ class VersionsInline(ReadOnlyInline):
         "category",
         "price_coins",
         "unlock_level",
+        "club_level",
         "valid_from",
         "retired_at",
     )

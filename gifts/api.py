@@ -33,7 +33,14 @@ class GiftAnswered(base.Answered):
     is_streakable = serializers.BooleanField()
     on_videos = serializers.BooleanField()
     animation_ms = serializers.IntegerField()
-    unlock_level = serializers.IntegerField(allow_null=True)
+    unlock_level = serializers.IntegerField(
+        allow_null=True, help_text="The fan level that unlocks it; null: none does."
+    )
+    club_level = serializers.IntegerField(
+        allow_null=True,
+        help_text="The level in the creator's fan club that unlocks it. With both, either does.",
+    )
+    is_join_gift = serializers.BooleanField(help_text="It joins the creator's fan club.")
     highlight_s = serializers.IntegerField(
         help_text="It carries words, highlighted for so many seconds; 0: it carries none."
     )
@@ -49,6 +56,7 @@ class RoomAnswered(base.Answered):
     title = serializers.CharField()
     state = serializers.ChoiceField(Room.State.choices)
     gifts_on = serializers.BooleanField()
+    for_members = serializers.BooleanField()
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
 
@@ -268,6 +276,8 @@ def _gift(version: GiftVersion) -> dict[str, Any]:
         "on_videos": version.on_videos,
         "animation_ms": version.animation_ms,
         "unlock_level": version.unlock_level,
+        "club_level": version.club_level,
+        "is_join_gift": version.is_join_gift,
         "highlight_s": version.highlight_s,
     }
 
@@ -279,6 +289,7 @@ def room_shown(room: Room) -> dict[str, Any]:
         "title": room.title,
         "state": room.state,
         "gifts_on": room.gifts_on,
+        "for_members": room.for_members,
         "started_at": room.started_at,
         "ended_at": room.ended_at,
     }

@@ -82,7 +82,8 @@ class RoomEvents(base.Door):
 
     Ask again with `next` for what came since; in a live room, once a second is often enough.
     Messages that were removed come without their words. The log of a room that ended a month ago is
-    forgotten; its gifts stay under `/gifts`.
+    forgotten; its gifts stay under `/gifts`. That of a room for members alone is for services that
+    its creator lets manage their lives.
     """
 
     scopes: ClassVar[Mapping[str, str]] = {"GET": "rooms:read"}
@@ -93,6 +94,8 @@ class RoomEvents(base.Door):
     def get(self, _request: Request, room_id: UUID) -> Response:
         asked = self.asked(EventsQuery)
         room = api.room_or_404(room_id)
+        if room.for_members:
+            _check_managed(self, room)
         last = room_log.last_number(room_id=room.pk)  # first, so that no page ends beyond it
         found = room_log.events_after(room_id=room.pk, number=asked["after"], limit=asked["limit"])
         results = crowd.without_removed([room_log.facts_of(event) for event in found])
@@ -171,10 +174,14 @@ class RoomGiftsSwitch(base.Door):
 def _managed(door: base.Door, room_id: UUID) -> Room:
     """Find a room whose creator lets the service manage it. Raises NotFound, ConsentMissing."""
     room = api.room_or_404(room_id)
+    _check_managed(door, room)
+    return room
+
+
+def _check_managed(door: base.Door, room: Room) -> None:
     consents.check(
         fan_id=room.creator_id,
         client_id=door.client_id,
         scope=Scope.ROOMS_MANAGE,
         at=timezone.now(),
     )
-    return room

@@ -44,6 +44,7 @@ def announce_gift_version(
     on_videos: bool = False,
     animation_ms: int = 1000,
     unlock_level: int | None = None,
+    club_level: int | None = None,
     highlight_s: int = 0,
     valid_from: datetime,
     by_id: int,
@@ -69,6 +70,7 @@ def announce_gift_version(
             on_videos=on_videos,
             animation_ms=animation_ms,
             unlock_level=unlock_level,
+            club_level=club_level,
             highlight_s=highlight_s,
             valid_from=valid_from,
         )

@@ -17,7 +17,7 @@ from accounts import events as outbox
 from accounts import queries as people
 from accounts import risk
 from accounts.models import User
-from gifts import crowd, events, room_log
+from gifts import clubs, crowd, events, room_log
 from gifts.models import ChatMessage, Room
 
 WORDS_MAX: Final = 200
@@ -56,6 +56,10 @@ class WordNotWanted(ChatRefused):
 
 class KeptOut(ChatRefused):
     """The creator has blocked the author."""
+
+
+class ForMembers(ChatRefused):
+    """The room is for the creator's members, and the author is none."""
 
 
 class MessageConflict(ChatRefused):
@@ -120,6 +124,7 @@ def say(
             "from": author.display_name,
             "handle": author.handle,
             "words": text,
+            **clubs.badge_of(author, creator_id=room.creator_id, at=at),
         },
     )
     return message
@@ -135,6 +140,8 @@ def check_may_say(*, room_id: UUID, author_id: int, words: str, at: datetime) ->
     creator = room.creator
     if people.is_blocked(blocker_id=creator.pk, blocked_id=author_id):
         raise KeptOut(f"You cannot talk in the rooms of {creator.display_name}.")
+    if not clubs.may_enter(place=room, viewer_id=author_id, at=at):
+        raise ForMembers(f"Only members of {creator.display_name} can talk here.")
     mute = crowd.mute_of(creator_id=creator.pk, person_id=author_id, at=at)
     if mute is not None:
         raise Muted(crowd.muted_words(creator.display_name, mute.until))

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import chat, crowd, goals, moderation, queries, risk, services
+from gifts import chat, clubs, crowd, goals, moderation, queries, risk, services
 from gifts.chat_forms import GoalForm, ModeratorForm, MuteForm, RulesForm, SayForm
 from gifts.models import ChatMessage, Room
 from wallet import ledger
@@ -80,6 +80,8 @@ def _answer(request: HttpRequest, address: str, *, words: str, status: int) -> H
 def message(request: HttpRequest, room_id: UUID, message_id: UUID) -> HttpResponse:
     """One message and what may be done about it: report, remove, mute."""
     found, me = _message(room_id, message_id), _me(request)
+    if not clubs.may_enter(place=found.room, viewer_id=me.pk, at=timezone.now()):
+        raise PermissionDenied
     creator_id = found.room.creator_id
     form = MuteForm(request.POST if "over" in request.POST else None)
     if request.method == "POST":

@@ -15,6 +15,7 @@ from django.db import connection
 
 from accounts import statements
 from accounts.models import User
+from gifts import clubs
 from wallet.money import half_up
 
 # What the rules of accounts.risk and a gift's memo need to know of a person, in the model's order.
@@ -30,9 +31,11 @@ SELECT {sender}, {creator},
        coalesce(room.title, video.title), coalesce(room.gifts_on, video.gifts_on),
        coalesce(room.state = 'live', video.is_public),
        shown.id, gift.slug, shown.name, shown.category, shown.price_coins, shown.on_videos,
-       shown.animation_ms, shown.unlock_level, shown.highlight_s,
+       shown.animation_ms, shown.unlock_level, shown.highlight_s, shown.club_level,
+       shown.is_join_gift,
        current.id, gift.slug, current.name, current.category, current.price_coins,
        current.on_videos, current.animation_ms, current.unlock_level, current.highlight_s,
+       current.club_level, current.is_join_gift,
        rate.coins, rate.amount_minor, rate.currency,
        wanted.client_id = '' OR EXISTS (
        SELECT FROM accounts_consent AS consent
@@ -41,7 +44,21 @@ SELECT {sender}, {creator},
           AND consent.until > %(at)s::timestamptz),
        EXISTS (
        SELECT FROM accounts_block AS block
-        WHERE block.blocker_id = creator.id AND block.blocked_id = wanted.sender_id)
+        WHERE block.blocker_id = creator.id AND block.blocked_id = wanted.sender_id),
+       sender.shows_level, given.coins, club.points, club.is_paused,
+       CASE WHEN coalesce(room.for_members, video.for_members)
+            THEN sender.is_staff OR EXISTS (
+                 SELECT FROM gifts_entitlement AS membership
+                  WHERE membership.fan_id = wanted.sender_id
+                    AND membership.creator_id = creator.id
+                    AND membership.kind = 'membership' AND membership.revoked_at IS NULL
+                    AND membership.starts_at <= %(at)s::timestamptz
+                    AND membership.ends_at > %(at)s::timestamptz)
+              OR EXISTS (
+                 SELECT FROM gifts_moderator AS moderator
+                  WHERE moderator.creator_id = creator.id
+                    AND moderator.person_id = wanted.sender_id)
+            ELSE true END
   FROM {wanted} AS wanted
   JOIN accounts_user AS sender ON sender.id = wanted.sender_id
   LEFT JOIN gifts_room AS room ON room.id = wanted.room_id
@@ -51,7 +68,8 @@ SELECT {sender}, {creator},
   LEFT JOIN gifts_gift AS gift ON gift.id = shown.gift_id
   LEFT JOIN LATERAL (
        SELECT latest.id, latest.name, latest.category, latest.price_coins, latest.on_videos,
-              latest.animation_ms, latest.unlock_level, latest.highlight_s, latest.retired_at
+              latest.animation_ms, latest.unlock_level, latest.highlight_s, latest.retired_at,
+              latest.club_level, latest.is_join_gift
          FROM gifts_giftversion AS latest
         WHERE latest.gift_id = shown.gift_id AND latest.valid_from <= %(at)s::timestamptz
         ORDER BY latest.valid_from DESC, latest.version DESC LIMIT 1
@@ -63,6 +81,15 @@ SELECT {sender}, {creator},
           AND price.package_id IS NULL AND price.valid_from <= %(at)s::timestamptz
         ORDER BY price.valid_from DESC LIMIT 1
        ) AS rate ON true
+  LEFT JOIN gifts_fantotal AS given ON given.gifter_id = wanted.sender_id
+  LEFT JOIN LATERAL (
+       SELECT coalesce(points.coins, 0) AS points, {paused} AS is_paused
+         FROM gifts_entitlement AS member
+         LEFT JOIN gifts_clubgifter AS points
+                ON points.creator_id = member.creator_id AND points.gifter_id = member.fan_id
+        WHERE member.fan_id = wanted.sender_id AND member.creator_id = creator.id
+          AND member.kind = 'club' AND member.revoked_at IS NULL
+       ) AS club ON true
  ORDER BY wanted.n
 """
 
@@ -70,6 +97,7 @@ SELECT {sender}, {creator},
 def _facts_sql(*, wanted: str) -> str:
     return _FACTS.format(
         wanted=wanted,
+        paused=clubs.PAUSED_SQL.format(at="%(at)s"),
         sender=", ".join(f"sender.{field}" for field in PERSON_FIELDS),
         creator=", ".join(f"creator.{field}" for field in PERSON_FIELDS),
     )
@@ -100,6 +128,8 @@ class Offer:
     animation_ms: int
     unlock_level: int | None
     highlight_s: int
+    club_level: int | None
+    is_join_gift: bool
 
 
 OFFER_FIELDS: Final = len(fields(Offer))
@@ -139,6 +169,9 @@ class SendFacts:
     is_allowed: bool = True  # in person, or under the sender's consent
     is_blocked: bool = False  # the creator has blocked the sender
     words: str = ""
+    shows_level: bool = True
+    standing: clubs.Standing = clubs.NOBODY  # the sender's, over all and with this creator
+    may_enter: bool = True  # the place is for everyone, or for the sender too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,9 +231,10 @@ def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
     place_id = wanted.room_id or wanted.video_id
     assert place_id is not None, "a gift is sent somewhere"
     people = len(PERSON_FIELDS)
-    sender, creator, (title, gifts_on, is_open), shown, current, rate, judged = _cut(
-        row, people, people, 3, OFFER_FIELDS, OFFER_FIELDS, 3, 2
+    sender, creator, (title, gifts_on, is_open), shown, current, rate, judged, reached = _cut(
+        row, people, people, 3, OFFER_FIELDS, OFFER_FIELDS, 3, 2, 5
     )
+    shows_level, coins_given, points, is_paused, may_enter = reached
     return SendFacts(
         place="room" if wanted.room_id else "video",
         place_id=place_id,
@@ -216,6 +250,9 @@ def _facts(wanted: Wanted, row: tuple[Any, ...]) -> SendFacts:
         is_allowed=judged[0],
         is_blocked=judged[1],
         words=wanted.words,
+        shows_level=shows_level,
+        standing=clubs.Standing(coins_given or 0, points, bool(is_paused)),
+        may_enter=may_enter,
     )
 
 

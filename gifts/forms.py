@@ -4,7 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts.forms import OperationIdField
-from gifts import risk, rooms
+from gifts import levels, risk, rooms
 from gifts.models import Category
 
 RELOAD = "Reload the page and try again."
@@ -60,6 +60,11 @@ class PlaceForm(forms.Form):
         label="Fans can send gifts",
         help_text="You can switch this off and on again at any time.",
     )
+    for_members = forms.BooleanField(
+        required=False,
+        label="For members only",
+        help_text="Only people with your monthly membership can watch, talk and send gifts.",
+    )
 
     def clean_address(self) -> str:
         address: str = self.cleaned_data["address"]
@@ -71,7 +76,7 @@ class PlaceForm(forms.Form):
 
 
 class LiveForm(PlaceForm):
-    field_order = ["title", "address", "gifts_on"]
+    field_order = ["title", "address", "gifts_on", "for_members"]
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -84,7 +89,7 @@ class LiveForm(PlaceForm):
 
 
 class VideoForm(PlaceForm):
-    field_order = ["title", "address", "gifts_on"]
+    field_order = ["title", "address", "gifts_on", "for_members"]
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
@@ -112,7 +117,16 @@ class VersionForm(forms.Form):
         min_value=500, max_value=20_000, initial=1_000, label="Animation in milliseconds"
     )
     unlock_level = forms.IntegerField(
-        required=False, min_value=1, max_value=100, help_text="Empty: everyone may send it."
+        required=False,
+        min_value=1,
+        max_value=len(levels.FAN_LEVELS),
+        help_text="A fan level that unlocks it. Empty, and no club level: everyone may send it.",
+    )
+    club_level = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=len(levels.CLUB_LEVELS),
+        help_text="A level in the creator's fan club that unlocks it. With both, either does.",
     )
     highlight_s = forms.IntegerField(
         required=False,

@@ -136,7 +136,7 @@ def _send(held_id: UUID, *, at: datetime) -> bool:
     refusal = _refusal(held.review)
     intent = _intent(held)
     facts = reads.send_facts(intent, at=at)
-    facts = replace(facts, is_open=True, gifts_on=True, current=facts.shown)
+    facts = _as_agreed(facts)
     try:
         risk.check(facts, at=at)
     except risk.GiftNeedsLook:
@@ -156,6 +156,12 @@ def _send(held_id: UUID, *, at: datetime) -> bool:
         _moved(held, to=State.REFUSED, why=refusal, at=at)
         _tell(held, facts, refusal)
     return True
+
+
+def _as_agreed(facts: SendFacts) -> SendFacts:
+    """Take the place and the gift as they were when the sender agreed: open, and unlocked."""
+    shown = facts.shown and replace(facts.shown, unlock_level=None, club_level=None)
+    return replace(facts, is_open=True, gifts_on=True, may_enter=True, shown=shown, current=shown)
 
 
 def _refusal(review: Review | None) -> str:

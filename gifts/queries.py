@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
+from django.utils import timezone
 from djmoney.money import Money
 
 from accounts.models import Block, User
-from gifts import passes
+from gifts import clubs, passes
 from gifts.models import Category, GiftVersion, Overlay, Room, Sending, Streak, Video
 from wallet import queries as wallets
 from wallet import reversals
@@ -36,6 +37,7 @@ class Shown:
     unlock_level: int | None
     is_streakable: bool
     is_join_gift: bool
+    lock: clubs.Lock | None = None  # None: the viewer may send it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class WordsOffer:
     highlight_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FeedLine:
     """A gift that was sent, as everyone sees it."""
 
@@ -61,6 +63,7 @@ class FeedLine:
     sent_at: datetime
     animation_ms: int
     streak_id: UUID | None  # a combo is one line with all it came to
+    badge: clubs.Badge | None = None
     is_reversed: bool = False  # its payment was taken back, and the creator's diamonds with it
 
     @property
@@ -100,16 +103,36 @@ def versions_in_force(*, at: datetime) -> QuerySet[GiftVersion]:
     )
 
 
-def catalogue(*, at: datetime, viewer: User | None, on_videos: bool = False) -> list[Shown]:
+def catalogue(
+    *,
+    at: datetime,
+    viewer: User | None,
+    on_videos: bool = False,
+    creator_id: int | None = None,
+) -> list[Shown]:
     """List the gifts offered, cheapest first; on videos only those that may be sent there.
 
-    Those that carry words are chosen where one writes them: ``words_offered``.
+    Those that carry words are chosen where one writes them: ``words_offered``. What is locked for
+    the viewer says so; by a club, for the creator's place it is shown in.
     """
     versions = versions_in_force(at=at).filter(highlight_s=0)
     if on_videos:
         versions = versions.filter(on_videos=True)
     rate = coin_rate(viewer=viewer, at=at)
-    return [_shown(version, rate) for version in versions]
+    fan_id = viewer.pk if viewer else None
+    standing = clubs.standing_of(fan_id=fan_id, creator_id=creator_id or 0, at=at)
+    return [_shown(version, rate, standing) for version in versions]
+
+
+def gifts_of_clubs(*, at: datetime) -> list[GiftVersion]:
+    """List the gifts that a level in a club unlocks, by that level."""
+    versions = versions_in_force(at=at).filter(club_level__isnull=False)
+    return list(versions.order_by("club_level", "price_coins", "pk"))
+
+
+def join_gift(*, at: datetime) -> GiftVersion | None:
+    """The gift that joins a club, the cheapest where there are several."""
+    return versions_in_force(at=at).filter(is_join_gift=True).first()
 
 
 def words_offered(*, at: datetime, viewer: User | None) -> list[WordsOffer]:
@@ -125,7 +148,9 @@ def offer(*, version_id: int, viewer: User | None, at: datetime) -> Shown | None
     return None if version is None else _shown(version, coin_rate(viewer=viewer, at=at))
 
 
-def _shown(version: GiftVersion, rate: Price | None) -> Shown:
+def _shown(
+    version: GiftVersion, rate: Price | None, standing: clubs.Standing = clubs.NOBODY
+) -> Shown:
     return Shown(
         version_id=version.pk,
         slug=version.gift.slug,
@@ -136,6 +161,7 @@ def _shown(version: GiftVersion, rate: Price | None) -> Shown:
         unlock_level=version.unlock_level,
         is_streakable=version.is_streakable,
         is_join_gift=version.is_join_gift,
+        lock=clubs.lock_of(version.unlock_level, version.club_level, standing),
     )
 
 
@@ -182,13 +208,14 @@ def who_may_watch(*, room_id: UUID, people: Collection[passes.Who]) -> set[passe
     ids = [one for one in people if isinstance(one, int)]
     known = User.objects.filter(pk__in=ids, is_active=True)
     blocked = Block.objects.filter(blocker_id=room.creator_id, blocked_id__in=ids)
-    allowed: set[passes.Who] = set(
-        known.exclude(pk__in=blocked.values("blocked_id")).values_list("pk", flat=True)
-    )
+    let_in = set(known.exclude(pk__in=blocked.values("blocked_id")).values_list("pk", flat=True))
+    if room.for_members:
+        let_in &= clubs.who_may_enter(creator_id=room.creator_id, people=let_in, at=timezone.now())
+    allowed: set[passes.Who] = {*let_in} if room.for_members else {*let_in, None}
     if any(isinstance(one, str) for one in people):
         overlays = Overlay.objects.filter(creator_id=room.creator_id).values_list("pk", flat=True)
-        allowed |= {passes.overlay_key(pk) for pk in overlays} & set(people)
-    return allowed | ({None} & set(people))
+        allowed |= {passes.overlay_key(pk) for pk in overlays}
+    return allowed & set(people)
 
 
 def latest_gifts(

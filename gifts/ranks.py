@@ -1,4 +1,5 @@
-"""Counting gifts: who gave most in a room and in a week, and what a creator was given.
+"""Counting gifts: who gave most in a room and in a week, what a creator was given, and what a fan
+gave one creator and all of them, ever, from which levels come (``levels``).
 
 Promises: each gift is counted once, in the transaction that hands its event on, so sums are exact
 whoever crashes when; they can be made again from the gifts themselves at any time (``rebuild``),
@@ -64,7 +65,20 @@ received AS ({
         chosen="item.creator_id, gift.id",
         source="JOIN gifts_gift AS gift ON gift.slug = item.slug",
     )
-})
+}),
+club AS ({
+    _ADDED.format(
+        table="gifts_clubgifter",
+        keys="creator_id, gifter_id",
+        chosen="item.creator_id, item.gifter_id",
+        source="",
+    )
+}),
+given AS (
+INSERT INTO gifts_fantotal AS counted (gifter_id, coins)
+SELECT item.gifter_id, sum(item.coins) FROM item GROUP BY 1 ORDER BY 1
+    ON CONFLICT (gifter_id) DO UPDATE SET coins = counted.coins + excluded.coins
+)
 SELECT room.room_id, room.gifter_id, room.coins
   FROM room JOIN accounts_user AS gifter ON gifter.id = room.gifter_id
  WHERE gifter.is_ranked AND gifter.is_active AND gifter.standing <> 'suspended'
@@ -108,7 +122,43 @@ TABLES: Final = {
         "true",
         _THEIRS,
     ),
+    "gifts_clubgifter": (
+        ("creator_id", "gifter_id"),
+        ("sent.creator_id", "sent.sender_id"),
+        "true",
+        _THEIRS,
+    ),
 }
+# What a fan gave to all creators is the sum of what they gave to each. The rows of the fans of one
+# creator are locked in the order in which counting locks them, and only then summed: what other
+# creators' gifts added meanwhile is in the sum.
+_LOCK_TOTALS: Final = """
+INSERT INTO gifts_fantotal AS counted (gifter_id, coins)
+SELECT gifter_id, 0 FROM unnest(%(fans)s::bigint[]) AS gifter_id ORDER BY 1
+    ON CONFLICT (gifter_id) DO UPDATE SET coins = counted.coins
+"""
+_SUM_TOTALS: Final = """
+UPDATE gifts_fantotal AS counted SET coins = given.coins
+  FROM (SELECT fan.id, coalesce(sum(club.coins), 0) AS coins
+          FROM unnest(%(fans)s::bigint[]) AS fan (id)
+          LEFT JOIN gifts_clubgifter AS club ON club.gifter_id = fan.id GROUP BY fan.id) AS given
+ WHERE counted.gifter_id = given.id AND counted.coins <> given.coins
+"""
+_AUDIT_TOTALS: Final = """
+SELECT club.gifter_id, coalesce(min(counted.coins), 0), sum(club.coins)::bigint
+  FROM gifts_clubgifter AS club LEFT JOIN gifts_fantotal AS counted USING (gifter_id)
+ WHERE club.gifter_id IN (SELECT gifter_id FROM gifts_clubgifter WHERE creator_id = %(creator)s)
+ GROUP BY club.gifter_id HAVING coalesce(min(counted.coins), 0) <> sum(club.coins) ORDER BY 1
+"""
+# Creators of whose gifts a bank took one back that still counts.
+_LATELY_TAKEN: Final = """
+SELECT DISTINCT sent.creator_id
+  FROM (SELECT creator_id, sender_id, sum(coins) AS coins FROM gifts_sending
+         WHERE id = ANY(%(taken)s::uuid[]) GROUP BY creator_id, sender_id) AS sent
+  JOIN gifts_clubgifter AS club
+    ON club.creator_id = sent.creator_id AND club.gifter_id = sent.sender_id
+ WHERE club.taken_coins < sent.coins
+"""
 # What was taken back since the last rebuild is no difference: it leaves at the next one.
 _AUDIT: Final = """
 SELECT concat_ws(' ', {keys}), coalesce(counted.coins + counted.taken_coins, 0),
@@ -189,11 +239,20 @@ def _rebuild(creator_id: int) -> None:
     values = _values(creator_id)
     with connection.cursor() as cursor:
         _hold(cursor, {creator_id}, shared=False)
+        fans = _fans(cursor, values)
         for table, (keys, chosen, where, theirs) in TABLES.items():
             cursor.execute(f"DELETE FROM {table} AS counted WHERE {theirs}", values)  # noqa: S608
             recount = _RECOUNT.format(chosen=", ".join(chosen), where=where)
             sql = _REBUILD.format(table=table, keys=", ".join(keys), recount=recount)
             cursor.execute(sql, values)
+        locked = {"fans": sorted(fans | _fans(cursor, values))}
+        cursor.execute(_LOCK_TOTALS, locked)
+        cursor.execute(_SUM_TOTALS, locked)
+
+
+def _fans(cursor: Any, values: Mapping[str, Any]) -> set[int]:
+    cursor.execute("SELECT gifter_id FROM gifts_clubgifter WHERE creator_id = %(creator)s", values)
+    return {row[0] for row in cursor.fetchall()}
 
 
 def audit(*, creator_id: int) -> list[Difference]:
@@ -217,17 +276,23 @@ def audit(*, creator_id: int) -> list[Difference]:
             )
             noun = table.removeprefix("gifts_")
             found += [Difference(f"{noun} {row[0]}", row[1], row[2]) for row in cursor.fetchall()]
+        cursor.execute(_AUDIT_TOTALS, values)
+        found += [Difference(f"fantotal {row[0]}", row[1], row[2]) for row in cursor.fetchall()]
     return found
 
 
 def audit_lately(*, at: datetime) -> int:
     """Audit every creator of this week and the last, note what differs for staff, put it right.
 
-    Gifts that were taken back meanwhile stop counting. Says how many sums differed.
+    Gifts that were taken back meanwhile stop counting, however old they are. Says how many sums
+    differed.
     """
     weeks = WeekGifter.objects.filter(week__gt=(at - AUDITED).date())
-    creators = sorted(set(weeks.values_list("creator_id", flat=True)))
-    return sum(_put_right(creator_id, at=at) for creator_id in creators)
+    creators = set(weeks.values_list("creator_id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_LATELY_TAKEN, {"taken": reversals.gifts_taken_back()})
+        creators |= {row[0] for row in cursor.fetchall()}
+    return sum(_put_right(creator_id, at=at) for creator_id in sorted(creators))
 
 
 @transaction.atomic(durable=True)

@@ -9,6 +9,7 @@ from typing import Final
 from accounts import consents
 from accounts import risk as people
 from accounts.models import Scope, User
+from gifts import clubs
 from gifts.facts import Offer, SendFacts
 from wallet.rules import NEW_BIG_AGE, NEW_BIG_COINS
 
@@ -53,6 +54,10 @@ class GiftNotOffered(GiftRefused):
 
 class GiftLocked(GiftRefused):
     """The gift is exclusive, and the sender has not unlocked it."""
+
+
+class MembersOnly(GiftRefused):
+    """The place is for the creator's members, and the sender is none."""
 
 
 class GiftNeedsLook(GiftRefused):
@@ -100,6 +105,7 @@ def check(facts: SendFacts, *, at: datetime) -> None:
     _check_place(facts)
     people.check_may_spend(facts.sender, at)
     _check_creator(facts, at=at)
+    _check_member(facts)
     _check_gift(facts)
     _check_size(facts, at=at)
 
@@ -139,13 +145,23 @@ def _check_creator(facts: SendFacts, *, at: datetime) -> None:
         raise BlockedByCreator(
             f"You cannot send gifts to {creator.display_name}. No coins were spent."
         )
-    if not _may_earn(creator, at=at):
+    if not may_earn(creator, at=at):
         raise CreatorClosed(
             f"{creator.display_name} cannot receive gifts at the moment. No coins were spent."
         )
 
 
-def _may_earn(creator: User, *, at: datetime) -> bool:
+def _check_member(facts: SendFacts) -> None:
+    if not facts.may_enter:
+        assert facts.creator is not None, "the place was checked first"
+        raise MembersOnly(
+            f"This is for members of {facts.creator.display_name}. "
+            "Become a member on their page; no coins were spent."
+        )
+
+
+def may_earn(creator: User, *, at: datetime) -> bool:
+    """Whether somebody may be given gifts now."""
     if not (creator.is_creator and creator.is_active):
         return False
     try:
@@ -161,8 +177,9 @@ def _check_gift(facts: SendFacts) -> None:
         raise GiftNotOffered("This gift is not offered any more. Choose another one.")
     if facts.place == "video" and not current.on_videos:
         raise GiftNotOffered(f"{current.name} can be sent in live rooms only. Choose another gift.")
-    if current.unlock_level is not None:
-        raise GiftLocked(f"{current.name} is locked. {unlocks_at(current.unlock_level)}.")
+    lock = clubs.lock_of(current.unlock_level, current.club_level, facts.standing)
+    if lock is not None:
+        raise GiftLocked(f"{current.name} is locked. {lock.unlocks}. {lock.missing}")
     if shown.id != current.id:
         raise PriceChanged(
             name=current.name, version_id=current.id, price_coins=current.price_coins
@@ -177,11 +194,6 @@ def _check_words(facts: SendFacts, current: Offer) -> None:
         raise WordsMissing(f"{current.name} carries your words in a live. Write some first.")
     if current.highlight_s and facts.quantity != 1:
         raise WordsMissing(f"{current.name} is sent one at a time. Nothing was sent.")
-
-
-def unlocks_at(level: int) -> str:
-    """Say what unlocks a gift of that fan level."""
-    return f"Unlocks at fan level {level}"
 
 
 def _coins(count: int) -> str:

@@ -34,12 +34,12 @@ FORGOTTEN_AFTER: Final = timedelta(days=30)  # after a room's end: names are in 
 SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     events.GIFT_SENT: (
         "sending_id", "sender", "sender_handle", "gift", "slug", "category", "animation_ms",
-        "quantity", "coins", "streak_id", "streak_quantity", "streak_coins",
+        "quantity", "coins", "streak_id", "streak_quantity", "streak_coins", "level", "club_level",
     ),
     events.STREAK_ENDED: ("streak_id", "sender", "gift", "slug", "quantity", "coins"),
     events.ROOM_ENDED: (),
     events.GIFTS_SWITCHED: ("gifts_on",),
-    events.CHAT_SAID: ("message_id", "from", "handle", "words"),
+    events.CHAT_SAID: ("message_id", "from", "handle", "words", "level", "club_level"),
     events.CHAT_REMOVED: ("message_id",),
     events.CHAT_SLOWED: ("slow_s",),
     events.GOAL_CHANGED: ("goal_id", "words", "target_coins"),

@@ -16,7 +16,7 @@ from accounts import events as outbox
 from accounts import risk as people
 from accounts import states
 from accounts.models import StateChange, User
-from gifts import events
+from gifts import clubs, events
 from gifts.models import PlannedLive, Room, Video
 
 
@@ -35,6 +35,16 @@ class AlreadyLive(Exception):
     def __init__(self, *, room_id: UUID) -> None:
         super().__init__("You are live already. End that live before you start another.")
         self.room_id = room_id
+
+
+class NoMembersYet(Exception):
+    """Something for members only, of a creator who offers no membership."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You offer no membership, so nobody could come in. Switch it on in the studio, "
+            "under Club, then try again."
+        )
 
 
 class IdTaken(Exception):
@@ -86,12 +96,13 @@ def start_room(
     stream_url: str = "",
     gifts_on: bool = True,
     is_exact: bool = False,
+    for_members: bool = False,
     at: datetime,
 ) -> Room:
     """Go live. The same id again returns the same room; ``is_exact``: if its words are the same.
 
     Locks the creator's row. Raises NotACreator, AlreadyLive, IdTaken, RoomConflict,
-    AddressNotAllowed, and the refusals of ``accounts.risk``.
+    AddressNotAllowed, NoMembersYet, and the refusals of ``accounts.risk``.
     """
     check_address(stream_url)
     _lock_creator(creator_id, at=at)
@@ -104,12 +115,14 @@ def start_room(
     live = Room.objects.filter(creator_id=creator_id, state=Room.State.LIVE).first()
     if live is not None:
         raise AlreadyLive(room_id=live.pk)
+    _check_members(creator_id, for_members=for_members)
     room = Room.objects.create(
         id=room_id,
         creator_id=creator_id,
         title=title,
         stream_url=stream_url,
         gifts_on=gifts_on,
+        for_members=for_members,
         started_at=at,
     )
     planned = _fulfil(room, at=at)
@@ -174,14 +187,17 @@ def post_video(
     title: str,
     video_url: str = "",
     gifts_on: bool = True,
+    for_members: bool = False,
     at: datetime,
 ) -> Video:
     """Post a video, public at once. The same id again returns the same video.
 
-    Raises NotACreator, IdTaken, AddressNotAllowed, and the refusals of ``accounts.risk``.
+    Raises NotACreator, IdTaken, AddressNotAllowed, NoMembersYet, and the refusals of
+    ``accounts.risk``.
     """
     check_address(video_url)
     _lock_creator(creator_id, at=at)
+    _check_members(creator_id, for_members=for_members)
     video, _ = Video.objects.get_or_create(
         pk=video_id,
         defaults={
@@ -189,6 +205,7 @@ def post_video(
             "title": title,
             "video_url": video_url,
             "gifts_on": gifts_on,
+            "for_members": for_members,
             "posted_at": at,
         },
     )
@@ -220,6 +237,11 @@ def _lock_creator(creator_id: int, *, at: datetime) -> None:
     if not creator.is_creator:
         raise NotACreator
     people.check_may_earn(creator, at)
+
+
+def _check_members(creator_id: int, *, for_members: bool) -> None:
+    if for_members and clubs.offer_of(creator_id=creator_id) is None:
+        raise NoMembersYet
 
 
 def _own[P: (Room, Video)](place: P, creator_id: int) -> P:

@@ -35,6 +35,14 @@ _SAID: Final = """,
      SELECT id, room_id, sender_id, words, sent_at, coins, highlight_s FROM item
      )
 """
+# The gift that joins the creator's fan club. Joined before, it stays joined as it was.
+_JOINED: Final = """,
+     entitled AS (
+     INSERT INTO gifts_entitlement (id, fan_id, creator_id, kind, coins, starts_at)
+     SELECT id, sender_id, creator_id, 'club', coins, sent_at FROM item
+         ON CONFLICT DO NOTHING
+     )
+"""
 RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true', **_ALONE)} SELECT count(*) FROM item"  # noqa: S608 - our own words
 
 # The posting with all that belongs to it, in one round trip. What is kept of a gift waits for the
@@ -46,21 +54,27 @@ _COUNTED: Final = f"{consents.COUNTED_SQL.format(when=_NOW)},"
 _ANSWER: Final = "SELECT done, replayed, refusal, result, EXISTS (SELECT FROM item)"
 
 
-def _send_sql(*, is_under_consent: bool, is_in_streak: bool, has_words: bool) -> str:
+def _send_sql(
+    *, is_under_consent: bool, is_in_streak: bool, has_words: bool, joins_club: bool
+) -> str:
     counted = _COUNTED if is_under_consent else ""
     when = "EXISTS (SELECT FROM counted)" if is_under_consent else _NOW
     recorded = _RECORDED.format(when=when, **(streaks.JOINED if is_in_streak else _ALONE))
-    said = _SAID if has_words else ""
+    more = (_SAID if has_words else "") + (_JOINED if joins_club else "")
     is_joined = "EXISTS (SELECT FROM streak)" if is_in_streak else "true"
-    return f"WITH {_POSTED}, {counted}{recorded}{said} {_ANSWER}, {is_joined} FROM posted"
+    return f"WITH {_POSTED}, {counted}{recorded}{more} {_ANSWER}, {is_joined} FROM posted"
 
 
-# Eight texts, each planned apart: a gift alone pays for no consent, no streak and no words.
+# Sixteen texts, each planned apart: a gift alone pays for no consent, streak, words or club.
 SEND_SQL: Final = {
-    (is_under_consent, is_in_streak, has_words): _send_sql(
-        is_under_consent=is_under_consent, is_in_streak=is_in_streak, has_words=has_words
+    (is_under_consent, is_in_streak, has_words, joins_club): _send_sql(
+        is_under_consent=is_under_consent,
+        is_in_streak=is_in_streak,
+        has_words=has_words,
+        joins_club=joins_club,
     )
     for is_under_consent in (False, True)
     for is_in_streak in (False, True)
     for has_words in (False, True)
+    for joins_club in (False, True)
 }

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 
 from accounts import consents, statements
 from accounts.models import Scope, User
-from gifts import chat, events, risk, streaks
+from gifts import chat, clubs, events, risk, streaks
 from gifts import facts as reads
 from gifts import sending_texts as texts
 from gifts.facts import Offer, SendFacts, Wanted
@@ -120,9 +120,9 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     """Send up to 200 gifts in one transaction; one answer each, in order: sent, or why not.
 
     For services with many fans. Every item is judged and posted as ``send_gift`` would, and a
-    refused one does not hold back the others. Items under a consent, of a combo or with words go
-    one by one, because each must be able to be refused alone. Locks the senders' wallets in order
-    of their ids.
+    refused one does not hold back the others. Items under a consent, of a combo, with words or
+    joining a club go one by one, because each must be able to be refused alone. Locks the senders'
+    wallets in order of their ids.
     """
     assert len(intents) <= BATCH_MAX, "a batch holds at most 200 gifts"
     answers: dict[int, Sent | Exception] = {}
@@ -130,7 +130,7 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     alone: list[int] = []
     for place, facts in enumerate(reads.send_facts_of(intents, at=at)):
         intent = intents[place]
-        if intent.client_id or intent.streak_id or intent.words or intent.operation_id in posted:
+        if _goes_alone(intent, facts) or intent.operation_id in posted:
             alone.append(place)
             continue
         try:
@@ -148,6 +148,12 @@ def send_gifts(*, intents: Sequence[Intent], at: datetime) -> list[Sent | Except
     return [answers[place] for place in range(len(intents))]
 
 
+def _goes_alone(intent: Intent, facts: SendFacts) -> bool:
+    """Whether more is written with it than a batch writes, or it must be refused alone."""
+    joins_club = facts.shown is not None and facts.shown.is_join_gift
+    return bool(intent.client_id or intent.streak_id or intent.words or joins_club)
+
+
 @transaction.atomic(durable=True)
 def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
     return post_now(intent, facts, at=at)
@@ -155,7 +161,9 @@ def _post(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
 
 def post_now(intent: Intent, facts: SendFacts, *, at: datetime) -> ledger.Outcome:
     """Post a gift that was judged, in the caller's transaction; the refusal is in the outcome."""
-    sql = texts.SEND_SQL[bool(intent.client_id), intent.streak_id is not None, bool(intent.words)]
+    _, offer = _judged(facts)
+    variant = (bool(intent.client_id), intent.streak_id is not None, bool(intent.words))
+    sql = texts.SEND_SQL[*variant, offer.is_join_gift]
     spending: dict[str, Any] = {
         "fan_id": intent.sender_id,
         "client_id": intent.client_id,
@@ -330,6 +338,7 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
             "coins": coins,
             "streak_id": intent.streak_id and str(intent.streak_id),
             "sent_at": at.isoformat(),
+            **clubs.badge(facts.standing, is_shown=facts.shows_level),
             **({"words": intent.words, "highlight_s": offer.highlight_s} if intent.words else {}),
         },
     }

@@ -45,9 +45,10 @@ def go_live(request: HttpRequest) -> HttpResponse:
                 title=form.cleaned_data["title"],
                 stream_url=form.cleaned_data["address"],
                 gifts_on=form.cleaned_data["gifts_on"],
+                for_members=form.cleaned_data["for_members"],
                 at=timezone.now(),
             )
-        except (rooms.AlreadyLive, rooms.NotACreator, NotAllowed) as refusal:
+        except (rooms.AlreadyLive, rooms.NotACreator, rooms.NoMembersYet, NotAllowed) as refusal:
             form.add_error(None, str(refusal))
         else:
             return redirect("gifts:room", room.pk)
@@ -117,9 +118,10 @@ def post_video(request: HttpRequest) -> HttpResponse:
                 title=form.cleaned_data["title"],
                 video_url=form.cleaned_data["address"],
                 gifts_on=form.cleaned_data["gifts_on"],
+                for_members=form.cleaned_data["for_members"],
                 at=timezone.now(),
             )
-        except (rooms.NotACreator, rooms.IdTaken, NotAllowed) as refusal:
+        except (rooms.NotACreator, rooms.IdTaken, rooms.NoMembersYet, NotAllowed) as refusal:
             form.add_error(None, str(refusal))
         else:
             return redirect("gifts:video", video.pk)

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from gifts import holding, schedule
+from gifts import holding, memberships, schedule
 
 
 @shared_task
@@ -17,3 +17,9 @@ def send_held() -> int:
 def tell_reminded(*, planned_id: str) -> None:
     """Rung by the relay when a planned live begins. A lost message costs this notice, no more."""
     schedule.tell_reminded(planned_id=UUID(planned_id), at=timezone.now())
+
+
+@shared_task
+def sweep_memberships() -> int:
+    now = timezone.now()
+    return memberships.revoke_taken_back(at=now) + memberships.remind(at=now)

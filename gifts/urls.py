@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gifts import chat_pages, overlay_pages, schedule_pages, studio, views
+from gifts import chat_pages, club_pages, overlay_pages, schedule_pages, studio, views
 
 app_name = "gifts"
 
@@ -18,6 +18,10 @@ urlpatterns = [
     path("@<str:handle>/moderation/moderators/", chat_pages.moderators, name="moderators"),
     path("@<str:handle>/moderation/unmute/", chat_pages.unmute, name="unmute"),
     path("studio/live/<uuid:room_id>/goal/", chat_pages.goal, name="goal"),
+    path("@<str:handle>/club/", club_pages.club, name="club"),
+    path("@<str:handle>/membership/", club_pages.membership, name="membership"),
+    path("me/clubs/", club_pages.own_clubs, name="own_clubs"),
+    path("studio/club/", club_pages.studio_club, name="studio_club"),
     path("videos/<uuid:video_id>/", views.video, name="video"),
     path("videos/<uuid:video_id>/gifts/", views.video_send, name="video_send"),
     path("overlay/<str:secret>/", overlay_pages.overlay, name="overlay"),

@@ -24,10 +24,10 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import crowd, holding, passes, queries, risk, room_log, services, streaks
+from gifts import clubs, crowd, holding, passes, queries, risk, room_log, services, streaks
 from gifts.forms import SendForm
-from gifts.models import Category, HeldGift, Room, Video
-from gifts.queries import Shown
+from gifts.models import Category, ChatMessage, HeldGift, Room, Video
+from gifts.queries import FeedLine, Shown
 from wallet import ledger, money
 from wallet import queries as wallets
 
@@ -36,12 +36,28 @@ JUST_NOW: Final = timedelta(seconds=5)  # longer than a gift may wait for a lock
 
 @require_safe
 def room(request: HttpRequest, room_id: UUID) -> HttpResponse:
-    return render(request, "gifts/place.html", _page(request, _place(room_id=room_id)))
+    return _show(request, _place(room_id=room_id))
 
 
 @require_safe
 def video(request: HttpRequest, video_id: UUID) -> HttpResponse:
-    return render(request, "gifts/place.html", _page(request, _place(video_id=video_id)))
+    return _show(request, _place(video_id=video_id))
+
+
+def _show(request: HttpRequest, place: Room | Video) -> HttpResponse:
+    """Show the place, or to whom it is not for, how to come in."""
+    viewer, at = _viewer(request), timezone.now()
+    if _may_enter(request, place):
+        return render(request, "gifts/place.html", _page(request, place))
+    offer = clubs.offer_of(creator_id=place.creator_id)
+    rate = queries.coin_rate(viewer=viewer, at=at)
+    context = {
+        "place": place,
+        "kind": "live" if isinstance(place, Room) else "video",
+        "offer": offer,
+        "money": wallets.value_at(rate, offer.price_coins) if offer and rate else None,
+    }
+    return render(request, "gifts/members_only.html", context, status=403)
 
 
 def send(request: HttpRequest, room_id: UUID) -> HttpResponse:
@@ -188,7 +204,8 @@ def _sent(request: HttpRequest, place: Room | Video, words: str) -> HttpResponse
         return redirect(_address(place))
     answer: dict[str, Any] = {"place": place, "operation_id": ledger.new_operation_id()}
     if isinstance(place, Video):  # a room's stream brings the lines to everyone alike
-        answer["lines"] = queries.latest_gifts(place=place, after=timezone.now() - JUST_NOW)
+        lines = queries.latest_gifts(place=place, after=timezone.now() - JUST_NOW)
+        answer["lines"] = _with_badges(place, lines)
     page = render(request, "gifts/answer.html", answer | {"tone": "good", "words": words})
     return trigger_client_event(page, "gift:sent")
 
@@ -215,6 +232,8 @@ def _refuse(
 ) -> HttpResponse:
     """Explain; the form that comes with it has a new operation id."""
     answer = {"tone": "warn", "words": words, "action_url": action_url, "action": action}
+    if not request.htmx and not _may_enter(request, place):  # type: ignore[attr-defined]
+        return _show(request, place)
     if request.htmx:  # type: ignore[attr-defined]
         # The prices may be what changed, so the gifts come anew.
         return render(
@@ -281,6 +300,11 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
     return page | (_panel(request, place) if is_open and place.gifts_on else {})
 
 
+def _may_enter(request: HttpRequest, place: Room | Video) -> bool:
+    viewer_id = request.user.pk if request.user.is_authenticated else None
+    return clubs.may_enter(place=place, viewer_id=viewer_id, at=timezone.now())
+
+
 def _crowd(room: Room, viewer: User | None) -> crowd.Crowd:
     at = timezone.now()
     offered = queries.words_offered(at=at, viewer=viewer) if room.gifts_on else []
@@ -298,19 +322,39 @@ def _lines(place: Room | Video) -> list[Any]:
     lines: list[Any] = list(queries.latest_gifts(place=place))
     if isinstance(place, Room):
         lines += crowd.messages_of(room_id=place.pk)
-    return sorted(lines, key=lambda line: getattr(line, "sent_at", None) or line.said_at)
+    lines.sort(key=lambda line: getattr(line, "sent_at", None) or line.said_at)
+    return _with_badges(place, lines)
+
+
+def _with_badges(place: Room | Video, lines: list[Any]) -> list[Any]:
+    """Put beside each name what is worn there."""
+    handles = [_handle(line) for line in lines]
+    worn = clubs.badges(handles=handles, creator_id=place.creator_id, at=timezone.now())
+    for line in lines:
+        line.badge = worn.get(_handle(line))
+    return lines
+
+
+def _handle(line: FeedLine | ChatMessage) -> str:
+    return line.sender_handle if isinstance(line, FeedLine) else line.author.handle
 
 
 def _events_address(place: Room | Video, viewer: User | None) -> str:
     after = room_log.last_number(room_id=place.pk)
-    return passes.address(room_id=place.pk, user_id=viewer.pk if viewer else None, after=after)
+    viewer_id = viewer.pk if viewer else None
+    until = None
+    if place.for_members and viewer_id:
+        until = clubs.paid_until(fan_id=viewer_id, creator_id=place.creator_id, at=timezone.now())
+    return passes.address(room_id=place.pk, user_id=viewer_id, after=after, until=until)
 
 
 def _panel(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
     viewer, at = _viewer(request), timezone.now()
     rate = queries.coin_rate(viewer=viewer, at=at)
     return {
-        "gifts": queries.catalogue(at=at, viewer=viewer, on_videos=isinstance(place, Video)),
+        "gifts": queries.catalogue(
+            at=at, viewer=viewer, on_videos=isinstance(place, Video), creator_id=place.creator_id
+        ),
         "categories": Category.choices,
         "send_url": _send_address(place),
         "operation_id": ledger.new_operation_id(),

@@ -34,7 +34,15 @@ class UserManager(BaseUserManager["User"]):
 
 
 @pghistory.track(
-    exclude=["password", "last_login", "standing", "standing_until", "terms_due_at", "is_ranked"],
+    exclude=[
+        "password",
+        "last_login",
+        "standing",
+        "standing_until",
+        "terms_due_at",
+        "is_ranked",
+        "shows_level",
+    ],
     model_name="UserEdit",
 )
 class User(AbstractBaseUser, PermissionsMixin):
@@ -71,6 +79,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     terms_due_at = models.DateTimeField(null=True, blank=True)
     is_creator = models.BooleanField(default=False, db_default=False)
     is_ranked = models.BooleanField(default=False, db_default=False)  # named among top gifters
+    shows_level = models.BooleanField(default=True, db_default=True)  # the level beside the name
     is_staff = models.BooleanField("staff", default=False)
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(db_default=Now(), editable=False)

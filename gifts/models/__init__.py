@@ -2,6 +2,7 @@
 
 from gifts.models.catalogue import Category, Gift, GiftVersion
 from gifts.models.chat import ChatMessage, ChatRules, Moderator, Mute
+from gifts.models.clubs import ClubGifter, Entitlement, FanTotal, MembershipOffer
 from gifts.models.goals import Goal
 from gifts.models.held_gifts import HeldGift
 from gifts.models.overlays import Overlay
@@ -16,11 +17,15 @@ __all__ = [
     "Category",
     "ChatMessage",
     "ChatRules",
+    "ClubGifter",
+    "Entitlement",
+    "FanTotal",
     "Gift",
     "GiftVersion",
     "Goal",
     "HeldGift",
     "LiveReminder",
+    "MembershipOffer",
     "Moderator",
     "Mute",
     "Overlay",

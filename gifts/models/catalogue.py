@@ -37,6 +37,8 @@ class GiftVersion(models.Model):
     on_videos = models.BooleanField(default=False)
     animation_ms = models.PositiveIntegerField(default=1000)
     unlock_level = models.PositiveSmallIntegerField(null=True, blank=True)
+    # Level in the club of whoever is given it, which unlocks it too.
+    club_level = models.PositiveSmallIntegerField(null=True, blank=True)
     # It carries words, shown highlighted for so long; 0: it carries none.
     highlight_s = models.PositiveIntegerField(default=0, db_default=0)
     valid_from = models.DateTimeField()

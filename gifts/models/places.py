@@ -22,6 +22,7 @@ class Room(models.Model):
     title = models.CharField(max_length=80)
     stream_url = models.URLField(max_length=500, blank=True)
     gifts_on = models.BooleanField(default=True)
+    for_members = models.BooleanField(default=False, db_default=False)
     state = models.CharField(max_length=8, choices=State, default=State.LIVE)
     started_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True)
@@ -33,7 +34,10 @@ class Room(models.Model):
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["-started_at"], condition=models.Q(state="live"), name="room_live")
+            models.Index(
+                fields=["-started_at"], condition=models.Q(state="live"), name="room_live"
+            ),
+            models.Index(fields=["creator", "started_at"], name="room_creator_start"),
         ]
 
     def __str__(self) -> str:
@@ -46,6 +50,7 @@ class Video(models.Model):
     title = models.CharField(max_length=80)
     video_url = models.URLField(max_length=500, blank=True)
     gifts_on = models.BooleanField(default=True)
+    for_members = models.BooleanField(default=False, db_default=False)
     is_public = models.BooleanField(default=True)
     posted_at = models.DateTimeField(db_default=Now(), editable=False)
 

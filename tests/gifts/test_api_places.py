@@ -24,7 +24,7 @@ def test_the_catalogue_is_what_is_in_force(tipbot: APIClient) -> None:
 
     gifts = tipbot.get("/api/v1/gifts").json()["results"]
 
-    assert len(gifts) == 30  # of them three that carry words
+    assert len(gifts) == 31  # of them three that carry words
     assert [gift["price_coins"] for gift in gifts] == sorted(gift["price_coins"] for gift in gifts)
     assert next(gift for gift in gifts if gift["slug"] == "bouquet") == {
         "gift_version": world.version("bouquet").pk,
@@ -36,6 +36,8 @@ def test_the_catalogue_is_what_is_in_force(tipbot: APIClient) -> None:
         "on_videos": True,
         "animation_ms": 1000,
         "unlock_level": None,
+        "club_level": None,
+        "is_join_gift": False,
         "highlight_s": 0,
     }
 
@@ -56,6 +58,7 @@ def test_a_room_is_read_live_or_ended(tipbot: APIClient, bob: User) -> None:
         "title": "Nocturnes at ten",
         "state": "live",
         "gifts_on": True,
+        "for_members": False,
         "started_at": answer["started_at"],
         "ended_at": None,
     }

@@ -55,7 +55,14 @@ def test_a_message_is_said_once_per_id_and_shown_to_everyone(alice: User, room: 
         say(alice, room, " Hello\n there  ", message_id=message_id)
 
     assert logged(room, "chat.said") == [
-        {"message_id": str(message_id), "from": "Alice", "handle": "alice", "words": "Hello there"}
+        {
+            "message_id": str(message_id),
+            "from": "Alice",
+            "handle": "alice",
+            "words": "Hello there",
+            "level": None,
+            "club_level": None,
+        }
     ]
     assert ChatMessage.objects.count() == 1
 

@@ -83,6 +83,8 @@ def test_a_gift_is_logged_and_shown_with_what_everyone_may_see(alice: User, room
         "sender_handle": "alice", "gift": "Bouquet", "slug": "bouquet", "category": "hearts",
         "animation_ms": event["animation_ms"], "quantity": 2, "coins": 20, "streak_id": None,
         "streak_quantity": None, "streak_coins": None,
+        "level": None,
+        "club_level": None,
     }  # fmt: skip
     log = RoomLog.objects.get(room=room)
     assert (log.last_number, log.shown_number) == (1, 1)

@@ -344,7 +344,10 @@ def test_an_unknown_place_is_refused(rich_alice: User, bob: User) -> None:
 def test_a_locked_gift_says_what_unlocks_it(rich_alice: User, room: Room) -> None:
     words = refused(risk.GiftLocked, rich_alice, room, "unicorn")
 
-    assert words == "Unicorn is locked. Unlocks at fan level 5."
+    assert words == (
+        "Unicorn is locked. Unlocks at fan level 5."
+        " You are at level 0: gifts of 500 coins more reach it."
+    )
 
 
 def test_a_gift_for_rooms_is_refused_on_a_video(rich_alice: User, bob: User) -> None:

@@ -66,8 +66,8 @@ def test_eight_gifts_at_once_spend_the_cap_exactly(alice: User, room: Room) -> N
 def test_control_without_the_comparison_they_spend_more(
     alice: User, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unguarded = sending_texts.SEND_SQL[True, False, False].replace(COMPARISON, "")
-    monkeypatch.setitem(sending_texts.SEND_SQL, (True, False, False), unguarded)
+    unguarded = sending_texts.SEND_SQL[True, False, False, False].replace(COMPARISON, "")
+    monkeypatch.setitem(sending_texts.SEND_SQL, (True, False, False, False), unguarded)
 
     assert sent_at_once(alice, room, 8) == 8
 
@@ -98,8 +98,8 @@ def test_control_without_the_lock_a_gift_slips_past_a_revocation(
 ) -> None:
     # Today's count is there already, so that no foreign key makes it wait.
     ConsentUse.objects.create(consent=alice.consents.get(), day=timezone.now().date(), coins=0)
-    unlocked = sending_texts.SEND_SQL[True, False, False].replace("FOR NO KEY UPDATE", "")
-    monkeypatch.setitem(sending_texts.SEND_SQL, (True, False, False), unlocked)
+    unlocked = sending_texts.SEND_SQL[True, False, False, False].replace("FOR NO KEY UPDATE", "")
+    monkeypatch.setitem(sending_texts.SEND_SQL, (True, False, False, False), unlocked)
 
     assert sent_while_revoked(alice, room)
 

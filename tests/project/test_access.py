@@ -119,6 +119,12 @@ TABLE: Final = {
     "GET gifts:held_gifts": SIGNED_IN,
     "POST gifts:take_back": ">login >gifts:room 404 404 404 404 404",
     "POST gifts:end_streak": ">login 204 204 204 204 204 204",  # of nothing
+    "GET gifts:club": PUBLIC,
+    "GET gifts:membership": ">login" + 6 * " >gifts:club",  # bob offers none
+    "POST gifts:membership": ">login" + 6 * " >gifts:club",
+    "GET gifts:own_clubs": SIGNED_IN,
+    "GET gifts:studio_club": CREATORS,
+    "POST gifts:studio_club": ">login 403 403 200 200 403 403",  # of nothing: asked again
     "GET gifts:video": PUBLIC,
     "POST gifts:video_send": ">login 422 422 422 422 422 422",
     "GET gifts:go_live": CREATORS,

@@ -253,10 +253,10 @@ def waits_for_a_lock() -> bool:
 def test_control_without_the_look_at_the_end_more_is_charged_than_shown(
     room: Room, fans: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unguarded = sending_texts.SEND_SQL[False, True, False].replace(
+    unguarded = sending_texts.SEND_SQL[False, True, False, False].replace(
         "running.ended_at IS NULL AND", ""
     )
-    monkeypatch.setitem(sending_texts.SEND_SQL, (False, True, False), unguarded)
+    monkeypatch.setitem(sending_texts.SEND_SQL, (False, True, False, False), unguarded)
     alice, streak_id = fans[0], ledger.new_operation_id()
 
     send(alice, room, streak_id=streak_id)

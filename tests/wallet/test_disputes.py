@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from accounts.models import Notice, Review, User
+from gifts import clubs, memberships
 from tests import factories
 from tests.gifts import world
 from tests.standin import Standin, running_standin
@@ -207,6 +208,27 @@ def test_a_dispute_lost_takes_coins_then_diamonds_and_marks_the_gift_reversed(
     shown = client.get("/studio/gifts/", follow=True).content.decode()
     assert "diamonds taken back" in shown
     assert "Taken back with payments: 1" in shown
+
+
+def test_a_dispute_lost_ends_the_membership_its_coins_paid(
+    standin: Standin, cast: dict[str, User]
+) -> None:
+    alice, bob = cast["alice"], cast["bob"]
+    purchase = bought(standin, alice)
+    facts: dict[str, Any] = {"creator_id": bob.pk, "price_coins": 300, "at": now()}
+    memberships.set_offer(is_on=True, words="", **facts)
+    month = memberships.buy(
+        operation_id=ledger.new_operation_id(), fan_id=alice.pk, **facts
+    ).entitlement
+    assert clubs.paid_until(fan_id=alice.pk, creator_id=bob.pk, at=now()) == month.ends_at
+    ref = contest(standin, purchase)
+    assert memberships.revoke_taken_back(at=now()) == 0  # the bank has not decided
+
+    decide(standin, ref, do="lose")
+
+    assert memberships.revoke_taken_back(at=now()) == 1
+    assert clubs.paid_until(fan_id=alice.pk, creator_id=bob.pk, at=now()) is None
+    assert Notice.objects.filter(subject_key=f"membership:{month.pk}:revoked").count() == 1
 
 
 def test_control_a_gift_of_a_good_payment_is_not_marked(

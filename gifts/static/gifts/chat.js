@@ -6,6 +6,7 @@
    [data-highlights] > [data-until]     what was paid to stay up   [data-talk-dialog] what may be done about one */
 
 import { number } from "./art.js";
+import { wear } from "./badges.js";
 import { newId } from "./sending.js";
 
 const LINES_MAX = 120;
@@ -17,13 +18,14 @@ export function start(room, stream) {
   if (!list || !talk || !blank) return;
   const known = new Set(Array.from(list.querySelectorAll("[data-message]"), (line) => line.dataset.message));
 
-  function write(id, from, words, coins) {
+  function write(id, from, words, coins, event) {
     if (known.has(id)) return;
     known.add(id);
     const line = blank.content.firstElementChild.cloneNode(true);
     line.dataset.message = id;
     line.querySelector("[data-from]").textContent = from;
     line.querySelector("[data-words]").textContent = words;
+    wear(line.querySelector("[data-worn]"), event);
     const more = line.querySelector("[data-chat-more]");
     if (more) more.href = `${talk.dataset.messages}${id}/`;
     if (coins) {
@@ -36,10 +38,10 @@ export function start(room, stream) {
     for (const old of Array.from(lines).slice(0, Math.max(0, lines.length - LINES_MAX))) old.remove();
   }
 
-  stream.on("chat.said", (event) => write(event.message_id, event.from, event.words, 0));
+  stream.on("chat.said", (event) => write(event.message_id, event.from, event.words, 0, event));
   stream.on("gift.sent", (gift) => {
     if (!gift.words) return;
-    write(gift.sending_id, gift.sender, gift.words, gift.coins);
+    write(gift.sending_id, gift.sender, gift.words, gift.coins, gift);
     putUp(room, gift);
   });
   stream.on("chat.removed", (event) => {

@@ -4,6 +4,7 @@
    frame, and no more than LINES_MAX are kept. */
 
 import { eachFrame, number, picture, times } from "./art.js";
+import { wear } from "./badges.js";
 
 const LINES_MAX = 120;
 
@@ -40,6 +41,7 @@ export function start(room, stream) {
     line.querySelector(".gift-art").replaceWith(picture(room, gift.slug));
     line.querySelector("[data-sender]").textContent = gift.sender;
     line.querySelector("[data-gift]").textContent = gift.gift;
+    wear(line.querySelector("[data-worn]"), gift);
     know(line);
     return line;
   }

@@ -1,7 +1,7 @@
 /* Gifts that wait for a place on stage. Nothing is lost: dearer ones come first, of one price in the order they were
    sent; where many wait, equal ones are joined with ×n.
 
-   An entry: { gift, slug, category, ms, price, quantity, sender, people (who sent it), streak, order }. */
+   An entry: { gift, slug, category, ms, price, quantity, sender, badge, people (who sent it), streak, order }. */
 
 export function entryOf(gift) {
   return {
@@ -12,6 +12,7 @@ export function entryOf(gift) {
     price: Math.round(gift.coins / gift.quantity),
     quantity: gift.streak_quantity ?? gift.quantity,
     sender: gift.sender,
+    badge: { level: gift.level, club_level: gift.club_level },
     people: new Set([gift.sender_handle]),
     streak: gift.streak_id ?? "",
     order: gift.number ?? performance.now(),

@@ -6,6 +6,7 @@
    have. Drawn once a frame, and no more than BUBBLES_MAX + BANNERS_MAX + 1 things at a time. */
 
 import { eachFrame, element, number, picture, times } from "./art.js";
+import { worn } from "./badges.js";
 import { entryOf, makeQueue } from "./queue.js";
 
 const BUBBLES_MAX = 24;
@@ -143,7 +144,7 @@ function bannerLane(room, stage, stillness) {
     const box = element("div", "gift-banner");
     box.dataset.place = place;
     const count = element("span", "gift-banner-count");
-    const line = element("p", "gift-banner-words", element("span", "gift-banner-who", ...words(entry)), element("span", "", `sent ${entry.gift}`));
+    const line = element("p", "gift-banner-words", element("span", "gift-banner-who", entry.people.size > 1 ? "" : worn(room, entry.badge), ...words(entry)), element("span", "", `sent ${entry.gift}`));
     box.append(line, picture(room, entry.slug), count);
     lane.append(box);
     const banner = { box, count, entry, grewAt: at, isLeaving: false };
