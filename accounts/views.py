@@ -240,7 +240,7 @@ def become_creator(request: SignedIn) -> HttpResponse:
     form = CreatorForm(request.POST or None, initial={"about": existing.about if existing else ""})
     refusal = None
     try:
-        risk.check_may_earn(request.user, timezone.now())
+        risk.check_may_create(request.user, timezone.now())
     except risk.NotAllowed as error:
         refusal = error
     if request.method == "POST" and refusal is None and form.is_valid():

@@ -32,7 +32,18 @@ from accounts import (
     states,
 )
 from accounts import risk as people
-from gifts import catalogue, chat, goals, holding, moderation, passes, rooms, streaks, stream
+from gifts import (
+    artwork,
+    catalogue,
+    chat,
+    goals,
+    holding,
+    moderation,
+    passes,
+    rooms,
+    streaks,
+    stream,
+)
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -82,6 +93,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     people.ProfileIncomplete: Answer(403, "profile_incomplete"),
     people.TooYoung: Answer(403, "too_young"),
     people.TermsNotAccepted: Answer(403, "terms_not_accepted"),
+    people.KindExcluded: Answer(403, "kind_excluded"),
     consents.ConsentMissing: Answer(403, "consent_missing"),
     consents.ConsentCapReached: Answer(403, "consent_cap_reached"),
     consents.UnknownService: Answer(404, "unknown_service"),
@@ -172,6 +184,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.GiftsOff: Answer(409, "gifts_off"),
     gifts.SelfGift: Answer(409, "self_gift"),
     gifts.BlockedByCreator: Answer(403, "blocked_by_creator"),
+    gifts.KindWithoutGifts: Answer(409, "kind_without_gifts"),
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
     passes.BadPass: Answer(403, "bad_pass"),
@@ -202,6 +215,10 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     moderation.NotAModerator: Answer(403, "not_a_moderator"),
     moderation.NotRules: Answer(400, "not_rules"),
     catalogue.VersionOutOfOrder: Answer(409, "version_out_of_order"),
+    catalogue.ArtTooLong: Answer(409, "art_too_long"),
+    artwork.WrongKind: Answer(415, "art_of_wrong_kind"),
+    artwork.TooMuch: Answer(413, "art_too_much"),
+    artwork.Damaged: Answer(422, "art_damaged"),
     # payouts
     payout_services.TooLittle: Answer(409, "too_little"),
     payout_services.NothingToPay: Answer(409, "nothing_to_pay"),

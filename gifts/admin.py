@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.admin_deeds import ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, staff_id
 from gifts import (
+    admin_art,  # noqa: F401 - likewise
     admin_crowd,  # noqa: F401 - its pages are registered by being imported
     catalogue,
     rooms,
@@ -128,6 +129,8 @@ def _announce(request: HttpRequest, modeladmin: GiftVersionAdmin) -> HttpRespons
             version = catalogue.announce_gift_version(**told, by_id=staff_id(request), at=at)
         except catalogue.VersionOutOfOrder as refusal:
             form.add_error("valid_from", str(refusal))
+        except catalogue.ArtTooLong as refusal:
+            form.add_error("art", str(refusal))
         else:
             modeladmin.message_user(request, f"{version} is announced.", messages.SUCCESS)
             return redirect("admin:gifts_giftversion_changelist")

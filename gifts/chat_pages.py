@@ -47,6 +47,8 @@ def say(request: HttpRequest, room_id: UUID) -> HttpResponse:
 
 def _say(room_id: UUID, author_id: int, said: dict[str, Any]) -> str:
     at = timezone.now()
+    if said["hide_name"] and not said["gift"]:
+        raise chat.NotWords("Only words that you pay for can hide your name. Nothing was said.")
     if not said["gift"]:
         chat.say(
             message_id=said["message_id"],
@@ -63,6 +65,7 @@ def _say(room_id: UUID, author_id: int, said: dict[str, Any]) -> str:
         quantity=1,
         room_id=room_id,
         words=chat.clean(said["words"]),
+        hide_name=said["hide_name"],
         at=at,
     )
     return f"Highlighted for {sent.coins:,} coins. {sent.balance:,} coins left."
@@ -91,6 +94,7 @@ def message(request: HttpRequest, room_id: UUID, message_id: UUID) -> HttpRespon
         "is_own": found.author_id == me.pk,
         "may_remove": may_moderate or found.author_id == me.pk,
         "may_mute": may_moderate
+        and not found.is_hidden  # the list of who is muted names them
         and not crowd.may_moderate(creator_id=creator_id, person_id=found.author_id),
         "room_url": reverse("gifts:room", args=[room_id]),
     }
@@ -101,6 +105,8 @@ def message(request: HttpRequest, room_id: UUID, message_id: UUID) -> HttpRespon
 def _moderate(request: HttpRequest, found: ChatMessage, form: MuteForm) -> HttpResponse:
     """Remove the message or mute its author, and go back to the room."""
     me, at = _me(request), timezone.now()
+    if form.is_bound and found.is_hidden:
+        raise PermissionDenied("Who said this hid their name, so they cannot be muted by it.")
     try:
         if form.is_bound and form.is_valid():
             moderation.mute(

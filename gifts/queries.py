@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 from djmoney.money import Money
 
 from accounts.models import Block, User
-from gifts.models import Category, GiftVersion, Room, Sending, Streak, Video
+from gifts.models import HIDDEN_NAME, Category, GiftVersion, Room, Sending, Streak, Video
 from wallet import queries as wallets
 from wallet import reversals
 from wallet.models import Channel, Operation, Price
@@ -35,6 +35,7 @@ class Shown:
     unlock_level: int | None
     is_streakable: bool
     is_join_gift: bool
+    art: str | None = None  # the digest of its artwork; None: our own drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class FeedLine:
     sent_at: datetime
     animation_ms: int
     streak_id: UUID | None  # a combo is one line with all it came to
+    art: str | None = None
     is_reversed: bool = False  # its payment was taken back, and the creator's diamonds with it
 
     @property
@@ -135,6 +137,7 @@ def _shown(version: GiftVersion, rate: Price | None) -> Shown:
         unlock_level=version.unlock_level,
         is_streakable=version.is_streakable,
         is_join_gift=version.is_join_gift,
+        art=version.art_id,
     )
 
 
@@ -199,8 +202,8 @@ def latest_gifts(
         rows = rows.filter(sent_at__gt=after)
     newest = rows.order_by("-sent_at", "-pk").values_list(
         "pk",
-        "sender__display_name",
-        "sender__handle",
+        Case(When(is_hidden=True, then=Value(HIDDEN_NAME)), default=F("sender__display_name")),
+        Case(When(is_hidden=True, then=Value("")), default=F("sender__handle")),
         "gift_version__name",
         "gift_version__gift__slug",
         "gift_version__category",
@@ -209,6 +212,7 @@ def latest_gifts(
         "sent_at",
         "gift_version__animation_ms",
         "streak_id",
+        "gift_version__art_id",
     )[:limit]
     lines = _joined([FeedLine(*row) for row in reversed(newest)])
     if after is not None:
@@ -260,10 +264,14 @@ def sending_of(*, client_id: str, sending_id: UUID) -> Sending | None:
 
 
 def summary(*, place: Room | Video) -> Summary:
-    """Sum up what a place was sent: gifts, people, coins, and the diamonds they became."""
+    """Sum up what a place was sent: gifts, people, coins, and the diamonds they became.
+
+    Whoever hid their name counts apart from what they sent under it, so the number tells nothing.
+    """
     counted = Sending.objects.filter(**_in(place)).aggregate(
         gifts=Coalesce(Sum("quantity"), 0),
-        senders=Count("sender_id", distinct=True),
+        senders=Count("sender_id", distinct=True, filter=Q(is_hidden=False))
+        + Count("sender_id", distinct=True, filter=Q(is_hidden=True)),
         coins=Coalesce(Sum("coins"), 0),
     )
     diamonds = (

@@ -8,7 +8,7 @@ from typing import Final
 
 from accounts import consents
 from accounts import risk as people
-from accounts.models import Scope, User
+from accounts.models import AccountKind, Scope, User
 from gifts.facts import Offer, SendFacts
 from wallet.rules import NEW_BIG_AGE, NEW_BIG_COINS
 
@@ -41,6 +41,10 @@ class SelfGift(GiftRefused):
 
 class CreatorClosed(GiftRefused):
     """The creator may not receive gifts now; why is nobody else's business."""
+
+
+class KindWithoutGifts(GiftRefused):
+    """The account is of a kind that is given no gifts."""
 
 
 class BlockedByCreator(GiftRefused):
@@ -138,6 +142,11 @@ def _check_creator(facts: SendFacts, *, at: datetime) -> None:
     if facts.is_blocked:
         raise BlockedByCreator(
             f"You cannot send gifts to {creator.display_name}. No coins were spent."
+        )
+    if creator.kind in people.KINDS_WITHOUT_GIFTS:
+        raise KindWithoutGifts(
+            f"{creator.display_name} is a {AccountKind(creator.kind).label.lower()} account, and "
+            "those are given no gifts here. No coins were spent."
         )
     if not _may_earn(creator, at=at):
         raise CreatorClosed(

@@ -86,7 +86,7 @@ def start_room(
     refusals of ``accounts.risk``.
     """
     check_address(stream_url)
-    _lock_creator(creator_id, at=at)
+    _lock_creator(creator_id, gifts_on=gifts_on, at=at)
     earlier = Room.objects.filter(pk=room_id).first()
     if earlier is not None:
         return _own(earlier, creator_id)
@@ -128,7 +128,12 @@ def end_room(*, room_id: UUID, by_id: int, why: str, at: datetime) -> Room:
 
 @transaction.atomic(durable=True)
 def set_gifts_on(*, room_id: UUID, creator_id: int, gifts_on: bool) -> None:
-    """Switch gifts on or off in the creator's own live. Gifts already on their way still arrive."""
+    """Switch gifts on or off in the creator's own live. Gifts already on their way still arrive.
+
+    Raises accounts.risk.KindExcluded.
+    """
+    if gifts_on:
+        people.check_kind(User.objects.get(pk=creator_id))
     changed = Room.objects.filter(
         pk=room_id, creator_id=creator_id, state=Room.State.LIVE, gifts_on=not gifts_on
     ).update(gifts_on=gifts_on)
@@ -153,7 +158,7 @@ def post_video(
     Raises NotACreator, IdTaken, AddressNotAllowed, and the refusals of ``accounts.risk``.
     """
     check_address(video_url)
-    _lock_creator(creator_id, at=at)
+    _lock_creator(creator_id, gifts_on=gifts_on, at=at)
     video, _ = Video.objects.get_or_create(
         pk=video_id,
         defaults={
@@ -187,11 +192,11 @@ def hide_video(*, video_id: UUID, by_id: int, why: str, at: datetime) -> Video:
     return video
 
 
-def _lock_creator(creator_id: int, *, at: datetime) -> None:
+def _lock_creator(creator_id: int, *, gifts_on: bool, at: datetime) -> None:
     creator = User.objects.select_for_update(no_key=True).get(pk=creator_id)
     if not creator.is_creator:
         raise NotACreator
-    people.check_may_earn(creator, at)
+    (people.check_may_earn if gifts_on else people.check_may_create)(creator, at)
 
 
 def _own[P: (Room, Video)](place: P, creator_id: int) -> P:

@@ -88,7 +88,11 @@ def switch_gifts(request: HttpRequest, room_id: UUID) -> HttpResponse:
     """Switch gifts on or off in the creator's own live."""
     room = get_object_or_404(Room, pk=room_id, creator_id=_me(request).pk)
     gifts_on = request.POST.get("gifts_on") == "yes"
-    rooms.set_gifts_on(room_id=room.pk, creator_id=_me(request).pk, gifts_on=gifts_on)
+    try:
+        rooms.set_gifts_on(room_id=room.pk, creator_id=_me(request).pk, gifts_on=gifts_on)
+    except NotAllowed as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("gifts:room", room.pk)
     messages.success(request, "Fans can send gifts." if gifts_on else "Gifts are switched off.")
     return redirect("gifts:room", room.pk)
 

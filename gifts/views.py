@@ -32,6 +32,7 @@ from wallet import ledger, money
 from wallet import queries as wallets
 
 JUST_NOW: Final = timedelta(seconds=5)  # longer than a gift may wait for a lock
+HIDES_NAME: Final = "gifts.hide_name"  # of the session: how the last gift was sent
 
 
 @require_safe
@@ -75,6 +76,7 @@ def _send(request: HttpRequest, place: Room | Video) -> HttpResponse:
 def _deliver(
     request: HttpRequest, sender: User, place: Room | Video, wanted: dict[str, Any]
 ) -> HttpResponse:
+    _remember(request, hide_name=wanted["hide_name"])
     shown = queries.offer(version_id=wanted["gift"], viewer=sender, at=timezone.now())
     coins = shown.price_coins * wanted["quantity"] if shown else 0
     balance = wallets.coins(user_id=sender.pk)
@@ -96,6 +98,12 @@ def _deliver(
         return _refuse(request, place, words=str(refusal))
 
 
+def _remember(request: HttpRequest, *, hide_name: bool) -> None:
+    """Keep the choice for the next form; the session is written only when it changes."""
+    if request.session.get(HIDES_NAME, False) != hide_name:
+        request.session[HIDES_NAME] = hide_name
+
+
 def _give(
     request: HttpRequest,
     place: Room | Video,
@@ -109,7 +117,8 @@ def _give(
     if holding.waits(coins=coins):
         return _held(request, place, holding.hold(intent=intent, at=at))
     sent = services.send_gift(**asdict(intent), at=at)
-    return _sent(request, place, _sent_words(place, shown, intent.quantity, sent))
+    words = _sent_words(place, shown, intent.quantity, sent)
+    return _sent(request, place, f"{words} Your name is hidden." if intent.hide_name else words)
 
 
 def _intent(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> services.Intent:
@@ -121,6 +130,7 @@ def _intent(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> s
         room_id=place.pk if isinstance(place, Room) else None,
         video_id=place.pk if isinstance(place, Video) else None,
         streak_id=wanted["streak_id"],
+        hide_name=wanted["hide_name"],
     )
 
 
@@ -241,6 +251,7 @@ def _confirm(
         "gift": shown,
         "quantity": wanted["quantity"],
         "operation_id": wanted["operation_id"],
+        "hide_name": wanted["hide_name"],
         "coins": coins,
         "money": wallets.value_at(rate, coins) if rate else None,
         "balance_after": balance - coins,
@@ -316,6 +327,7 @@ def _panel(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "operation_id": ledger.new_operation_id(),
         "quantity_max": risk.QUANTITY_MAX,
         "confirm_coins": settings.GIFT_CONFIRM_COINS,
+        "hide_name": request.session.get(HIDES_NAME, False),
         "rate": rate,
         "rate_decimals": money.decimals(rate.currency) if rate else 0,
     }

@@ -95,12 +95,14 @@ function listenTo(form, say) {
   gift?.addEventListener("change", () => {
     const coins = gift.selectedOptions[0].dataset.coins;
     form.querySelector("[data-paid-price]").textContent = coins ? number.format(coins) : "";
+    if (!coins) form.elements.hide_name.checked = false; // only what is paid for can hide a name
   });
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.dataset.sending !== undefined || !words.value.trim()) return;
-    const now = `${gift?.value ?? ""} ${words.value}`;
+    const hide = form.elements.hide_name;
+    const now = `${gift?.value ?? ""} ${hide?.checked ? "hidden" : ""} ${words.value}`;
     if (meant && meant !== now) id.value = newId(); // other words than those that got no answer
     meant = now;
     form.dataset.sending = "";
