@@ -6,6 +6,8 @@ Pure: no clock, no database. Every refusal says first why, then what to do next.
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
+
 from accounts import consents
 from accounts import risk as people
 from accounts.models import AccountKind, Scope, User
@@ -186,6 +188,12 @@ def _check_words(facts: SendFacts, current: Offer) -> None:
         raise WordsMissing(f"{current.name} carries your words in a live. Write some first.")
     if current.highlight_s and facts.quantity != 1:
         raise WordsMissing(f"{current.name} is sent one at a time. Nothing was sent.")
+
+
+def confirm_from(sender: User) -> int:
+    """From how many coins on a gift is asked about: where the site asks, or sooner by choice."""
+    site: int = settings.GIFT_CONFIRM_COINS
+    return min(site, sender.confirm_coins or site)
 
 
 def unlocks_at(level: int) -> str:

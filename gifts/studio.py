@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts import risk as people
 from accounts.models import User
 from accounts.risk import NotAllowed
 from gifts import crowd, queries, rooms
@@ -54,6 +55,7 @@ def go_live(request: HttpRequest) -> HttpResponse:
     live = queries.live_room_of(creator_id=me.pk)
     context = {
         "form": form,
+        "without_gifts": _why_without_gifts(me),
         "live": live,
         "now": timezone.now(),
         "ended": queries.ended_rooms(creator_id=me.pk),
@@ -130,6 +132,15 @@ def hide_video(request: HttpRequest, video_id: UUID) -> HttpResponse:
     )
     messages.success(request, f"“{video.title}” is hidden. Its gifts stay sent.")
     return redirect("gifts:post_video")
+
+
+def _why_without_gifts(creator: User) -> str:
+    """Tell a creator whose kind of account is given no gifts."""
+    try:
+        people.check_kind(creator)
+    except NotAllowed as refusal:
+        return str(refusal)
+    return ""
 
 
 def _me(request: HttpRequest) -> User:

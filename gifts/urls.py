@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gifts import art_pages, chat_pages, studio, views
+from gifts import art_pages, chat_pages, studio, views, visit_pages
 
 app_name = "gifts"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("live/<uuid:room_id>/gifts/", views.send, name="send"),
     path("gifts/art/<slug:digest>/moving.webp", art_pages.moving, name="art_moving"),
     path("gifts/art/<slug:digest>/still.webp", art_pages.still, name="art_still"),
+    path("gifts/visit/", visit_pages.visit, name="visit"),
     path("gifts/waiting/", views.held_gifts, name="held_gifts"),
     path("gifts/waiting/<uuid:held_id>/take-back/", views.take_back, name="take_back"),
     path("live/<uuid:room_id>/streaks/<uuid:streak_id>/end/", views.end_streak, name="end_streak"),

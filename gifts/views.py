@@ -24,7 +24,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import crowd, holding, passes, queries, risk, room_log, services, streaks
+from gifts import crowd, holding, passes, queries, risk, room_log, services, streaks, visit_pages
 from gifts.forms import SendForm
 from gifts.models import Category, HeldGift, Room, Video
 from gifts.queries import Shown
@@ -80,7 +80,7 @@ def _deliver(
     shown = queries.offer(version_id=wanted["gift"], viewer=sender, at=timezone.now())
     coins = shown.price_coins * wanted["quantity"] if shown else 0
     balance = wallets.coins(user_id=sender.pk)
-    if shown and settings.GIFT_CONFIRM_COINS <= coins <= balance and not wanted["confirmed"]:
+    if shown and risk.confirm_from(sender) <= coins <= balance and not wanted["confirmed"]:
         return _confirm(request, place, shown, coins=coins, balance=balance, wanted=wanted)
     intent = _intent(place, sender_id=sender.pk, wanted=wanted)
     try:
@@ -162,7 +162,9 @@ def _waiting(request: HttpRequest) -> dict[str, Any]:
 @login_required
 def held_gifts(request: HttpRequest) -> HttpResponse:
     """What waits now, for the page that asks again while something does."""
-    return render(request, "gifts/held.html", _waiting(request))
+    waiting = _waiting(request)
+    page = render(request, "gifts/held.html", waiting)
+    return page if waiting["held_gifts"] else trigger_client_event(page, "visit:changed")
 
 
 @require_POST
@@ -287,6 +289,7 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "events_url": events_url,
         "summary": None if is_room and is_open else queries.summary(place=place),
         **_waiting(request),
+        **visit_pages.meter(request),
         "ending": None if is_open else crowd.ending_of(room_id=place.pk),
     }
     return page | (_panel(request, place) if is_open and place.gifts_on else {})
@@ -326,7 +329,7 @@ def _panel(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "send_url": _send_address(place),
         "operation_id": ledger.new_operation_id(),
         "quantity_max": risk.QUANTITY_MAX,
-        "confirm_coins": settings.GIFT_CONFIRM_COINS,
+        "confirm_coins": risk.confirm_from(viewer) if viewer else settings.GIFT_CONFIRM_COINS,
         "hide_name": request.session.get(HIDES_NAME, False),
         "rate": rate,
         "rate_decimals": money.decimals(rate.currency) if rate else 0,

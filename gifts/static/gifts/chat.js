@@ -110,7 +110,9 @@ function listenTo(form, say) {
       const headers = { Accept: "application/json" };
       const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers });
       if (answer.status >= 500) throw new Error("no answer");
-      say((await answer.json()).words);
+      const told = await answer.json();
+      if (told.asks) return form.submit(); // the question is a page of its own
+      say(told.words);
       meant = "";
       id.value = newId();
       if (answer.ok) {
