@@ -46,7 +46,7 @@ def keep(content: bytes, file_name: str = "star.png", *, by: User) -> GiftArt:
     )
 
 
-def opened(content: bytes) -> Image.Image:
+def opened(content: bytes | memoryview) -> Image.Image:
     return Image.open(BytesIO(bytes(content)))
 
 
@@ -156,7 +156,7 @@ def test_a_bomb_is_refused_before_anything_is_decoded(
     def never(*_args: Any, **_kwargs: Any) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(artwork.Image, "open", never)
+    monkeypatch.setattr(Image, "open", never)
 
     with pytest.raises(artwork.TooMuch):
         keep(bomb(), by=olga)

@@ -49,19 +49,17 @@ def give(
     fan: User, place: Any, slug: str = "bouquet", *, hide_name: bool = True, **more: Any
 ) -> UUID:
     is_room = isinstance(place, Room)
-    sent = services.send_gift(
-        **{
-            "operation_id": ledger.new_operation_id(),
-            "sender_id": fan.pk,
-            "gift_version_id": version(slug).pk,
-            "quantity": 1,
-            "room_id": place.pk if is_room else None,
-            "video_id": None if is_room else place.pk,
-            "hide_name": hide_name,
-            "at": timezone.now(),
-        }
-        | more
-    )
+    wanted: dict[str, Any] = {
+        "operation_id": ledger.new_operation_id(),
+        "sender_id": fan.pk,
+        "gift_version_id": version(slug).pk,
+        "quantity": 1,
+        "room_id": place.pk if is_room else None,
+        "video_id": None if is_room else place.pk,
+        "hide_name": hide_name,
+        "at": timezone.now(),
+    }
+    sent = services.send_gift(**(wanted | more))
     return sent.sending_id
 
 
