@@ -29,6 +29,10 @@ class Migration(migrations.Migration):
                 ('length_ms', models.PositiveIntegerField()),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
+            options={
+                'verbose_name': 'artwork',
+                'verbose_name_plural': 'artwork',
+            },
         ),
         pgtrigger.migrations.RemoveTrigger(
             model_name='giftversion',

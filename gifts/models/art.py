@@ -25,6 +25,8 @@ class GiftArt(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        verbose_name = "artwork"
+        verbose_name_plural = "artwork"
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(frames=1, length_ms=0)
