@@ -224,9 +224,9 @@ def _decode(content: bytes, header: Header) -> tuple[list[Image.Image], list[int
     return frames, lengths
 
 
-def _coverage(frame: Image.Image) -> float:
+def _coverage(frame: Image.Image) -> int:
     """How much of a frame is drawn: an animation often begins with nothing."""
-    return float(ImageStat.Stat(frame.getchannel("A")).sum[0])
+    return int(ImageStat.Stat(frame.getchannel("A")).sum[0])
 
 
 def _encode(first: Image.Image, *others: Image.Image, lengths: list[int] | None = None) -> bytes:

@@ -37,6 +37,8 @@ def test_the_catalogue_is_what_is_in_force(tipbot: APIClient) -> None:
         "animation_ms": 1000,
         "unlock_level": None,
         "highlight_s": 0,
+        "art_url": None,
+        "art_still_url": None,
     }
 
 
