@@ -68,7 +68,7 @@ class UserAdmin(ReasonedAdmin):
         "is_staff",
         "joined_at",
     )
-    list_filter = ("standing", "is_creator", "is_staff", "groups")
+    list_filter = ("standing", "kind", "is_creator", "is_staff", "groups")
     search_fields = ("handle", "display_name", "email")
     ordering = ("-pk",)
     list_per_page = 50
@@ -82,6 +82,7 @@ class UserAdmin(ReasonedAdmin):
     fieldsets = (
         (None, {"fields": ("handle", "display_name", "email", "joined_at", "last_login")}),
         ("Where and when", {"fields": ("country", "birth_date", "language", "time_zone")}),
+        ("Kind of account", {"fields": ("kind",)}),
         ("Standing", {"fields": ("standing", "standing_until", "latest_reason", "terms_due_at")}),
         ("Roles", {"fields": ("is_creator", "is_staff", "is_superuser", "groups")}),
         ("This change", {"fields": ("why",)}),

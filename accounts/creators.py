@@ -28,7 +28,7 @@ class Blocked(Exception):
 def open_creator(*, user_id: int, about: str, at: datetime) -> CreatorProfile:
     """Make the person a creator, or change what their page says. Raises risk.NotAllowed's."""
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
-    risk.check_may_earn(user, at)
+    risk.check_may_create(user, at)
     profile, opened = CreatorProfile.objects.update_or_create(
         creator=user, defaults={"about": about}
     )

@@ -195,6 +195,32 @@ class ProfileForm(forms.Form):
         return free_handle(self.cleaned_data["handle"], but=self.user)
 
 
+class GiftChoicesForm(forms.Form):
+    """When a fan is asked before a gift, and told how long they have watched."""
+
+    confirm_coins = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=settings.GIFT_CONFIRM_COINS,
+        label="Ask me before gifts from",
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+        help_text=f"Coins, from 1 to {settings.GIFT_CONFIRM_COINS:,}. Empty: from "
+        f"{settings.GIFT_CONFIRM_COINS:,}, as everybody is asked.",
+    )
+    break_after_min = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=(
+            ("15", "Every 15 minutes"),
+            ("30", "Every 30 minutes"),
+            ("60", "Every hour"),
+            ("0", "Never"),
+        ),
+        label="Tell me how long I have watched, and what I spent",
+    )
+
+
 class CreatorForm(forms.Form):
     about = forms.CharField(
         max_length=500,

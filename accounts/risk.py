@@ -6,7 +6,7 @@ Reads nothing: every fact is on the user's row, so a gift pays no query for bein
 from datetime import UTC, date, datetime
 from typing import ClassVar, Final
 
-from accounts.models import Standing, User
+from accounts.models import AccountKind, Standing, User
 
 # The field's own terms: 18 and over, 19 in South Korea (virtual items policies of 2026-01-22;
 # South Korea: Youth Protection Act, article 2: a youth is a person under 19).
@@ -14,6 +14,11 @@ AGE_MIN: Final = 18
 AGE_MIN_BY_COUNTRY: Final = {"KR": 19}
 # Below it nobody may have an account: US COPPA, 16 CFR 312.2, "child means under the age of 13".
 AGE_MIN_TO_JOIN: Final = 13
+
+# Whose accounts are given no gifts, as the field has it: TikTok keeps government, politician and
+# party accounts from gifts ("Updating our policies for political accounts", 2022-09-21); Twitch
+# allows no Bits for political candidates (its Bits terms as of 2026-08-22).
+KINDS_WITHOUT_GIFTS: Final = frozenset({AccountKind.POLITICAL, AccountKind.GOVERNMENT})
 
 
 class NotAllowed(Exception):
@@ -31,6 +36,10 @@ class ProfileIncomplete(NotAllowed):
 
 
 class TooYoung(NotAllowed):
+    pass
+
+
+class KindExcluded(NotAllowed):
     pass
 
 
@@ -65,6 +74,24 @@ def check_may_spend(user: User, at: datetime) -> None:
 
 def check_may_earn(user: User, at: datetime) -> None:
     """Let pass who may receive gifts and be paid.
+
+    Raises what ``check_may_create`` raises, and KindExcluded.
+    """
+    check_may_create(user, at)
+    check_kind(user)
+
+
+def check_kind(user: User) -> None:
+    """Let pass whose kind of account may be given gifts. Raises KindExcluded."""
+    if user.kind in KINDS_WITHOUT_GIFTS:
+        raise KindExcluded(
+            f"Yours is a {AccountKind(user.kind).label.lower()} account. Those are given no gifts "
+            "and no payouts here: switch gifts off. Ask us if this is wrong."
+        )
+
+
+def check_may_create(user: User, at: datetime) -> None:
+    """Let pass who may go live and post videos.
 
     Raises NotInGoodStanding, ProfileIncomplete, TooYoung.
     """

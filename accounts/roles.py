@@ -59,7 +59,7 @@ PURCHASES: Final = (
 )
 RECONCILED: Final = _view("wallet", "reconciliation", "difference")
 CATALOGUE: Final = _view(
-    "gifts", "gift", "giftversion", "room", "video", "sending", "goal", "chatmessage",
+    "gifts", "gift", "giftversion", "giftart", "room", "video", "sending", "goal", "chatmessage",
     "mute", "entitlement", "membershipoffer", "clubgifter", "fantotal",
 )  # fmt: skip
 PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
@@ -162,7 +162,7 @@ ROLES: Final = {
     # Sets which gifts there are, and closes the places they are sent in.
     "catalogue": CATALOGUE
     | _edit("gifts", "gift", "giftversion")
-    | {"gifts.change_room", "gifts.change_video"},
+    | {"gifts.add_giftart", "gifts.change_room", "gifts.change_video"},
     # Sees everything, changes nothing.
     "auditor": PEOPLE
     | PRICES

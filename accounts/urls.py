@@ -8,6 +8,7 @@ app_name = "accounts"
 
 urlpatterns = [
     path("me/", views.profile, name="profile"),
+    path("me/gifts/", views.gift_choices, name="gift_choices"),
     path("me/menu/", views.menu, name="menu"),
     path("me/notifications/", views.notifications, name="notifications"),
     path("me/notifications/preferences/", views.preferences, name="preferences"),

@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts import consents, creators, notices, queries, risk, services
-from accounts.forms import ConsentForm, CreatorForm, ProfileForm
+from accounts.forms import ConsentForm, CreatorForm, GiftChoicesForm, ProfileForm
 from accounts.models import Consent, CreatorProfile, NoticeKind, Scope, Terms, User
 
 NOTICES_A_PAGE: Final = 30
@@ -65,6 +65,24 @@ def profile(request: SignedIn) -> HttpResponse:
             messages.success(request, "Your profile is saved.")
             return redirect(_safe_next(request) or "accounts:profile")
     return render(request, "accounts/profile.html", {"form": form, "next": _safe_next(request)})
+
+
+@login_required
+def gift_choices(request: SignedIn) -> HttpResponse:
+    """When the person is asked before a gift, and told how long they have watched."""
+    user = request.user
+    minutes = user.break_after_min
+    initial = {
+        "confirm_coins": user.confirm_coins,
+        "break_after_min": settings.BREAK_AFTER_MIN if minutes is None else minutes,
+    }
+    form = GiftChoicesForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        services.update_profile(user_id=user.pk, fields=form.cleaned_data)
+        messages.success(request, "Your choices are saved.")
+        return redirect("accounts:gift_choices")
+    status = 422 if form.is_bound else 200
+    return render(request, "accounts/gift_choices.html", {"form": form}, status=status)
 
 
 @login_required
@@ -241,7 +259,7 @@ def become_creator(request: SignedIn) -> HttpResponse:
     form = CreatorForm(request.POST or None, initial={"about": existing.about if existing else ""})
     refusal = None
     try:
-        risk.check_may_earn(request.user, timezone.now())
+        risk.check_may_create(request.user, timezone.now())
     except risk.NotAllowed as error:
         refusal = error
     if request.method == "POST" and refusal is None and form.is_valid():

@@ -61,7 +61,8 @@ REGISTER: Final = (
     # Who they are: the last to go, see ``config.leaving.erase_person``.
     Held(model="accounts.User", whose="pk", purpose="The account", at_erasure=SHED,
          sheds={"display_name": GONE_NAME, "country": "", "birth_date": None, "language": "en",
-                "time_zone": "UTC", "last_login": None, "is_ranked": False},
+                "time_zone": "UTC", "last_login": None, "is_ranked": False,
+                "confirm_coins": None, "break_after_min": None},
          secret=("password",)),
     Held(model="accounts.UserEdit", whose="pgh_obj_id", purpose="Who corrected the profile",
          at_erasure=DELETE),

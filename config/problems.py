@@ -33,6 +33,7 @@ from accounts import (
 )
 from accounts import risk as people
 from gifts import (
+    artwork,
     catalogue,
     chat,
     goals,
@@ -95,6 +96,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     people.ProfileIncomplete: Answer(403, "profile_incomplete"),
     people.TooYoung: Answer(403, "too_young"),
     people.TermsNotAccepted: Answer(403, "terms_not_accepted"),
+    people.KindExcluded: Answer(403, "kind_excluded"),
     consents.ConsentMissing: Answer(403, "consent_missing"),
     consents.ConsentCapReached: Answer(403, "consent_cap_reached"),
     consents.UnknownService: Answer(404, "unknown_service"),
@@ -185,6 +187,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     gifts.GiftsOff: Answer(409, "gifts_off"),
     gifts.SelfGift: Answer(409, "self_gift"),
     gifts.BlockedByCreator: Answer(403, "blocked_by_creator"),
+    gifts.KindWithoutGifts: Answer(409, "kind_without_gifts"),
     gifts.CreatorClosed: Answer(409, "creator_closed"),
     gifts.GiftNotOffered: Answer(409, "gift_not_offered"),
     overlays.TooManyWrong: Answer(429, "too_many_wrong_overlays"),
@@ -227,6 +230,10 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     moderation.NotAModerator: Answer(403, "not_a_moderator"),
     moderation.NotRules: Answer(400, "not_rules"),
     catalogue.VersionOutOfOrder: Answer(409, "version_out_of_order"),
+    catalogue.ArtTooLong: Answer(409, "art_too_long"),
+    artwork.WrongKind: Answer(415, "art_of_wrong_kind"),
+    artwork.TooMuch: Answer(413, "art_too_much"),
+    artwork.Damaged: Answer(422, "art_damaged"),
     # payouts
     payout_services.TooLittle: Answer(409, "too_little"),
     payout_services.NothingToPay: Answer(409, "nothing_to_pay"),

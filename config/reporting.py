@@ -21,7 +21,7 @@ from accounts.models import User
 from accounts.review_forms import ReportForm
 from gifts import crowd
 from gifts import queries as gifts
-from gifts.models import Room, Video
+from gifts.models import ChatMessage, Room, Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Reported:
     label: str
     address: str
     evidence: str = ""  # what was said, for staff
+    is_hidden: bool = False  # whoever reports must not learn whose it is
 
 
 @login_required
@@ -71,11 +72,16 @@ def report_message(request: HttpRequest, room_id: UUID, message_id: UUID) -> Htt
         Reported(
             author,
             f"message:{message.pk}",
-            f"what @{author.handle} said: “{message.words}”",
+            f"what {_named(message)} said: “{message.words}”",
             reverse("gifts:room", args=[room_id]),
             evidence=message.words,
+            is_hidden=message.is_hidden,
         ),
     )
+
+
+def _named(message: ChatMessage) -> str:
+    return message.author_name if message.is_hidden else f"@{message.author.handle}"
 
 
 def _of_place(kind: str, place: Room | Video | None) -> Reported:
@@ -89,6 +95,8 @@ def _of_place(kind: str, place: Room | Video | None) -> Reported:
 def _report(request: HttpRequest, reported: Reported) -> HttpResponse:
     user_id, status = int(request.user.pk or 0), 200
     form = ReportForm(request.POST or None)
+    if reported.is_hidden:
+        del form.fields["block"]  # the list of who is blocked names them
     if request.method == "POST" and form.is_valid():
         try:
             reports.report(
@@ -100,7 +108,7 @@ def _report(request: HttpRequest, reported: Reported) -> HttpResponse:
                 evidence=reported.evidence,
                 at=timezone.now(),
             )
-            if form.cleaned_data["block"]:
+            if form.cleaned_data.get("block"):
                 reports.block(blocker_id=user_id, blocked_id=reported.owner.pk)
         except (reports.OwnAccount, reports.TooManyReports) as refusal:
             form.add_error(None, str(refusal))

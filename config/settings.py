@@ -111,6 +111,8 @@ UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
 GIFT_CONFIRM_COINS = env.int("GIFT_CONFIRM_COINS", 1000)  # from here on, a gift is asked about
 GIFT_UNDO_COINS = env.int("GIFT_UNDO_COINS", 5000)  # from here on, a gift can be taken back
 GIFT_UNDO_S = env.int("GIFT_UNDO_SECONDS", 10)  # how long, before it is sent
+# after so long on live pages, fans are told how long and what they spent; 0: never
+BREAK_AFTER_MIN = env.int("BREAK_AFTER_MINUTES", 60)
 VIDEO_ORIGINS: list[str] = env.list("VIDEO_ORIGINS", [])  # origins that videos may come from
 # folder of fonts for receipts in letters other than Latin, Greek and Cyrillic
 DOCUMENT_FONTS_DIR = env.str("DOCUMENT_FONTS_DIR", "")

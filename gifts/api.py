@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -44,6 +46,12 @@ class GiftAnswered(base.Answered):
     highlight_s = serializers.IntegerField(
         help_text="It carries words, highlighted for so many seconds; 0: it carries none."
     )
+    art_url = serializers.URLField(
+        allow_null=True, help_text="Its moving picture, WebP; null: drawn by the site itself."
+    )
+    art_still_url = serializers.URLField(
+        allow_null=True, help_text="The same without movement, for who wants none."
+    )
 
 
 class GiftsAnswered(base.Answered):
@@ -68,7 +76,7 @@ class RoomsAnswered(base.Answered):
 
 class RoomGiftAnswered(base.Answered):
     id = serializers.UUIDField()
-    sender = base.PersonAnswered()
+    sender = base.PersonAnswered(allow_null=True, help_text="Null: they hid their name.")
     gift_version = serializers.IntegerField()
     gift = serializers.CharField()
     slug = serializers.CharField()
@@ -98,6 +106,9 @@ class SendAsked(base.Asked):
     words = serializers.CharField(
         required=False, max_length=chat.WORDS_MAX, help_text="Of a gift that carries words."
     )
+    hide_name = serializers.BooleanField(
+        default=False, help_text="The fan's wish that only they and our staff know who sent it."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("room" in attrs) == ("video" in attrs):
@@ -114,6 +125,7 @@ class SendingAnswered(base.Answered):
     room = serializers.UUIDField(allow_null=True)
     video = serializers.UUIDField(allow_null=True)
     streak_id = serializers.UUIDField(allow_null=True)
+    hide_name = serializers.BooleanField(help_text="Others see no name.")
 
 
 class Gifts(base.Door):
@@ -217,6 +229,7 @@ class Sendings(base.Door):
             streak_id=asked.get("streak_id"),
             words=asked.get("words", ""),
             client_id=self.client_id,
+            hide_name=asked["hide_name"],
             at=timezone.now(),
         )
         answer = {
@@ -228,6 +241,7 @@ class Sendings(base.Door):
             "room": asked.get("room"),
             "video": asked.get("video"),
             "streak_id": asked.get("streak_id"),
+            "hide_name": asked["hide_name"],
         }
         headers = {"Idempotent-Replayed": "true"} if sent.replayed else None
         return Response(answer, status=201, headers=headers)
@@ -279,7 +293,15 @@ def _gift(version: GiftVersion) -> dict[str, Any]:
         "club_level": version.club_level,
         "is_join_gift": version.is_join_gift,
         "highlight_s": version.highlight_s,
+        "art_url": _art_url("gifts:art_moving", version),
+        "art_still_url": _art_url("gifts:art_still", version),
     }
+
+
+def _art_url(name: str, version: GiftVersion) -> str | None:
+    if version.art_id is None:
+        return None
+    return f"{settings.SITE_URL}{reverse(name, args=[version.art_id])}"
 
 
 def room_shown(room: Room) -> dict[str, Any]:
@@ -299,7 +321,7 @@ def _room_gift(sending: Sending) -> dict[str, Any]:
     sender: User = sending.sender
     return {
         "id": sending.pk,
-        "sender": base.person(sender),
+        "sender": None if sending.is_hidden else base.person(sender),
         "gift_version": sending.gift_version_id,
         "gift": sending.gift_version.name,
         "slug": sending.gift_version.gift.slug,
@@ -320,4 +342,5 @@ def _sending(sending: Sending) -> dict[str, Any]:
         "room": sending.room_id,
         "video": sending.video_id,
         "streak_id": sending.streak_id,
+        "hide_name": sending.is_hidden,
     }

@@ -43,7 +43,7 @@ class GoalAnswered(base.Answered):
 
 class RoomMessageAnswered(base.Answered):
     id = serializers.UUIDField()
-    author = base.PersonAnswered()
+    author = base.PersonAnswered(allow_null=True, help_text="Null: they hid their name.")
     words = serializers.CharField()
     said_at = serializers.DateTimeField()
     paid_coins = serializers.IntegerField(help_text="What was paid to highlight it; 0: nothing.")
@@ -127,7 +127,7 @@ class RoomMessages(base.Door):
 def _message(message: ChatMessage) -> dict[str, Any]:
     return {
         "id": message.pk,
-        "author": base.person(message.author),
+        "author": None if message.is_hidden else base.person(message.author),
         "words": message.words,
         "said_at": message.said_at,
         "paid_coins": message.paid_coins,

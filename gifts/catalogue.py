@@ -9,7 +9,11 @@ from datetime import datetime
 import pghistory
 from django.db import transaction
 
-from gifts.models import Category, Gift, GiftVersion
+from gifts.models import Category, Gift, GiftArt, GiftVersion
+
+
+class ArtTooLong(Exception):
+    """The artwork moves for longer than the gift is shown."""
 
 
 class VersionOutOfOrder(Exception):
@@ -46,6 +50,7 @@ def announce_gift_version(
     unlock_level: int | None = None,
     club_level: int | None = None,
     highlight_s: int = 0,
+    art: GiftArt | None = None,
     valid_from: datetime,
     by_id: int,
     at: datetime,
@@ -53,8 +58,13 @@ def announce_gift_version(
     """Announce a gift as it will be from ``valid_from`` on; a new slug is a new gift.
 
     Locks the gift. A gift that was retired is offered again by its new version.
-    Raises VersionOutOfOrder.
+    Raises VersionOutOfOrder, ArtTooLong.
     """
+    if art is not None and art.length_ms > animation_ms:
+        raise ArtTooLong(
+            f"This artwork moves for {art.length_ms:,} milliseconds and the gift is shown for "
+            f"{animation_ms:,}. Show it longer, or upload a shorter one."
+        )
     gift, _ = Gift.objects.get_or_create(slug=slug)
     Gift.objects.select_for_update(no_key=True).get(pk=gift.pk)
     last = check_order(slug=slug, valid_from=valid_from, at=at)
@@ -72,6 +82,7 @@ def announce_gift_version(
             unlock_level=unlock_level,
             club_level=club_level,
             highlight_s=highlight_s,
+            art=art,
             valid_from=valid_from,
         )
 

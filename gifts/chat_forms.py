@@ -23,6 +23,8 @@ class SayForm(forms.Form):
     message_id = OperationIdField()
     words = forms.CharField(max_length=10 * chat.WORDS_MAX, strip=False, required=False)
     gift = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    hide_name = forms.BooleanField(required=False)  # of what is paid for
+    confirmed = forms.BooleanField(required=False)
 
     def first_error(self) -> str:
         """The words of the first mistake."""

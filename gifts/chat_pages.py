@@ -21,6 +21,7 @@ from accounts.risk import NotAllowed
 from gifts import chat, clubs, crowd, goals, moderation, queries, risk, services
 from gifts.chat_forms import GoalForm, ModeratorForm, MuteForm, RulesForm, SayForm
 from gifts.models import ChatMessage, Room
+from gifts.queries import Shown
 from wallet import ledger
 
 
@@ -33,6 +34,9 @@ def say(request: HttpRequest, room_id: UUID) -> HttpResponse:
     form = SayForm(request.POST)
     if not form.is_valid():
         return _answer(request, address, words=form.first_error(), status=422)
+    asked = _asked_about(request.user, form.cleaned_data)
+    if asked is not None:
+        return _ask(request, room_id, asked, form.cleaned_data)
     try:
         words = _say(room_id, request.user.pk, form.cleaned_data)
     except (chat.ChatRefused, NotAllowed, risk.GiftRefused, ledger.OperationConflict) as refusal:
@@ -45,8 +49,28 @@ def say(request: HttpRequest, room_id: UUID) -> HttpResponse:
     return _answer(request, address, words=words, status=200)
 
 
+def _asked_about(author: User, said: dict[str, Any]) -> Shown | None:
+    """The gift the words cost, when the author wants to be asked first."""
+    if not said["gift"] or said["confirmed"]:
+        return None
+    offer = queries.offer(version_id=said["gift"], viewer=author, at=timezone.now())
+    if offer is None or offer.price_coins < risk.confirm_from(author):
+        return None
+    return offer
+
+
+def _ask(request: HttpRequest, room_id: UUID, gift: Shown, said: dict[str, Any]) -> HttpResponse:
+    """Ask on a page of its own; the script is told to send the form there."""
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"words": "", "asks": True}, status=409)
+    context = {"gift": gift, "said": said, "room_id": room_id}
+    return render(request, "gifts/confirm_words.html", context)
+
+
 def _say(room_id: UUID, author_id: int, said: dict[str, Any]) -> str:
     at = timezone.now()
+    if said["hide_name"] and not said["gift"]:
+        raise chat.NotWords("Only words that you pay for can hide your name. Nothing was said.")
     if not said["gift"]:
         chat.say(
             message_id=said["message_id"],
@@ -63,6 +87,7 @@ def _say(room_id: UUID, author_id: int, said: dict[str, Any]) -> str:
         quantity=1,
         room_id=room_id,
         words=chat.clean(said["words"]),
+        hide_name=said["hide_name"],
         at=at,
     )
     return f"Highlighted for {sent.coins:,} coins. {sent.balance:,} coins left."
@@ -93,6 +118,7 @@ def message(request: HttpRequest, room_id: UUID, message_id: UUID) -> HttpRespon
         "is_own": found.author_id == me.pk,
         "may_remove": may_moderate or found.author_id == me.pk,
         "may_mute": may_moderate
+        and not found.is_hidden  # the list of who is muted names them
         and not crowd.may_moderate(creator_id=creator_id, person_id=found.author_id),
         "room_url": reverse("gifts:room", args=[room_id]),
     }
@@ -103,6 +129,8 @@ def message(request: HttpRequest, room_id: UUID, message_id: UUID) -> HttpRespon
 def _moderate(request: HttpRequest, found: ChatMessage, form: MuteForm) -> HttpResponse:
     """Remove the message or mute its author, and go back to the room."""
     me, at = _me(request), timezone.now()
+    if form.is_bound and found.is_hidden:
+        raise PermissionDenied("Who said this hid their name, so they cannot be muted by it.")
     try:
         if form.is_bound and form.is_valid():
             moderation.mute(

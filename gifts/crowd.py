@@ -1,7 +1,7 @@
 """Reads of what a room's people did together: who gave most, the goal, what was said, what came.
 
-Promises: reads only; nobody is named among gifters who did not ask to be, and nobody who is
-suspended; sums count everyone.
+Promises: reads only; nobody is named among gifters who did not ask to be, with gifts they hid their
+name with, or while suspended; sums count everyone.
 """
 
 from collections.abc import Sequence
@@ -86,6 +86,7 @@ class Received:
     name: str
     count: int
     latest_at: datetime
+    art: str | None
 
 
 def monday(at: datetime) -> date:
@@ -108,7 +109,7 @@ def _ranks(rows: QuerySet[Any], limit: int) -> Ranks:
     counting = rows.filter(coins__gt=0)
     sums = counting.aggregate(people=Count("pk"), given=Sum("coins", default=0))
     named = (
-        counting.filter(gifter__is_ranked=True, gifter__is_active=True)
+        counting.filter(is_hidden=False, gifter__is_ranked=True, gifter__is_active=True)
         .exclude(gifter__standing=Standing.SUSPENDED)
         .order_by("-coins", "reached_at", "gifter_id")
         .values_list("gifter__handle", "gifter__display_name", "coins")[:limit]
@@ -140,14 +141,18 @@ def gallery(*, creator_id: int, limit: int = GALLERY_MAX) -> list[Received]:
         .order_by("-reached_at", "gift_id")
         .values_list("gift_id", "gift__slug", "gifts", "reached_at")[:limit]
     )
-    names = names_of_gifts([row[0] for row in rows])
-    return [Received(slug, names[gift_id], count, at) for gift_id, slug, count, at in rows]
+    now = names_and_art([row[0] for row in rows])
+    return [
+        Received(slug, now[gift_id][0], count, at, now[gift_id][1])
+        for gift_id, slug, count, at in rows
+    ]
 
 
-def names_of_gifts(gift_ids: Sequence[int]) -> dict[int, str]:
-    """What gifts are called now."""
+def names_and_art(gift_ids: Sequence[int]) -> dict[int, tuple[str, str | None]]:
+    """What gifts are called now, and the digest of their artwork."""
     versions = GiftVersion.objects.filter(gift_id__in=gift_ids).order_by("gift_id", "-version")
-    return dict(versions.distinct("gift_id").values_list("gift_id", "name"))
+    rows = versions.distinct("gift_id").values_list("gift_id", "name", "art_id")
+    return {gift_id: (name, art) for gift_id, name, art in rows}
 
 
 # What is said

@@ -21,7 +21,7 @@ from wallet.money import half_up
 # What the rules of accounts.risk and a gift's memo need to know of a person, in the model's order.
 PERSON_FIELDS: Final = (
     "id", "handle", "display_name", "country", "birth_date", "standing", "standing_until",
-    "terms_due_at", "is_creator", "is_active", "joined_at",
+    "terms_due_at", "kind", "is_creator", "is_active", "joined_at",
 )  # fmt: skip
 
 # One row per wanted sending: who, to whom, where, which version was shown and which is in force,
@@ -32,10 +32,10 @@ SELECT {sender}, {creator},
        coalesce(room.state = 'live', video.is_public),
        shown.id, gift.slug, shown.name, shown.category, shown.price_coins, shown.on_videos,
        shown.animation_ms, shown.unlock_level, shown.highlight_s, shown.club_level,
-       shown.is_join_gift,
+       shown.is_join_gift, shown.art_id,
        current.id, gift.slug, current.name, current.category, current.price_coins,
        current.on_videos, current.animation_ms, current.unlock_level, current.highlight_s,
-       current.club_level, current.is_join_gift,
+       current.club_level, current.is_join_gift, current.art_id,
        rate.coins, rate.amount_minor, rate.currency,
        wanted.client_id = '' OR EXISTS (
        SELECT FROM accounts_consent AS consent
@@ -69,7 +69,7 @@ SELECT {sender}, {creator},
   LEFT JOIN LATERAL (
        SELECT latest.id, latest.name, latest.category, latest.price_coins, latest.on_videos,
               latest.animation_ms, latest.unlock_level, latest.highlight_s, latest.retired_at,
-              latest.club_level, latest.is_join_gift
+              latest.club_level, latest.is_join_gift, latest.art_id
          FROM gifts_giftversion AS latest
         WHERE latest.gift_id = shown.gift_id AND latest.valid_from <= %(at)s::timestamptz
         ORDER BY latest.valid_from DESC, latest.version DESC LIMIT 1
@@ -130,6 +130,7 @@ class Offer:
     highlight_s: int
     club_level: int | None
     is_join_gift: bool
+    art: str | None  # the digest of its artwork; None: our own drawing
 
 
 OFFER_FIELDS: Final = len(fields(Offer))

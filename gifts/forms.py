@@ -1,11 +1,13 @@
 """What fans and creators fill in about gifts and the places they are sent in."""
 
+from typing import Any
+
 from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts.forms import OperationIdField
-from gifts import levels, risk, rooms
-from gifts.models import Category
+from gifts import artwork, levels, risk, rooms
+from gifts.models import Category, GiftArt
 
 RELOAD = "Reload the page and try again."
 
@@ -28,6 +30,7 @@ class SendForm(forms.Form):
         },
     )
     confirmed = forms.BooleanField(required=False)
+    hide_name = forms.BooleanField(required=False)
     streak_id = OperationIdField(
         required=False, error_messages=dict.fromkeys(("required", "invalid"), RELOAD)
     )
@@ -135,6 +138,12 @@ class VersionForm(forms.Form):
         label="Carries words, shown for so many seconds",
         help_text="Empty: it carries no words.",
     )
+    art = forms.ModelChoiceField(
+        GiftArt.objects.defer("moving", "still").order_by("-created_at", "pk"),
+        required=False,
+        label="Artwork",
+        help_text="Empty: our own drawing of the slug. Upload and look at one first.",
+    )
     valid_from = forms.DateTimeField(
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
@@ -144,3 +153,23 @@ class VersionForm(forms.Form):
 
     def clean_highlight_s(self) -> int:
         return self.cleaned_data["highlight_s"] or 0
+
+
+class ArtForm(forms.Form):
+    """Artwork for a gift, as staff upload it."""
+
+    name = forms.CharField(max_length=60, help_text="For us: what it shows.")
+    picture = forms.FileField(
+        widget=forms.ClearableFileInput(attrs={"accept": ".png,.apng,.webp"}),
+        help_text=f"PNG, APNG or WebP, at most {artwork.BYTES_MAX // 1_000_000} MB, each side "
+        f"{artwork.SIDE_MIN} to {artwork.SIDE_MAX:,} pixels, at most {artwork.FRAMES_MAX} frames. "
+        "It is drawn anew; nothing else that is in the file is kept.",
+    )
+
+    def clean_picture(self) -> Any:
+        picture = self.cleaned_data["picture"]
+        if (picture.size or 0) > artwork.BYTES_MAX:
+            raise ValidationError(
+                f"The file has more than {artwork.BYTES_MAX:,} bytes. Make it smaller."
+            )
+        return picture

@@ -76,6 +76,7 @@ def _hold(intent: Intent, facts: SendFacts, *, is_doubtful: bool, at: datetime) 
             "gift_version_id": intent.gift_version_id,
             "quantity": intent.quantity,
             "coins": posting.coins,
+            "is_hidden": intent.hide_name,
             "due_at": at + UNDO,
             "held_at": at,
         },
@@ -216,6 +217,7 @@ def _intent(held: HeldGift) -> Intent:
         quantity=held.quantity,
         room_id=held.room_id,
         video_id=held.video_id,
+        hide_name=held.is_hidden,
     )
 
 

@@ -76,9 +76,9 @@ def _named(sums: Sums) -> list[Popular]:
     ordered: Sequence[tuple[int, tuple[str, int, int]]] = sorted(
         sums.items(), key=lambda one: (-one[1][2], -one[1][1], one[0])
     )[:SHOWN_MAX]
-    names = crowd.names_of_gifts([gift_id for gift_id, _ in ordered])
+    named = crowd.names_and_art([gift_id for gift_id, _ in ordered])
     most = ordered[0][1][2] if ordered else 1
     return [
-        Popular(slug, names[gift_id], gifts, coins, max(1, coins * 100 // most))
+        Popular(slug, named[gift_id][0], gifts, coins, max(1, coins * 100 // most))
         for gift_id, (slug, gifts, coins) in ordered
     ]

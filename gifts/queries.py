@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
@@ -14,7 +14,16 @@ from djmoney.money import Money
 
 from accounts.models import Block, User
 from gifts import clubs, passes
-from gifts.models import Category, GiftVersion, Overlay, Room, Sending, Streak, Video
+from gifts.models import (
+    HIDDEN_NAME,
+    Category,
+    GiftVersion,
+    Overlay,
+    Room,
+    Sending,
+    Streak,
+    Video,
+)
 from wallet import queries as wallets
 from wallet import reversals
 from wallet.models import Channel, Operation, Price
@@ -38,6 +47,7 @@ class Shown:
     is_streakable: bool
     is_join_gift: bool
     lock: clubs.Lock | None = None  # None: the viewer may send it
+    art: str | None = None  # the digest of its artwork; None: our own drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class FeedLine:
     animation_ms: int
     streak_id: UUID | None  # a combo is one line with all it came to
     badge: clubs.Badge | None = None
+    art: str | None = None
     is_reversed: bool = False  # its payment was taken back, and the creator's diamonds with it
 
     @property
@@ -162,6 +173,7 @@ def _shown(
         is_streakable=version.is_streakable,
         is_join_gift=version.is_join_gift,
         lock=clubs.lock_of(version.unlock_level, version.club_level, standing),
+        art=version.art_id,
     )
 
 
@@ -233,8 +245,8 @@ def latest_gifts(
         rows = rows.filter(sent_at__gt=after)
     newest = rows.order_by("-sent_at", "-pk").values_list(
         "pk",
-        "sender__display_name",
-        "sender__handle",
+        Case(When(is_hidden=True, then=Value(HIDDEN_NAME)), default=F("sender__display_name")),
+        Case(When(is_hidden=True, then=Value("")), default=F("sender__handle")),
         "gift_version__name",
         "gift_version__gift__slug",
         "gift_version__category",
@@ -243,6 +255,7 @@ def latest_gifts(
         "sent_at",
         "gift_version__animation_ms",
         "streak_id",
+        "gift_version__art_id",
     )[:limit]
     lines = _joined([FeedLine(*row) for row in reversed(newest)])
     if after is not None:
@@ -294,10 +307,14 @@ def sending_of(*, client_id: str, sending_id: UUID) -> Sending | None:
 
 
 def summary(*, place: Room | Video) -> Summary:
-    """Sum up what a place was sent: gifts, people, coins, and the diamonds they became."""
+    """Sum up what a place was sent: gifts, people, coins, and the diamonds they became.
+
+    Whoever hid their name counts apart from what they sent under it, so the number tells nothing.
+    """
     counted = Sending.objects.filter(**_in(place)).aggregate(
         gifts=Coalesce(Sum("quantity"), 0),
-        senders=Count("sender_id", distinct=True),
+        senders=Count("sender_id", distinct=True, filter=Q(is_hidden=False))
+        + Count("sender_id", distinct=True, filter=Q(is_hidden=True)),
         coins=Coalesce(Sum("coins"), 0),
     )
     diamonds = (

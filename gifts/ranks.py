@@ -5,7 +5,8 @@ Promises: each gift is counted once, in the transaction that hands its event on,
 whoever crashes when; they can be made again from the gifts themselves at any time (``rebuild``),
 and ``audit`` says where they differ. A gift whose payment a bank took back stops counting at the
 next ``rebuild``. Of equal sums, whoever reached it first is first. Who did not ask to be named is
-counted and never named.
+counted and never named; what somebody hid their name with is counted apart, so that no sum of
+theirs tells of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +29,8 @@ _ITEMS: Final = """
 item AS (
   SELECT * FROM unnest(%(rooms)s::uuid[], %(creators)s::bigint[], %(gifters)s::bigint[],
                        %(slugs)s::text[], %(coins)s::bigint[], %(gifts)s::bigint[],
-                       %(sent)s::timestamptz[])
-           AS item (room_id, creator_id, gifter_id, slug, coins, gifts, sent_at)
+                       %(hidden)s::boolean[], %(sent)s::timestamptz[])
+           AS item (room_id, creator_id, gifter_id, slug, coins, gifts, is_hidden, sent_at)
 )"""
 _ADDED: Final = """
 INSERT INTO {table} AS counted ({keys}, coins, gifts, taken_coins, taken_gifts, reached_at)
@@ -45,16 +46,17 @@ WITH {_ITEMS},
 room AS ({
     _ADDED.format(
         table="gifts_roomgifter",
-        keys="room_id, gifter_id",
-        chosen="item.room_id, item.gifter_id",
+        keys="room_id, gifter_id, is_hidden",
+        chosen="item.room_id, item.gifter_id, item.is_hidden",
         source="WHERE item.room_id IS NOT NULL",
     )
-} RETURNING room_id, gifter_id, coins),
+} RETURNING room_id, gifter_id, is_hidden, coins),
 week AS ({
     _ADDED.format(
         table="gifts_weekgifter",
-        keys="creator_id, week, gifter_id",
-        chosen=f"item.creator_id, {_WEEK.format(sent_at='item.sent_at')}, item.gifter_id",
+        keys="creator_id, week, gifter_id, is_hidden",
+        chosen=f"item.creator_id, {_WEEK.format(sent_at='item.sent_at')}, item.gifter_id,"
+        " item.is_hidden",
         source="",
     )
 }),
@@ -81,7 +83,8 @@ SELECT item.gifter_id, sum(item.coins) FROM item GROUP BY 1 ORDER BY 1
 )
 SELECT room.room_id, room.gifter_id, room.coins
   FROM room JOIN accounts_user AS gifter ON gifter.id = room.gifter_id
- WHERE gifter.is_ranked AND gifter.is_active AND gifter.standing <> 'suspended'
+ WHERE NOT room.is_hidden
+   AND gifter.is_ranked AND gifter.is_active AND gifter.standing <> 'suspended'
 """  # noqa: S608 - our own words
 
 # The same sums from the gifts themselves, of those whose events were handed on.
@@ -105,14 +108,19 @@ SELECT {chosen},
 _THEIRS: Final = "counted.creator_id = %(creator)s"
 TABLES: Final = {
     "gifts_roomgifter": (
-        ("room_id", "gifter_id"),
-        ("sent.room_id", "sent.sender_id"),
+        ("room_id", "gifter_id", "is_hidden"),
+        ("sent.room_id", "sent.sender_id", "sent.is_hidden"),
         "sent.room_id IS NOT NULL",
         "counted.room_id IN (SELECT id FROM gifts_room WHERE creator_id = %(creator)s)",
     ),
     "gifts_weekgifter": (
-        ("creator_id", "week", "gifter_id"),
-        ("sent.creator_id", _WEEK.format(sent_at="sent.sent_at"), "sent.sender_id"),
+        ("creator_id", "week", "gifter_id", "is_hidden"),
+        (
+            "sent.creator_id",
+            _WEEK.format(sent_at="sent.sent_at"),
+            "sent.sender_id",
+            "sent.is_hidden",
+        ),
         "true",
         _THEIRS,
     ),
@@ -211,6 +219,7 @@ def count(happened: Sequence[OutboxEvent]) -> Mapping[int, Mapping[str, Any]]:
                 "slugs": [one.payload["slug"] for one in sent],
                 "coins": [one.payload["coins"] for one in sent],
                 "gifts": [one.payload["quantity"] for one in sent],
+                "hidden": [_is_hidden(one) for one in sent],
                 "sent": [one.payload["sent_at"] for one in sent],
             },
         )
@@ -218,10 +227,14 @@ def count(happened: Sequence[OutboxEvent]) -> Mapping[int, Mapping[str, Any]]:
     told = {}
     for one in reversed(sent):  # the sums are those after the last
         key = (_room_of(one), one.payload["sender_id"])
-        if key in totals:
+        if key in totals and not _is_hidden(one):
             told[one.pk] = {"room_coins": totals[key]}
             totals[key] -= one.payload["coins"]
     return told
+
+
+def _is_hidden(event: OutboxEvent) -> bool:
+    return bool(event.payload.get("is_hidden"))
 
 
 def _room_of(event: OutboxEvent) -> UUID | None:

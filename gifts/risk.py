@@ -6,9 +6,11 @@ Pure: no clock, no database. Every refusal says first why, then what to do next.
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
+
 from accounts import consents
 from accounts import risk as people
-from accounts.models import Scope, User
+from accounts.models import AccountKind, Scope, User
 from gifts import clubs
 from gifts.facts import Offer, SendFacts
 from wallet.rules import NEW_BIG_AGE, NEW_BIG_COINS
@@ -42,6 +44,10 @@ class SelfGift(GiftRefused):
 
 class CreatorClosed(GiftRefused):
     """The creator may not receive gifts now; why is nobody else's business."""
+
+
+class KindWithoutGifts(GiftRefused):
+    """The account is of a kind that is given no gifts."""
 
 
 class BlockedByCreator(GiftRefused):
@@ -145,6 +151,11 @@ def _check_creator(facts: SendFacts, *, at: datetime) -> None:
         raise BlockedByCreator(
             f"You cannot send gifts to {creator.display_name}. No coins were spent."
         )
+    if creator.kind in people.KINDS_WITHOUT_GIFTS:
+        raise KindWithoutGifts(
+            f"{creator.display_name} is a {AccountKind(creator.kind).label.lower()} account, and "
+            "those are given no gifts here. No coins were spent."
+        )
     if not may_earn(creator, at=at):
         raise CreatorClosed(
             f"{creator.display_name} cannot receive gifts at the moment. No coins were spent."
@@ -194,6 +205,12 @@ def _check_words(facts: SendFacts, current: Offer) -> None:
         raise WordsMissing(f"{current.name} carries your words in a live. Write some first.")
     if current.highlight_s and facts.quantity != 1:
         raise WordsMissing(f"{current.name} is sent one at a time. Nothing was sent.")
+
+
+def confirm_from(sender: User) -> int:
+    """From how many coins on a gift is asked about: where the site asks, or sooner by choice."""
+    site: int = settings.GIFT_CONFIRM_COINS
+    return min(site, sender.confirm_coins or site)
 
 
 def _coins(count: int) -> str:

@@ -47,7 +47,7 @@ SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 # What only some events of a name have.
 SHOWN_IF_THERE: Final[Mapping[str, tuple[str, ...]]] = {
-    events.GIFT_SENT: ("words", "highlight_s"),
+    events.GIFT_SENT: ("words", "highlight_s", "is_hidden", "art"),
 }
 
 # What counts the events that are numbered, in the same transaction and after the logs are locked:

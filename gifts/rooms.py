@@ -105,7 +105,7 @@ def start_room(
     AddressNotAllowed, NoMembersYet, and the refusals of ``accounts.risk``.
     """
     check_address(stream_url)
-    _lock_creator(creator_id, at=at)
+    _lock_creator(creator_id, gifts_on=gifts_on, at=at)
     earlier = Room.objects.filter(pk=room_id).first()
     if earlier is not None:
         _own(earlier, creator_id)
@@ -169,7 +169,12 @@ def end_room(*, room_id: UUID, by_id: int, why: str, at: datetime) -> Room:
 
 @transaction.atomic(durable=True)
 def set_gifts_on(*, room_id: UUID, creator_id: int, gifts_on: bool) -> None:
-    """Switch gifts on or off in the creator's own live. Gifts already on their way still arrive."""
+    """Switch gifts on or off in the creator's own live. Gifts already on their way still arrive.
+
+    Raises accounts.risk.KindExcluded.
+    """
+    if gifts_on:
+        people.check_kind(User.objects.get(pk=creator_id))
     changed = Room.objects.filter(
         pk=room_id, creator_id=creator_id, state=Room.State.LIVE, gifts_on=not gifts_on
     ).update(gifts_on=gifts_on)
@@ -196,7 +201,7 @@ def post_video(
     ``accounts.risk``.
     """
     check_address(video_url)
-    _lock_creator(creator_id, at=at)
+    _lock_creator(creator_id, gifts_on=gifts_on, at=at)
     _check_members(creator_id, for_members=for_members)
     video, _ = Video.objects.get_or_create(
         pk=video_id,
@@ -232,11 +237,11 @@ def hide_video(*, video_id: UUID, by_id: int, why: str, at: datetime) -> Video:
     return video
 
 
-def _lock_creator(creator_id: int, *, at: datetime) -> None:
+def _lock_creator(creator_id: int, *, gifts_on: bool, at: datetime) -> None:
     creator = User.objects.select_for_update(no_key=True).get(pk=creator_id)
     if not creator.is_creator:
         raise NotACreator
-    people.check_may_earn(creator, at)
+    (people.check_may_earn if gifts_on else people.check_may_create)(creator, at)
 
 
 def _check_members(creator_id: int, *, for_members: bool) -> None:

@@ -13,14 +13,15 @@ _RECORDED: Final = """
        id uuid, sender_id bigint, creator_id bigint, room_id uuid, video_id uuid,
        gift_version_id bigint, quantity integer, coins bigint, streak_id uuid, client_id text,
        shown_minor bigint, shown_currency text, sent_at timestamptz, subject text, payload jsonb,
-       words text, highlight_s integer)
+       words text, highlight_s integer, is_hidden boolean)
       WHERE {when}
      ){streak},
      sending AS (
      INSERT INTO gifts_sending (id, sender_id, creator_id, room_id, video_id, gift_version_id,
-            quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at)
+            quantity, coins, streak_id, client_id, shown_minor, shown_currency, is_hidden, sent_at)
      SELECT id, sender_id, creator_id, room_id, video_id, gift_version_id,
-            quantity, coins, streak_id, client_id, shown_minor, shown_currency, sent_at FROM item
+            quantity, coins, streak_id, client_id, shown_minor, shown_currency, is_hidden, sent_at
+       FROM item
      ),
      event AS (
      INSERT INTO accounts_outboxevent (name, subject, payload)
@@ -31,8 +32,9 @@ _ALONE: Final = {"streak": "", "payload": "payload", "source": "item"}
 # The words of a gift that carries some are a message of the room, and part of nothing else.
 _SAID: Final = """,
      said AS (
-     INSERT INTO gifts_chatmessage (id, room_id, author_id, words, said_at, paid_coins, highlight_s)
-     SELECT id, room_id, sender_id, words, sent_at, coins, highlight_s FROM item
+     INSERT INTO gifts_chatmessage (id, room_id, author_id, words, said_at, paid_coins, highlight_s,
+            is_hidden)
+     SELECT id, room_id, sender_id, words, sent_at, coins, highlight_s, is_hidden FROM item
      )
 """
 # The gift that joins the creator's fan club. Joined before, it stays joined as it was.

@@ -25,7 +25,7 @@ from gifts import chat, clubs, events, risk, streaks
 from gifts import facts as reads
 from gifts import sending_texts as texts
 from gifts.facts import Offer, SendFacts, Wanted
-from gifts.models import ChatMessage
+from gifts.models import HIDDEN_NAME, ChatMessage
 from wallet import ledger
 from wallet import queries as wallets
 from wallet.models import Operation
@@ -53,6 +53,7 @@ class Intent(Wanted):
     room_id: UUID | None = None
     video_id: UUID | None = None
     streak_id: UUID | None = None
+    hide_name: bool = False  # nobody but staff and the sender learns who sent it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def send_gift(
     streak_id: UUID | None = None,
     words: str = "",
     client_id: str = "",
+    hide_name: bool = False,
     at: datetime,
 ) -> Sent:
     """Send a gift at the price of the version the sender saw.
@@ -83,6 +85,7 @@ def send_gift(
     Idempotent by ``operation_id``. Locks the sender's wallet. With ``client_id`` the coins are
     spent under the sender's consent for that service. With ``streak_id`` it is one of a combo.
     ``words`` are for gifts that carry some, and are judged as what is said in the room's chat.
+    With ``hide_name`` only staff and the sender learn who sent it.
 
     Raises GiftRefused, ChatRefused and accounts.risk.NotAllowed (nothing stored), ConsentMissing,
     ConsentCapReached and StreakEnded (nothing stored), InsufficientCoins and NoRateCard (stored:
@@ -99,6 +102,7 @@ def send_gift(
         streak_id=streak_id,
         client_id=client_id,
         words=chat.clean(words) if words else "",
+        hide_name=hide_name,
     )
     try:
         facts = reads.send_facts(intent, at=at)
@@ -242,6 +246,7 @@ def _earlier(intent: Intent) -> Sent | None:
         or operation.context != _context(intent)
         or (memo["version"], memo["quantity"]) != (intent.gift_version_id, intent.quantity)
         or (memo.get("client", ""), memo.get("streak")) != _through(intent)
+        or memo.get("hidden", False) != intent.hide_name
         or _said(operation.pk, else_words=intent.words) != intent.words
     ):
         raise ledger.OperationConflict
@@ -280,16 +285,27 @@ def posting(intent: Intent, facts: SendFacts) -> ledger.Gift:
         memo={
             "gift": offer.name,
             "slug": offer.slug,
+            **_drawn(offer),
             "version": offer.id,
             "quantity": facts.quantity,
             "to": creator.display_name,
             "to_handle": creator.handle,
-            "from": facts.sender.display_name,
-            "from_handle": facts.sender.handle,
             "where": facts.title,
+            **_signed(intent, facts),
             **_service(intent),
         },
     )
+
+
+def _signed(intent: Intent, facts: SendFacts) -> dict[str, Any]:
+    """Say in the memo, which the creator's history shows, who sent it."""
+    if intent.hide_name:
+        return {"from": HIDDEN_NAME, "hidden": True}
+    return {"from": facts.sender.display_name, "from_handle": facts.sender.handle}
+
+
+def _drawn(offer: Offer) -> dict[str, str]:
+    return {"art": offer.art} if offer.art else {}
 
 
 def _service(intent: Intent) -> dict[str, Any]:
@@ -318,6 +334,7 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
         "coins": coins,
         "streak_id": intent.streak_id and str(intent.streak_id),
         "client_id": intent.client_id,
+        "is_hidden": intent.hide_name,
         "shown_minor": facts.rate and facts.rate.minor(coins),
         "shown_currency": facts.rate.currency if facts.rate else "",
         "sent_at": at.isoformat(),
@@ -327,8 +344,8 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
         "payload": {
             "sending_id": str(intent.operation_id),
             "sender_id": intent.sender_id,
-            "sender": facts.sender.display_name,
-            "sender_handle": facts.sender.handle,
+            "sender": HIDDEN_NAME if intent.hide_name else facts.sender.display_name,
+            "sender_handle": "" if intent.hide_name else facts.sender.handle,
             "creator_id": creator.id,
             "gift": offer.name,
             "slug": offer.slug,
@@ -338,8 +355,10 @@ def _row(intent: Intent, facts: SendFacts, *, at: datetime) -> dict[str, Any]:
             "coins": coins,
             "streak_id": intent.streak_id and str(intent.streak_id),
             "sent_at": at.isoformat(),
-            **clubs.badge(facts.standing, is_shown=facts.shows_level),
+            **clubs.badge(facts.standing, is_shown=facts.shows_level and not intent.hide_name),
             **({"words": intent.words, "highlight_s": offer.highlight_s} if intent.words else {}),
+            **({"is_hidden": True} if intent.hide_name else {}),
+            **_drawn(offer),
         },
     }
 

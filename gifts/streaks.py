@@ -17,21 +17,22 @@ from django.db.models import QuerySet, Sum
 
 from accounts import events as outbox
 from gifts import events
-from gifts.models import Sending, Streak
+from gifts.models import HIDDEN_NAME, Sending, Streak
 
 IDLE: Final = timedelta(seconds=3)
 BATCH: Final = 500
 
 # The parts of the statement that sends a gift (`gifts.services`) by which it joins a streak. The
 # row is locked and looked at as it is then: one that has ended, or is not of this sender, place
-# and gift, takes nothing. The gift's event tells how far the combo has come with it.
+# and gift, or shows the name otherwise, takes nothing. The gift's event tells how far the combo has
+# come with it.
 JOINED: Final = {
     "streak": """,
      streak AS (
      INSERT INTO gifts_streak AS running (id, sender_id, room_id, video_id, gift_version_id,
-            quantity, coins, started_at, last_at)
+            quantity, coins, is_hidden, started_at, last_at)
      SELECT streak_id, sender_id, room_id, video_id, gift_version_id,
-            quantity, coins, sent_at, sent_at FROM item
+            quantity, coins, is_hidden, sent_at, sent_at FROM item
          ON CONFLICT (id) DO UPDATE SET quantity = running.quantity + excluded.quantity,
             coins = running.coins + excluded.coins,
             last_at = greatest(running.last_at, excluded.last_at)
@@ -39,6 +40,7 @@ JOINED: Final = {
         AND running.room_id IS NOT DISTINCT FROM excluded.room_id
         AND running.video_id IS NOT DISTINCT FROM excluded.video_id
         AND running.gift_version_id = excluded.gift_version_id
+        AND running.is_hidden = excluded.is_hidden
      RETURNING quantity, coins
      )""",
     "payload": """item.payload || jsonb_build_object(
@@ -99,7 +101,7 @@ def _end(streak: Streak, *, at: datetime) -> bool:
         payload={
             "streak_id": str(streak.pk),
             "sender_id": streak.sender_id,
-            "sender": streak.sender.display_name,
+            "sender": HIDDEN_NAME if streak.is_hidden else streak.sender.display_name,
             "gift": version.name,
             "slug": version.gift.slug,
             **sent,

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts import risk as people
 from accounts.models import User
 from accounts.risk import NotAllowed
 from gifts import crowd, popular, queries, rooms
@@ -55,6 +56,7 @@ def go_live(request: HttpRequest) -> HttpResponse:
     live = queries.live_room_of(creator_id=me.pk)
     context = {
         "form": form,
+        "without_gifts": _why_without_gifts(me),
         "live": live,
         "now": timezone.now(),
         "ended": queries.ended_rooms(creator_id=me.pk),
@@ -89,7 +91,11 @@ def switch_gifts(request: HttpRequest, room_id: UUID) -> HttpResponse:
     """Switch gifts on or off in the creator's own live."""
     room = get_object_or_404(Room, pk=room_id, creator_id=_me(request).pk)
     gifts_on = request.POST.get("gifts_on") == "yes"
-    rooms.set_gifts_on(room_id=room.pk, creator_id=_me(request).pk, gifts_on=gifts_on)
+    try:
+        rooms.set_gifts_on(room_id=room.pk, creator_id=_me(request).pk, gifts_on=gifts_on)
+    except NotAllowed as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("gifts:room", room.pk)
     messages.success(request, "Fans can send gifts." if gifts_on else "Gifts are switched off.")
     return redirect("gifts:room", room.pk)
 
@@ -139,6 +145,15 @@ def hide_video(request: HttpRequest, video_id: UUID) -> HttpResponse:
     )
     messages.success(request, f"“{video.title}” is hidden. Its gifts stay sent.")
     return redirect("gifts:post_video")
+
+
+def _why_without_gifts(creator: User) -> str:
+    """Tell a creator whose kind of account is given no gifts."""
+    try:
+        people.check_kind(creator)
+    except NotAllowed as refusal:
+        return str(refusal)
+    return ""
 
 
 def _me(request: HttpRequest) -> User:

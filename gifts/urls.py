@@ -2,13 +2,25 @@
 
 from django.urls import path
 
-from gifts import chat_pages, club_pages, overlay_pages, schedule_pages, studio, views
+from gifts import (
+    art_pages,
+    chat_pages,
+    club_pages,
+    overlay_pages,
+    schedule_pages,
+    studio,
+    views,
+    visit_pages,
+)
 
 app_name = "gifts"
 
 urlpatterns = [
     path("live/<uuid:room_id>/", views.room, name="room"),
     path("live/<uuid:room_id>/gifts/", views.send, name="send"),
+    path("gifts/art/<slug:digest>/moving.webp", art_pages.moving, name="art_moving"),
+    path("gifts/art/<slug:digest>/still.webp", art_pages.still, name="art_still"),
+    path("gifts/visit/", visit_pages.visit, name="visit"),
     path("gifts/waiting/", views.held_gifts, name="held_gifts"),
     path("gifts/waiting/<uuid:held_id>/take-back/", views.take_back, name="take_back"),
     path("live/<uuid:room_id>/streaks/<uuid:streak_id>/end/", views.end_streak, name="end_streak"),

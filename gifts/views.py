@@ -24,7 +24,18 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from accounts import queries as people
 from accounts.models import User
 from accounts.risk import NotAllowed
-from gifts import clubs, crowd, holding, passes, queries, risk, room_log, services, streaks
+from gifts import (
+    clubs,
+    crowd,
+    holding,
+    passes,
+    queries,
+    risk,
+    room_log,
+    services,
+    streaks,
+    visit_pages,
+)
 from gifts.forms import SendForm
 from gifts.models import Category, ChatMessage, HeldGift, Room, Video
 from gifts.queries import FeedLine, Shown
@@ -32,6 +43,7 @@ from wallet import ledger, money
 from wallet import queries as wallets
 
 JUST_NOW: Final = timedelta(seconds=5)  # longer than a gift may wait for a lock
+HIDES_NAME: Final = "gifts.hide_name"  # of the session: how the last gift was sent
 
 
 @require_safe
@@ -91,10 +103,11 @@ def _send(request: HttpRequest, place: Room | Video) -> HttpResponse:
 def _deliver(
     request: HttpRequest, sender: User, place: Room | Video, wanted: dict[str, Any]
 ) -> HttpResponse:
+    _remember(request, hide_name=wanted["hide_name"])
     shown = queries.offer(version_id=wanted["gift"], viewer=sender, at=timezone.now())
     coins = shown.price_coins * wanted["quantity"] if shown else 0
     balance = wallets.coins(user_id=sender.pk)
-    if shown and settings.GIFT_CONFIRM_COINS <= coins <= balance and not wanted["confirmed"]:
+    if shown and risk.confirm_from(sender) <= coins <= balance and not wanted["confirmed"]:
         return _confirm(request, place, shown, coins=coins, balance=balance, wanted=wanted)
     intent = _intent(place, sender_id=sender.pk, wanted=wanted)
     try:
@@ -112,6 +125,12 @@ def _deliver(
         return _refuse(request, place, words=str(refusal))
 
 
+def _remember(request: HttpRequest, *, hide_name: bool) -> None:
+    """Keep the choice for the next form; the session is written only when it changes."""
+    if request.session.get(HIDES_NAME, False) != hide_name:
+        request.session[HIDES_NAME] = hide_name
+
+
 def _give(
     request: HttpRequest,
     place: Room | Video,
@@ -125,7 +144,8 @@ def _give(
     if holding.waits(coins=coins):
         return _held(request, place, holding.hold(intent=intent, at=at))
     sent = services.send_gift(**asdict(intent), at=at)
-    return _sent(request, place, _sent_words(place, shown, intent.quantity, sent))
+    words = _sent_words(place, shown, intent.quantity, sent)
+    return _sent(request, place, f"{words} Your name is hidden." if intent.hide_name else words)
 
 
 def _intent(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> services.Intent:
@@ -137,6 +157,7 @@ def _intent(place: Room | Video, *, sender_id: int, wanted: dict[str, Any]) -> s
         room_id=place.pk if isinstance(place, Room) else None,
         video_id=place.pk if isinstance(place, Video) else None,
         streak_id=wanted["streak_id"],
+        hide_name=wanted["hide_name"],
     )
 
 
@@ -168,7 +189,9 @@ def _waiting(request: HttpRequest) -> dict[str, Any]:
 @login_required
 def held_gifts(request: HttpRequest) -> HttpResponse:
     """What waits now, for the page that asks again while something does."""
-    return render(request, "gifts/held.html", _waiting(request))
+    waiting = _waiting(request)
+    page = render(request, "gifts/held.html", waiting)
+    return page if waiting["held_gifts"] else trigger_client_event(page, "visit:changed")
 
 
 @require_POST
@@ -260,6 +283,7 @@ def _confirm(
         "gift": shown,
         "quantity": wanted["quantity"],
         "operation_id": wanted["operation_id"],
+        "hide_name": wanted["hide_name"],
         "coins": coins,
         "money": wallets.value_at(rate, coins) if rate else None,
         "balance_after": balance - coins,
@@ -295,6 +319,7 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "events_url": events_url,
         "summary": None if is_room and is_open else queries.summary(place=place),
         **_waiting(request),
+        **visit_pages.meter(request),
         "ending": None if is_open else crowd.ending_of(room_id=place.pk),
     }
     return page | (_panel(request, place) if is_open and place.gifts_on else {})
@@ -336,7 +361,9 @@ def _with_badges(place: Room | Video, lines: list[Any]) -> list[Any]:
 
 
 def _handle(line: FeedLine | ChatMessage) -> str:
-    return line.sender_handle if isinstance(line, FeedLine) else line.author.handle
+    if isinstance(line, FeedLine):
+        return line.sender_handle
+    return "" if line.is_hidden else line.author.handle
 
 
 def _events_address(place: Room | Video, viewer: User | None) -> str:
@@ -359,7 +386,8 @@ def _panel(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "send_url": _send_address(place),
         "operation_id": ledger.new_operation_id(),
         "quantity_max": risk.QUANTITY_MAX,
-        "confirm_coins": settings.GIFT_CONFIRM_COINS,
+        "confirm_coins": risk.confirm_from(viewer) if viewer else settings.GIFT_CONFIRM_COINS,
+        "hide_name": request.session.get(HIDES_NAME, False),
         "rate": rate,
         "rate_decimals": money.decimals(rate.currency) if rate else 0,
     }

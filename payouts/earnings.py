@@ -71,6 +71,7 @@ class Gift:
     at: datetime
     name: str
     slug: str
+    art: str  # the digest of its artwork
     quantity: int
     sender: str
     where: str
@@ -210,6 +211,7 @@ def gifts(*, creator: User, at: datetime, before: int | None = None, limit: int)
             at=entry.at,
             name=str(entry.memo.get("gift", "Gift")),
             slug=str(entry.memo.get("slug", "")),
+            art=str(entry.memo.get("art", "")),
             quantity=int(entry.memo.get("quantity", 1)),
             sender=str(entry.memo.get("from", "")),
             where=str(entry.memo.get("where", "")),

@@ -22,6 +22,7 @@ def _facts(creator: User) -> risk.Facts:
         has_verified_email=EmailAddress.objects.filter(user=creator, verified=True).exists(),
         standing=creator.standing,
         standing_until=creator.standing_until,
+        kind=creator.kind,
         has_destination=destination is not None,
         destination_blocked_why=destination.blocked_why if destination else "",
     )

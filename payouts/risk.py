@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from accounts import risk as people_risk
-from accounts.models import Standing
+from accounts.models import AccountKind, Standing
 
 
 class NotEligible(Exception):
@@ -30,6 +30,7 @@ class Key(StrEnum):
     AGE = "age"
     EMAIL = "email"
     STANDING = "standing"
+    KIND = "kind"
     DESTINATION = "destination"
 
 
@@ -45,6 +46,7 @@ class Facts:
     standing_until: datetime | None
     has_destination: bool
     destination_blocked_why: str
+    kind: str = AccountKind.PERSONAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ def checklist(*, facts: Facts, at: datetime) -> tuple[Line, ...]:
         _age(facts, at),
         _email(facts),
         _standing(facts),
+        *_kind(facts),
         _destination(facts),
     )
 
@@ -155,6 +158,22 @@ def _standing(facts: Facts) -> Line:
         state=State.BAD,
         reason=f"Your account is {Standing(facts.standing).label.lower()}{until}.",
         todo="Your diamonds and money stay yours; your notifications say why, and how to answer.",
+    )
+
+
+def _kind(facts: Facts) -> tuple[Line, ...]:
+    """Only of an account whose kind is not paid: others never hear of it."""
+    if facts.kind not in people_risk.KINDS_WITHOUT_GIFTS:
+        return ()
+    kind = AccountKind(facts.kind).label.lower()
+    return (
+        Line(
+            key=Key.KIND,
+            title="Kind of account",
+            state=State.BAD,
+            reason=f"Yours is a {kind} account, and those are given no gifts and no payouts.",
+            todo="Ask us if this is wrong.",
+        ),
     )
 
 

@@ -108,6 +108,7 @@ class Entry:
     top: int
     cursor: Cursor
     is_reversed: bool = False
+    art: str = ""  # the digest of a gift's artwork
 
     @property
     def coins_moved(self) -> int:
@@ -244,6 +245,7 @@ def _entry_of_operation(wallet_id: int, transfers: Sequence[Transfer]) -> Entry:
         price=price_of((t.lot, t.amount) for t in transfers if t.lot is not None),
         state="",
         slug=str(memo.get("slug", "")),
+        art=str(memo.get("art", "")),
         is_settled=True,
         top=max(t.pk for t in transfers),
         cursor=Cursor(transfer_id=min(t.pk for t in transfers)),
@@ -255,7 +257,8 @@ def words(kind: Kind, memo: dict[str, Any]) -> str:
     if kind in {Kind.GIFT, Kind.WAIT}:
         quantity = memo.get("quantity", 1)
         times = f" ×{quantity:,}" if isinstance(quantity, int) and quantity > 1 else ""
-        gift = f"{memo.get('gift', 'Gift')}{times} to {memo.get('to', 'a creator')}"
+        signed = ", your name hidden" if memo.get("hidden") else ""
+        gift = f"{memo.get('gift', 'Gift')}{times} to {memo.get('to', 'a creator')}{signed}"
         return gift if kind == Kind.GIFT else str(memo.get("text") or f"Coins set aside: {gift}")
     if kind == Kind.PURCHASE:
         return str(memo.get("text") or "Bought coins")

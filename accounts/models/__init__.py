@@ -5,13 +5,22 @@ told, what they agreed to, what is looked into about them, and the outbox every 
 from accounts.models.consents import Consent, ConsentUse, Scope, Terms, TermsAcceptance
 from accounts.models.leaving import Closure, DataExport
 from accounts.models.notices import Notice, NoticeKind, NoticePreference
-from accounts.models.people import HANDLE, CreatorProfile, Follow, Standing, User, UserManager
+from accounts.models.people import (
+    HANDLE,
+    AccountKind,
+    CreatorProfile,
+    Follow,
+    Standing,
+    User,
+    UserManager,
+)
 from accounts.models.reviews import Review, ReviewReason, Verdict
 from accounts.models.safety import Block, Fingerprint, GuardianClaim, Report
 from accounts.models.trails import OutboxEvent, StateChange
 
 __all__ = [
     "HANDLE",
+    "AccountKind",
     "Block",
     "Closure",
     "Consent",

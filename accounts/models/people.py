@@ -22,6 +22,16 @@ class Standing(models.TextChoices):
     SUSPENDED = "suspended", "Suspended"
 
 
+class AccountKind(models.TextChoices):
+    """For whom an account speaks. Staff set it; who may not be given gifts: ``accounts.risk``."""
+
+    PERSONAL = "personal", "Personal"
+    BUSINESS = "business", "Business"
+    CHARITY = "charity", "Charity"
+    POLITICAL = "political", "Political"
+    GOVERNMENT = "government", "Government"
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, *, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=email.strip().lower(), **fields)
@@ -42,6 +52,8 @@ class UserManager(BaseUserManager["User"]):
         "terms_due_at",
         "is_ranked",
         "shows_level",
+        "confirm_coins",
+        "break_after_min",
     ],
     model_name="UserEdit",
 )
@@ -77,9 +89,19 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     standing_until = models.DateTimeField(null=True, blank=True)
     terms_due_at = models.DateTimeField(null=True, blank=True)
+    kind = models.CharField(
+        max_length=10,
+        choices=AccountKind,
+        default=AccountKind.PERSONAL,
+        db_default=AccountKind.PERSONAL,
+    )
     is_creator = models.BooleanField(default=False, db_default=False)
     is_ranked = models.BooleanField(default=False, db_default=False)  # named among top gifters
     shows_level = models.BooleanField(default=True, db_default=True)  # the level beside the name
+    # From how many coins on they want to be asked before a gift; None: as the site asks everybody.
+    confirm_coins = models.PositiveIntegerField(null=True, blank=True)
+    # After how many minutes of watching they are told of it; 0: never, None: as the site does.
+    break_after_min = models.PositiveSmallIntegerField(null=True, blank=True)
     is_staff = models.BooleanField("staff", default=False)
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -92,6 +114,9 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(Lower("handle"), name="user_handle_key"),
             models.CheckConstraint(
                 condition=models.Q(standing__in=Standing.values), name="user_standing_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=AccountKind.values), name="user_kind_known"
             ),
         ]
         indexes: ClassVar = [

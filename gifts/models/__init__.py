@@ -1,5 +1,6 @@
 """The gift catalogue, the places gifts are sent in, the gifts sent, and what viewers see."""
 
+from gifts.models.art import GiftArt
 from gifts.models.catalogue import Category, Gift, GiftVersion
 from gifts.models.chat import ChatMessage, ChatRules, Moderator, Mute
 from gifts.models.clubs import ClubGifter, Entitlement, FanTotal, MembershipOffer
@@ -10,10 +11,11 @@ from gifts.models.places import Room, Video
 from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
 from gifts.models.room_log import RoomEvent, RoomLog
 from gifts.models.schedule import LiveReminder, PlannedLive
-from gifts.models.sendings import Sending
+from gifts.models.sendings import HIDDEN_NAME, Sending
 from gifts.models.streaks import Streak
 
 __all__ = [
+    "HIDDEN_NAME",
     "Category",
     "ChatMessage",
     "ChatRules",
@@ -21,6 +23,7 @@ __all__ = [
     "Entitlement",
     "FanTotal",
     "Gift",
+    "GiftArt",
     "GiftVersion",
     "Goal",
     "HeldGift",

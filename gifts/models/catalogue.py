@@ -6,6 +6,8 @@ import pghistory
 from django.core.validators import MinValueValidator
 from django.db import models
 
+from gifts.models.art import GiftArt
+
 
 class Category(models.TextChoices):
     HEARTS = "hearts", "Hearts"
@@ -41,6 +43,8 @@ class GiftVersion(models.Model):
     club_level = models.PositiveSmallIntegerField(null=True, blank=True)
     # It carries words, shown highlighted for so long; 0: it carries none.
     highlight_s = models.PositiveIntegerField(default=0, db_default=0)
+    # Uploaded by staff; none: our own drawing of the gift's slug.
+    art = models.ForeignKey(GiftArt, models.PROTECT, null=True, blank=True, related_name="+")
     valid_from = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
 

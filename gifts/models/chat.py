@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 
 from gifts.models.places import Room
+from gifts.models.sendings import HIDDEN_NAME
 
 
 class ChatMessage(models.Model):
@@ -26,6 +27,7 @@ class ChatMessage(models.Model):
     said_at = models.DateTimeField()
     paid_coins = models.PositiveBigIntegerField(default=0, db_default=0)
     highlight_s = models.PositiveIntegerField(default=0, db_default=0)
+    is_hidden = models.BooleanField(default=False, db_default=False)  # the author's name
     removed_at = models.DateTimeField(null=True)
     removed_by = models.ForeignKey("accounts.User", models.PROTECT, null=True, related_name="+")
 
@@ -37,6 +39,11 @@ class ChatMessage(models.Model):
 
     def __str__(self) -> str:
         return self.words
+
+    @property
+    def author_name(self) -> str:
+        """Who everyone sees said it."""
+        return HIDDEN_NAME if self.is_hidden else self.author.display_name
 
     @property
     def highlighted_until(self) -> datetime:

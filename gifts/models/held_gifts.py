@@ -35,6 +35,7 @@ class HeldGift(models.Model):
     gift_version = models.ForeignKey(GiftVersion, models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()
     coins = models.PositiveBigIntegerField()
+    is_hidden = models.BooleanField(default=False, db_default=False)  # the sender's name
     review = models.ForeignKey("accounts.Review", models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     due_at = models.DateTimeField()

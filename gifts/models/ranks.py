@@ -25,7 +25,7 @@ class Counted(models.Model):
 
 
 class RoomGifter(Counted):
-    """What one person gave in one room."""
+    """What one person gave in one room. What they hid their name with is counted apart."""
 
     room = models.ForeignKey(
         Room, models.PROTECT, related_name="gifters", db_constraint=False, db_index=False
@@ -33,10 +33,11 @@ class RoomGifter(Counted):
     gifter = models.ForeignKey(
         "accounts.User", models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
+    is_hidden = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["room", "gifter"], name="room_gifter_once")
+            models.UniqueConstraint(fields=["room", "gifter", "is_hidden"], name="room_gifter_once")
         ]
         indexes: ClassVar = [
             models.Index(fields=["room", "-coins", "reached_at"], name="room_gifter_rank")
@@ -47,7 +48,10 @@ class RoomGifter(Counted):
 
 
 class WeekGifter(Counted):
-    """What one person gave one creator in one week (its Monday, UTC), live and on videos."""
+    """What one person gave one creator in one week (its Monday, UTC), live and on videos.
+
+    What they hid their name with is counted apart.
+    """
 
     creator = models.ForeignKey(
         "accounts.User", models.PROTECT, related_name="+", db_constraint=False, db_index=False
@@ -56,10 +60,13 @@ class WeekGifter(Counted):
     gifter = models.ForeignKey(
         "accounts.User", models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
+    is_hidden = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["creator", "week", "gifter"], name="week_gifter_once")
+            models.UniqueConstraint(
+                fields=["creator", "week", "gifter", "is_hidden"], name="week_gifter_once"
+            )
         ]
         indexes: ClassVar = [
             models.Index(

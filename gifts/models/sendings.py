@@ -1,12 +1,15 @@
 """The gifts that were sent."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models.functions import Now
 
 from gifts.models.catalogue import GiftVersion
 from gifts.models.places import Room, Video
+
+# What everyone but staff and the sender sees of somebody who hid their name with a gift.
+HIDDEN_NAME: Final = "Somebody"
 
 
 class Sending(models.Model):
@@ -56,6 +59,8 @@ class Sending(models.Model):
     client_id = models.CharField(max_length=100, blank=True)
     shown_minor = models.PositiveBigIntegerField(null=True)
     shown_currency = models.CharField(max_length=3, blank=True)
+    # Nobody but staff and the sender learns who sent it.
+    is_hidden = models.BooleanField(default=False, db_default=False)
     sent_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

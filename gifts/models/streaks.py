@@ -30,6 +30,7 @@ class Streak(models.Model):
     )
     quantity = models.PositiveBigIntegerField()
     coins = models.PositiveBigIntegerField()
+    is_hidden = models.BooleanField(default=False, db_default=False)  # the sender's name
     started_at = models.DateTimeField()
     last_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

@@ -39,6 +39,8 @@ def test_the_catalogue_is_what_is_in_force(tipbot: APIClient) -> None:
         "club_level": None,
         "is_join_gift": False,
         "highlight_s": 0,
+        "art_url": None,
+        "art_still_url": None,
     }
 
 

@@ -62,6 +62,7 @@ def test_a_service_sends_a_gift_for_a_fan(tipbot: APIClient, rich: User, room: R
         "room": str(room.pk),
         "video": None,
         "streak_id": None,
+        "hide_name": False,
     }
     assert "Idempotent-Replayed" not in answer
     assert answer["Cache-Control"] == "no-store"

@@ -56,6 +56,7 @@ TABLE: Final = {
     "GET accounts:terms": PUBLIC,
     "GET accounts:creator": PUBLIC,
     "GET accounts:profile": SIGNED_IN,
+    "GET accounts:gift_choices": SIGNED_IN,
     "GET accounts:menu": SIGNED_IN,
     "GET accounts:notifications": SIGNED_IN,
     "GET accounts:preferences": SIGNED_IN,
@@ -117,6 +118,9 @@ TABLE: Final = {
     "GET gifts:room": PUBLIC,
     "POST gifts:send": ">login 422 422 422 422 422 422",  # of nothing
     "GET gifts:held_gifts": SIGNED_IN,
+    "GET gifts:visit": SIGNED_IN,
+    "GET gifts:art_moving": ABSENT,  # of a picture nobody uploaded
+    "GET gifts:art_still": ABSENT,
     "POST gifts:take_back": ">login >gifts:room 404 404 404 404 404",
     "POST gifts:end_streak": ">login 204 204 204 204 204 204",  # of nothing
     "GET gifts:club": PUBLIC,

@@ -97,12 +97,14 @@ function listenTo(form, say) {
   gift?.addEventListener("change", () => {
     const coins = gift.selectedOptions[0].dataset.coins;
     form.querySelector("[data-paid-price]").textContent = coins ? number.format(coins) : "";
+    if (!coins) form.elements.hide_name.checked = false; // only what is paid for can hide a name
   });
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.dataset.sending !== undefined || !words.value.trim()) return;
-    const now = `${gift?.value ?? ""} ${words.value}`;
+    const hide = form.elements.hide_name;
+    const now = `${gift?.value ?? ""} ${hide?.checked ? "hidden" : ""} ${words.value}`;
     if (meant && meant !== now) id.value = newId(); // other words than those that got no answer
     meant = now;
     form.dataset.sending = "";
@@ -110,7 +112,9 @@ function listenTo(form, say) {
       const headers = { Accept: "application/json" };
       const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers });
       if (answer.status >= 500) throw new Error("no answer");
-      say((await answer.json()).words);
+      const told = await answer.json();
+      if (told.asks) return form.submit(); // the question is a page of its own
+      say(told.words);
       meant = "";
       id.value = newId();
       if (answer.ok) {

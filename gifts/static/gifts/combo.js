@@ -41,13 +41,13 @@ export function start(room) {
     const cost = wanted.price * wanted.quantity;
     if (unanswered() + cost > balanceOf(room)) return false;
     let combo = current();
-    if (combo && (combo.gift !== wanted.gift || combo.isClosing || coinsOf(combo) + cost >= limit())) {
+    if (combo && (combo.gift !== wanted.gift || combo.isHidden !== wanted.isHidden || combo.isClosing || coinsOf(combo) + cost >= limit())) {
       if (isHeld && combo.gift === wanted.gift) return false;
       close(combo);
       combo = null;
     }
     if (!combo) {
-      combo = { id: newId(), gift: wanted.gift, price: wanted.price, pending: 0, answered: 0, lates: 0, isClosing: false, quiet: 0 };
+      combo = { id: newId(), gift: wanted.gift, price: wanted.price, isHidden: wanted.isHidden, pending: 0, answered: 0, lates: 0, isClosing: false, quiet: 0 };
       combos.push(combo);
     }
     clearTimeout(combo.quiet);
@@ -88,6 +88,7 @@ export function start(room) {
     form.elements.streak_id.value = tick.streak;
     form.elements.gift.value = tick.combo.gift;
     form.elements.quantity.value = tick.quantity;
+    form.elements.hide_name.value = tick.combo.isHidden ? "on" : "";
     form.requestSubmit();
   }
 

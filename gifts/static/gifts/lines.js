@@ -37,8 +37,9 @@ export function start(room, stream) {
     const line = blank.content.firstElementChild.cloneNode(true);
     line.dataset.sending = gift.sending_id;
     line.dataset.slug = gift.slug;
+    if (gift.art) line.dataset.art = gift.art;
     if (gift.streak_id) line.dataset.streak = gift.streak_id;
-    line.querySelector(".gift-art").replaceWith(picture(room, gift.slug));
+    line.querySelector(".gift-art").replaceWith(picture(room, gift.slug, gift.art));
     line.querySelector("[data-sender]").textContent = gift.sender;
     line.querySelector("[data-gift]").textContent = gift.gift;
     wear(line.querySelector("[data-worn]"), gift);
@@ -88,11 +89,11 @@ export function start(room, stream) {
 }
 
 function read(line) {
-  const { sending, streak, slug, category, ms, handle, count } = line.dataset;
+  const { sending, streak, slug, art, category, ms, handle, count } = line.dataset;
   const quantity = Number(count);
   const coins = Number(line.querySelector("[data-amount]").textContent.replace(/\D/g, ""));
   const sum = streak ? { streak_id: streak, streak_quantity: quantity, streak_coins: coins } : {};
   const text = (hook) => line.querySelector(hook).textContent;
   const who = { sender: text("[data-sender]"), sender_handle: handle };
-  return { sending_id: sending, ...who, gift: text("[data-gift]"), slug, category, animation_ms: Number(ms), quantity, coins, ...sum };
+  return { sending_id: sending, ...who, gift: text("[data-gift]"), slug, art, category, animation_ms: Number(ms), quantity, coins, ...sum };
 }

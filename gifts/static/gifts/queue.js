@@ -1,12 +1,13 @@
 /* Gifts that wait for a place on stage. Nothing is lost: dearer ones come first, of one price in the order they were
    sent; where many wait, equal ones are joined with ×n.
 
-   An entry: { gift, slug, category, ms, price, quantity, sender, badge, people (who sent it), streak, order }. */
+   An entry: { gift, slug, art, category, ms, price, quantity, sender, badge, people (who sent it), streak, order }. */
 
 export function entryOf(gift) {
   return {
     gift: gift.gift,
     slug: gift.slug,
+    art: gift.art ?? "",
     category: gift.category,
     ms: gift.animation_ms,
     price: Math.round(gift.coins / gift.quantity),

@@ -2,6 +2,7 @@
 
    A part is a module with start(room, stream); stream.on(name, callback) gives it each event of that name once. */
 
+import * as breaks from "./breaks.js";
 import * as captions from "./captions.js";
 import * as chat from "./chat.js";
 import * as combo from "./combo.js";
@@ -17,6 +18,6 @@ import { listen } from "./stream.js";
 const room = document.querySelector("[data-room]");
 const stream = listen(room);
 
-for (const part of [lines, stage, captions, sound, page, sending, combo, goal, ranks, chat]) part.start(room, stream);
+for (const part of [lines, stage, captions, sound, page, sending, combo, goal, ranks, chat, breaks]) part.start(room, stream);
 
 stream.open();

@@ -35,7 +35,7 @@ export function chosen(room) {
   const gift = form?.querySelector("[name=gift]:checked");
   const quantity = Number(form?.elements.quantity?.value);
   if (!gift || !Number.isInteger(quantity) || quantity < 1) return null;
-  return { gift: gift.value, name: gift.dataset.name, price: Number(gift.dataset.coins), quantity, isStreakable: "streakable" in gift.dataset };
+  return { gift: gift.value, name: gift.dataset.name, price: Number(gift.dataset.coins), quantity, isStreakable: "streakable" in gift.dataset, isHidden: Boolean(form.elements.hide_name?.checked) };
 }
 
 export const balanceOf = (room) => Number(room.querySelector("[data-gift-balance]")?.dataset.coins ?? 0);
@@ -88,7 +88,7 @@ export function start(room) {
   room.addEventListener("htmx:configRequest", (event) => {
     if (!event.target.matches("[data-gift-form]")) return;
     const { parameters } = event.detail;
-    const what = `${parameters.get?.("gift") ?? parameters.gift} × ${event.target.elements.quantity.value}`;
+    const what = `${parameters.get?.("gift") ?? parameters.gift} × ${event.target.elements.quantity.value}${event.target.elements.hide_name?.checked ? " hidden" : ""}`;
     const now = Date.now();
     if (sentLast.what === what && now - sentLast.at < PAUSE_MS) {
       event.preventDefault();

@@ -23,7 +23,7 @@ export function start(room, stream) {
   const stage = room.querySelector("[data-gift-stage]");
   if (!stage) return;
   const stillness = matchMedia("(prefers-reduced-motion: reduce)");
-  const big = bigShow(room, stage);
+  const big = bigShow(room, stage, stillness);
   const lane = bannerLane(room, stage, stillness);
 
   stream.on("gift.sent", (gift) => {
@@ -47,7 +47,7 @@ function words(entry) {
 
 /* Full screen, one after another */
 
-function bigShow(room, stage) {
+function bigShow(room, stage, stillness) {
   const queue = makeQueue({ joinOwnFrom: 6, joinAllFrom: 60 });
   let now = null;
 
@@ -64,7 +64,7 @@ function bigShow(room, stage) {
     box.style.setProperty("--seconds", `${entry.ms / 1000}s`);
     const count = element("span", "gift-show-count");
     const line = element("p", "gift-show-words", ...words(entry), ` sent ${entry.gift} `, count);
-    box.append(element("div", "gift-show-art", picture(room, entry.slug)), line);
+    box.append(element("div", "gift-show-art", picture(room, entry.slug, entry.art, { moves: !stillness.matches })), line);
     stage.append(box);
     const shown = { box, count, streak: entry.streak };
     grow(shown, entry.quantity);
@@ -145,7 +145,7 @@ function bannerLane(room, stage, stillness) {
     box.dataset.place = place;
     const count = element("span", "gift-banner-count");
     const line = element("p", "gift-banner-words", element("span", "gift-banner-who", entry.people.size > 1 ? "" : worn(room, entry.badge), ...words(entry)), element("span", "", `sent ${entry.gift}`));
-    box.append(line, picture(room, entry.slug), count);
+    box.append(line, picture(room, entry.slug, entry.art), count);
     lane.append(box);
     const banner = { box, count, entry, grewAt: at, isLeaving: false };
     write(banner);
@@ -169,7 +169,7 @@ function bannerLane(room, stage, stillness) {
 
   function rise(entry) {
     if (bubbles >= BUBBLES_MAX) return;
-    const bubble = element("div", "gift-bubble", picture(room, entry.slug));
+    const bubble = element("div", "gift-bubble", picture(room, entry.slug, entry.art));
     bubble.dataset.gift = entry.slug;
     bubble.dataset.track = track = (track + 1) % 6;
     bubble.style.setProperty("--seconds", `${entry.ms / 1000}s`);

@@ -1,4 +1,4 @@
-"""The migrations up to 0018_ranked_by_choice in one, for new databases: each alone costs the whole state again.
+"""The migrations up to 0021_account_kinds_and_care in one, for new databases: each alone costs the whole state again.
 
 Those that it replaces stay for databases that have some of them.
 """
@@ -25,6 +25,9 @@ class Migration(migrations.Migration):
         ("accounts", "0016_refund_scope"),
         ("accounts", "0017_credit_note_notices_and_scopes"),
         ("accounts", "0018_ranked_by_choice"),
+        ("accounts", "0019_rooms_scope"),
+        ("accounts", "0020_shown_level"),
+        ("accounts", "0021_account_kinds_and_care"),
     ]
     dependencies = [
         ('accounts', '0001_people'),
@@ -82,8 +85,28 @@ class Migration(migrations.Migration):
                 ),
                 migrations.AddField(
                     model_name='user',
+                    name='break_after_min',
+                    field=models.PositiveSmallIntegerField(blank=True, null=True),
+                ),
+                migrations.AddField(
+                    model_name='user',
+                    name='confirm_coins',
+                    field=models.PositiveIntegerField(blank=True, null=True),
+                ),
+                migrations.AddField(
+                    model_name='user',
                     name='is_ranked',
                     field=models.BooleanField(db_default=False, default=False),
+                ),
+                migrations.AddField(
+                    model_name='user',
+                    name='kind',
+                    field=models.CharField(choices=[('personal', 'Personal'), ('business', 'Business'), ('charity', 'Charity'), ('political', 'Political'), ('government', 'Government')], db_default='personal', default='personal', max_length=10),
+                ),
+                migrations.AddField(
+                    model_name='user',
+                    name='shows_level',
+                    field=models.BooleanField(db_default=True, default=True),
                 ),
                 migrations.AddField(
                     model_name='user',
@@ -93,6 +116,10 @@ class Migration(migrations.Migration):
                 migrations.AddIndex(
                     model_name='user',
                     index=models.Index(condition=models.Q(models.Q(('standing', 'good'), _negated=True), ('standing_until__isnull', False)), fields=['standing_until'], name='user_standing_ends'),
+                ),
+                migrations.AddConstraint(
+                    model_name='user',
+                    constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['personal', 'business', 'charity', 'political', 'government'])), name='user_kind_known'),
                 ),
                 migrations.CreateModel(
                     name='Block',
@@ -125,7 +152,7 @@ class Migration(migrations.Migration):
                     name='Consent',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('scope', models.CharField(choices=[('gifts:send', 'Send gifts with your coins'), ('balance:read', 'See your balance and history'), ('refunds:ask', 'Ask to give your unused coins back'), ('gift-cards:redeem', 'Turn gift cards into coins for you'), ('reviews:read', 'See the reviews of your account'), ('reviews:appeal', 'Appeal against reviews of your account')], max_length=20)),
+                        ('scope', models.CharField(choices=[('gifts:send', 'Send gifts with your coins'), ('balance:read', 'See your balance and history'), ('refunds:ask', 'Ask to give your unused coins back'), ('gift-cards:redeem', 'Turn gift cards into coins for you'), ('reviews:read', 'See the reviews of your account'), ('reviews:appeal', 'Appeal against reviews of your account'), ('rooms:manage', 'Start and end your lives, and switch gifts in them')], max_length=20)),
                         ('daily_cap_coins', models.PositiveIntegerField(default=0)),
                         ('until', models.DateTimeField()),
                         ('given_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
@@ -240,6 +267,7 @@ class Migration(migrations.Migration):
                         ('birth_date', models.DateField(blank=True, null=True)),
                         ('language', models.CharField(default='en', max_length=10)),
                         ('time_zone', models.CharField(default='UTC', max_length=40)),
+                        ('kind', models.CharField(choices=[('personal', 'Personal'), ('business', 'Business'), ('charity', 'Charity'), ('political', 'Political'), ('government', 'Government')], db_default='personal', default='personal', max_length=10)),
                         ('is_creator', models.BooleanField(db_default=False, default=False)),
                         ('is_staff', models.BooleanField(default=False, verbose_name='staff')),
                         ('is_active', models.BooleanField(default=True)),
@@ -326,11 +354,11 @@ class Migration(migrations.Migration):
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='user',
-                    trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "accounts_useredit" ("birth_date", "country", "display_name", "email", "handle", "id", "is_active", "is_creator", "is_staff", "is_superuser", "joined_at", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "time_zone") VALUES (NEW."birth_date", NEW."country", NEW."display_name", NEW."email", NEW."handle", NEW."id", NEW."is_active", NEW."is_creator", NEW."is_staff", NEW."is_superuser", NEW."joined_at", NEW."language", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."time_zone"); RETURN NULL;', hash='2d3f2b4185d3705d32d794b3c8d32141f71e51ca', operation='INSERT', pgid='pgtrigger_insert_insert_3867c', table='accounts_user', when='AFTER')),
+                    trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "accounts_useredit" ("birth_date", "country", "display_name", "email", "handle", "id", "is_active", "is_creator", "is_staff", "is_superuser", "joined_at", "kind", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "time_zone") VALUES (NEW."birth_date", NEW."country", NEW."display_name", NEW."email", NEW."handle", NEW."id", NEW."is_active", NEW."is_creator", NEW."is_staff", NEW."is_superuser", NEW."joined_at", NEW."kind", NEW."language", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."time_zone"); RETURN NULL;', hash='77ef241ec6c0bf14f13601da2e06126093f2b68e', operation='INSERT', pgid='pgtrigger_insert_insert_3867c', table='accounts_user', when='AFTER')),
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='user',
-                    trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."birth_date" IS DISTINCT FROM (NEW."birth_date") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."display_name" IS DISTINCT FROM (NEW."display_name") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."handle" IS DISTINCT FROM (NEW."handle") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."is_creator" IS DISTINCT FROM (NEW."is_creator") OR OLD."is_staff" IS DISTINCT FROM (NEW."is_staff") OR OLD."is_superuser" IS DISTINCT FROM (NEW."is_superuser") OR OLD."joined_at" IS DISTINCT FROM (NEW."joined_at") OR OLD."language" IS DISTINCT FROM (NEW."language") OR OLD."time_zone" IS DISTINCT FROM (NEW."time_zone"))', func='INSERT INTO "accounts_useredit" ("birth_date", "country", "display_name", "email", "handle", "id", "is_active", "is_creator", "is_staff", "is_superuser", "joined_at", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "time_zone") VALUES (NEW."birth_date", NEW."country", NEW."display_name", NEW."email", NEW."handle", NEW."id", NEW."is_active", NEW."is_creator", NEW."is_staff", NEW."is_superuser", NEW."joined_at", NEW."language", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."time_zone"); RETURN NULL;', hash='0ec89323e7b196aa1854fcfa18fa5df37ba8da0c', operation='UPDATE', pgid='pgtrigger_update_update_0e890', table='accounts_user', when='AFTER')),
+                    trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."birth_date" IS DISTINCT FROM (NEW."birth_date") OR OLD."country" IS DISTINCT FROM (NEW."country") OR OLD."display_name" IS DISTINCT FROM (NEW."display_name") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."handle" IS DISTINCT FROM (NEW."handle") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."is_creator" IS DISTINCT FROM (NEW."is_creator") OR OLD."is_staff" IS DISTINCT FROM (NEW."is_staff") OR OLD."is_superuser" IS DISTINCT FROM (NEW."is_superuser") OR OLD."joined_at" IS DISTINCT FROM (NEW."joined_at") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."language" IS DISTINCT FROM (NEW."language") OR OLD."time_zone" IS DISTINCT FROM (NEW."time_zone"))', func='INSERT INTO "accounts_useredit" ("birth_date", "country", "display_name", "email", "handle", "id", "is_active", "is_creator", "is_staff", "is_superuser", "joined_at", "kind", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "time_zone") VALUES (NEW."birth_date", NEW."country", NEW."display_name", NEW."email", NEW."handle", NEW."id", NEW."is_active", NEW."is_creator", NEW."is_staff", NEW."is_superuser", NEW."joined_at", NEW."kind", NEW."language", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."time_zone"); RETURN NULL;', hash='d1e662cf1c23ddf4b587e939ae03a99896514bf9', operation='UPDATE', pgid='pgtrigger_update_update_0e890', table='accounts_user', when='AFTER')),
                 ),
             ]
         ),

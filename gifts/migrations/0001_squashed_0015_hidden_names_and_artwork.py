@@ -1,4 +1,4 @@
-"""The migrations up to 0010_peak_viewers in one, for new databases: each alone costs the whole state again.
+"""The migrations up to 0015_hidden_names_and_artwork in one, for new databases: each alone costs the whole state again.
 
 Those that it replaces stay for databases that have some of them.
 """
@@ -29,11 +29,16 @@ class Migration(migrations.Migration):
         ("gifts", "0008_chat"),
         ("gifts", "0009_gifts_with_words"),
         ("gifts", "0010_peak_viewers"),
+        ("gifts", "0011_overlays"),
+        ("gifts", "0012_schedule"),
+        ("gifts", "0013_clubs"),
+        ("gifts", "0014_count_clubs"),
+        ("gifts", "0015_hidden_names_and_artwork"),
     ]
     dependencies = [
-        ("accounts", "0018_ranked_by_choice"),
+        ("accounts", "0021_account_kinds_and_care"),
         ('pghistory', '0007_auto_20250421_0444'),
-            ]
+    ]
 
     operations = [
         Together(
@@ -44,6 +49,13 @@ class Migration(migrations.Migration):
                         ('creator', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='chat_rules', serialize=False, to=settings.AUTH_USER_MODEL)),
                         ('slow_s', models.PositiveSmallIntegerField(default=0)),
                         ('banned_words', models.TextField(blank=True)),
+                    ],
+                ),
+                migrations.CreateModel(
+                    name='FanTotal',
+                    fields=[
+                        ('gifter', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='given', serialize=False, to=settings.AUTH_USER_MODEL)),
+                        ('coins', models.PositiveBigIntegerField()),
                     ],
                 ),
                 migrations.CreateModel(
@@ -60,14 +72,48 @@ class Migration(migrations.Migration):
                         ('title', models.CharField(max_length=80)),
                         ('stream_url', models.URLField(blank=True, max_length=500)),
                         ('gifts_on', models.BooleanField(default=True)),
+                        ('for_members', models.BooleanField(db_default=False, default=False)),
                         ('state', models.CharField(choices=[('live', 'Live'), ('ended', 'Ended')], default='live', max_length=8)),
                         ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                         ('ended_at', models.DateTimeField(null=True)),
                         ('creator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rooms', to=settings.AUTH_USER_MODEL)),
                     ],
                     options={
-                        'indexes': [models.Index(condition=models.Q(('state', 'live')), fields=['-started_at'], name='room_live')],
+                        'indexes': [models.Index(condition=models.Q(('state', 'live')), fields=['-started_at'], name='room_live'), models.Index(fields=['creator', 'started_at'], name='room_creator_start')],
                         'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'live')), fields=('creator',), name='room_one_live')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='GiftArt',
+                    fields=[
+                        ('digest', models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
+                        ('name', models.CharField(max_length=60)),
+                        ('moving', models.BinaryField()),
+                        ('still', models.BinaryField()),
+                        ('width', models.PositiveSmallIntegerField()),
+                        ('height', models.PositiveSmallIntegerField()),
+                        ('frames', models.PositiveSmallIntegerField()),
+                        ('length_ms', models.PositiveIntegerField()),
+                        ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                        ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ],
+                    options={
+                        'verbose_name': 'artwork',
+                        'verbose_name_plural': 'artwork',
+                        'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('frames', 1), ('length_ms', 0)), models.Q(('frames__gte', 2), ('length_ms__gte', 1)), _connector='OR'), name='gift_art_moves_or_not')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='MembershipOffer',
+                    fields=[
+                        ('creator', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='membership_offer', serialize=False, to=settings.AUTH_USER_MODEL)),
+                        ('is_on', models.BooleanField(default=False)),
+                        ('price_coins', models.PositiveIntegerField()),
+                        ('words', models.CharField(blank=True, max_length=300)),
+                        ('changed_at', models.DateTimeField()),
+                    ],
+                    options={
+                        'constraints': [models.CheckConstraint(condition=models.Q(('price_coins__in', (100, 300, 500, 1000))), name='membership_price_listed')],
                     },
                 ),
                 migrations.CreateModel(
@@ -97,6 +143,18 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name='Overlay',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('digest', models.CharField(editable=False, max_length=64, unique=True)),
+                        ('made_at', models.DateTimeField()),
+                        ('creator', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ],
+                    options={
+                        'constraints': [models.UniqueConstraint(fields=('creator',), name='overlay_one_a_creator')],
+                    },
+                ),
+                migrations.CreateModel(
                     name='RankDifference',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -115,6 +173,7 @@ class Migration(migrations.Migration):
                         ('title', models.CharField(max_length=80)),
                         ('video_url', models.URLField(blank=True, max_length=500)),
                         ('gifts_on', models.BooleanField(default=True)),
+                        ('for_members', models.BooleanField(db_default=False, default=False)),
                         ('is_public', models.BooleanField(default=True)),
                         ('posted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                         ('creator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='videos', to=settings.AUTH_USER_MODEL)),
@@ -133,12 +192,47 @@ class Migration(migrations.Migration):
                         ('taken_gifts', models.PositiveBigIntegerField(default=0)),
                         ('reached_at', models.DateTimeField()),
                         ('week', models.DateField()),
+                        ('is_hidden', models.BooleanField(db_default=False, default=False)),
                         ('creator', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                         ('gifter', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                     ],
                     options={
                         'indexes': [models.Index(fields=['creator', 'week', '-coins', 'reached_at'], name='week_gifter_rank'), models.Index(fields=['week', 'creator'], name='week_gifter_week')],
-                        'constraints': [models.UniqueConstraint(fields=('creator', 'week', 'gifter'), name='week_gifter_once')],
+                        'constraints': [models.UniqueConstraint(fields=('creator', 'week', 'gifter', 'is_hidden'), name='week_gifter_once')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='ClubGifter',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('coins', models.PositiveBigIntegerField()),
+                        ('gifts', models.PositiveBigIntegerField()),
+                        ('taken_coins', models.PositiveBigIntegerField(default=0)),
+                        ('taken_gifts', models.PositiveBigIntegerField(default=0)),
+                        ('reached_at', models.DateTimeField()),
+                        ('creator', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                        ('gifter', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ],
+                    options={
+                        'constraints': [models.UniqueConstraint(fields=('creator', 'gifter'), name='club_gifter_once')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='Entitlement',
+                    fields=[
+                        ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                        ('kind', models.CharField(choices=[('club', 'Fan club'), ('membership', 'Membership')], max_length=10)),
+                        ('coins', models.PositiveBigIntegerField()),
+                        ('starts_at', models.DateTimeField()),
+                        ('ends_at', models.DateTimeField(null=True)),
+                        ('revoked_at', models.DateTimeField(null=True)),
+                        ('reminded_at', models.DateTimeField(null=True)),
+                        ('creator', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                        ('fan', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='entitlements', to=settings.AUTH_USER_MODEL)),
+                    ],
+                    options={
+                        'indexes': [models.Index(fields=['creator', 'kind', '-starts_at'], name='entitlement_creator'), models.Index(condition=models.Q(('kind', 'membership'), ('reminded_at', None), ('revoked_at', None)), fields=['ends_at'], name='entitlement_unreminded')],
+                        'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'club'), ('revoked_at', None)), fields=('fan', 'creator'), name='club_joined_once'), models.UniqueConstraint(condition=models.Q(('kind', 'membership'), ('revoked_at', None)), fields=('fan', 'creator', 'starts_at'), name='membership_period_once'), models.CheckConstraint(condition=models.Q(models.Q(('ends_at', None), ('kind', 'club')), models.Q(('ends_at__gt', models.F('starts_at')), ('kind', 'membership')), _connector='OR'), name='entitlement_period'), models.CheckConstraint(condition=models.Q(('fan', models.F('creator')), _negated=True), name='entitlement_to_another')],
                     },
                 ),
                 migrations.CreateModel(
@@ -154,13 +248,31 @@ class Migration(migrations.Migration):
                         ('on_videos', models.BooleanField(default=False)),
                         ('animation_ms', models.PositiveIntegerField(default=1000)),
                         ('unlock_level', models.PositiveSmallIntegerField(blank=True, null=True)),
+                        ('club_level', models.PositiveSmallIntegerField(blank=True, null=True)),
                         ('highlight_s', models.PositiveIntegerField(db_default=0, default=0)),
                         ('valid_from', models.DateTimeField()),
                         ('retired_at', models.DateTimeField(blank=True, null=True)),
+                        ('art', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gifts.giftart')),
                         ('gift', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='gifts.gift')),
                     ],
                     options={
                         'constraints': [models.UniqueConstraint(fields=('gift', 'version'), name='gift_version_key'), models.CheckConstraint(condition=models.Q(('price_coins__gte', 1)), name='gift_costs_coins')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='PlannedLive',
+                    fields=[
+                        ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                        ('title', models.CharField(max_length=80)),
+                        ('words', models.CharField(blank=True, max_length=200)),
+                        ('starts_at', models.DateTimeField()),
+                        ('planned_at', models.DateTimeField()),
+                        ('cancelled_at', models.DateTimeField(null=True)),
+                        ('creator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='planned_lives', to=settings.AUTH_USER_MODEL)),
+                        ('room', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='plan', to='gifts.room')),
+                    ],
+                    options={
+                        'indexes': [models.Index(condition=models.Q(('cancelled_at', None), ('room', None)), fields=['starts_at'], name='planned_live_coming')],
                     },
                 ),
                 migrations.CreateModel(
@@ -216,6 +328,7 @@ class Migration(migrations.Migration):
                         ('said_at', models.DateTimeField()),
                         ('paid_coins', models.PositiveBigIntegerField(db_default=0, default=0)),
                         ('highlight_s', models.PositiveIntegerField(db_default=0, default=0)),
+                        ('is_hidden', models.BooleanField(db_default=False, default=False)),
                         ('removed_at', models.DateTimeField(null=True)),
                         ('author', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                         ('removed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -246,12 +359,13 @@ class Migration(migrations.Migration):
                         ('taken_coins', models.PositiveBigIntegerField(default=0)),
                         ('taken_gifts', models.PositiveBigIntegerField(default=0)),
                         ('reached_at', models.DateTimeField()),
+                        ('is_hidden', models.BooleanField(db_default=False, default=False)),
                         ('gifter', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                         ('room', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='gifters', to='gifts.room')),
                     ],
                     options={
                         'indexes': [models.Index(fields=['room', '-coins', 'reached_at'], name='room_gifter_rank')],
-                        'constraints': [models.UniqueConstraint(fields=('room', 'gifter'), name='room_gifter_once')],
+                        'constraints': [models.UniqueConstraint(fields=('room', 'gifter', 'is_hidden'), name='room_gifter_once')],
                     },
                 ),
                 migrations.CreateModel(
@@ -270,9 +384,11 @@ class Migration(migrations.Migration):
                         ('on_videos', models.BooleanField(default=False)),
                         ('animation_ms', models.PositiveIntegerField(default=1000)),
                         ('unlock_level', models.PositiveSmallIntegerField(blank=True, null=True)),
+                        ('club_level', models.PositiveSmallIntegerField(blank=True, null=True)),
                         ('highlight_s', models.PositiveIntegerField(db_default=0, default=0)),
                         ('valid_from', models.DateTimeField()),
                         ('retired_at', models.DateTimeField(blank=True, null=True)),
+                        ('art', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='gifts.giftart')),
                         ('gift', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='gifts.gift')),
                         ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                         ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='gifts.giftversion')),
@@ -282,11 +398,24 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name='LiveReminder',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('asked_at', models.DateTimeField()),
+                        ('fan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                        ('planned', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reminders', to='gifts.plannedlive')),
+                    ],
+                    options={
+                        'constraints': [models.UniqueConstraint(fields=('planned', 'fan'), name='live_reminder_once')],
+                    },
+                ),
+                migrations.CreateModel(
                     name='Streak',
                     fields=[
                         ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
                         ('quantity', models.PositiveBigIntegerField()),
                         ('coins', models.PositiveBigIntegerField()),
+                        ('is_hidden', models.BooleanField(db_default=False, default=False)),
                         ('started_at', models.DateTimeField()),
                         ('last_at', models.DateTimeField()),
                         ('ended_at', models.DateTimeField(null=True)),
@@ -310,6 +439,7 @@ class Migration(migrations.Migration):
                         ('client_id', models.CharField(blank=True, max_length=100)),
                         ('shown_minor', models.PositiveBigIntegerField(null=True)),
                         ('shown_currency', models.CharField(blank=True, max_length=3)),
+                        ('is_hidden', models.BooleanField(db_default=False, default=False)),
                         ('sent_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                         ('creator', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='gifts_received', to=settings.AUTH_USER_MODEL)),
                         ('gift_version', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gifts.giftversion')),
@@ -329,6 +459,7 @@ class Migration(migrations.Migration):
                         ('hold_id', models.UUIDField(editable=False, unique=True)),
                         ('quantity', models.PositiveIntegerField()),
                         ('coins', models.PositiveBigIntegerField()),
+                        ('is_hidden', models.BooleanField(db_default=False, default=False)),
                         ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('taken_back', 'Taken back'), ('refused', 'Not sent')], default='waiting', max_length=10)),
                         ('due_at', models.DateTimeField()),
                         ('held_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
@@ -346,11 +477,11 @@ class Migration(migrations.Migration):
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='giftversion',
-                    trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "gifts_giftversionevent" ("animation_ms", "category", "gift_id", "highlight_s", "id", "is_join_gift", "is_streakable", "name", "on_videos", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price_coins", "retired_at", "unlock_level", "valid_from", "version") VALUES (NEW."animation_ms", NEW."category", NEW."gift_id", NEW."highlight_s", NEW."id", NEW."is_join_gift", NEW."is_streakable", NEW."name", NEW."on_videos", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."price_coins", NEW."retired_at", NEW."unlock_level", NEW."valid_from", NEW."version"); RETURN NULL;', hash='ee703c3b05205af926164e3f15c53d0a3b06386b', operation='INSERT', pgid='pgtrigger_insert_insert_52706', table='gifts_giftversion', when='AFTER')),
+                    trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "gifts_giftversionevent" ("animation_ms", "art_id", "category", "club_level", "gift_id", "highlight_s", "id", "is_join_gift", "is_streakable", "name", "on_videos", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price_coins", "retired_at", "unlock_level", "valid_from", "version") VALUES (NEW."animation_ms", NEW."art_id", NEW."category", NEW."club_level", NEW."gift_id", NEW."highlight_s", NEW."id", NEW."is_join_gift", NEW."is_streakable", NEW."name", NEW."on_videos", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."price_coins", NEW."retired_at", NEW."unlock_level", NEW."valid_from", NEW."version"); RETURN NULL;', hash='ded950ca05c2f1a88302088097a51bf90c695a09', operation='INSERT', pgid='pgtrigger_insert_insert_52706', table='gifts_giftversion', when='AFTER')),
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='giftversion',
-                    trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "gifts_giftversionevent" ("animation_ms", "category", "gift_id", "highlight_s", "id", "is_join_gift", "is_streakable", "name", "on_videos", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price_coins", "retired_at", "unlock_level", "valid_from", "version") VALUES (NEW."animation_ms", NEW."category", NEW."gift_id", NEW."highlight_s", NEW."id", NEW."is_join_gift", NEW."is_streakable", NEW."name", NEW."on_videos", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."price_coins", NEW."retired_at", NEW."unlock_level", NEW."valid_from", NEW."version"); RETURN NULL;', hash='dc16dce7a72b15ac81f15fa63af7891942eb212c', operation='UPDATE', pgid='pgtrigger_update_update_32926', table='gifts_giftversion', when='AFTER')),
+                    trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "gifts_giftversionevent" ("animation_ms", "art_id", "category", "club_level", "gift_id", "highlight_s", "id", "is_join_gift", "is_streakable", "name", "on_videos", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "price_coins", "retired_at", "unlock_level", "valid_from", "version") VALUES (NEW."animation_ms", NEW."art_id", NEW."category", NEW."club_level", NEW."gift_id", NEW."highlight_s", NEW."id", NEW."is_join_gift", NEW."is_streakable", NEW."name", NEW."on_videos", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."price_coins", NEW."retired_at", NEW."unlock_level", NEW."valid_from", NEW."version"); RETURN NULL;', hash='1381d6eb1f4d5289d9db7a5c550b84b4ce66b460', operation='UPDATE', pgid='pgtrigger_update_update_32926', table='gifts_giftversion', when='AFTER')),
                 ),
             ]
         ),
