@@ -23,6 +23,7 @@ CHANGE = {
     "birth_date": "1990-05-17",
     "language": "en",
     "time_zone": "UTC",
+    "kind": "personal",
     "why": "They sent us their passport.",
 }
 
