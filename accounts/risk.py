@@ -15,9 +15,9 @@ AGE_MIN_BY_COUNTRY: Final = {"KR": 19}
 # Below it nobody may have an account: US COPPA, 16 CFR 312.2, "child means under the age of 13".
 AGE_MIN_TO_JOIN: Final = 13
 
-# Whose accounts are given no gifts, as the field has it: TikTok keeps government, politician and
-# party accounts from gifts ("Updating our policies for political accounts", 2022-09-21); Twitch
-# allows no Bits for political candidates (its Bits terms as of 2026-08-22).
+# Whose accounts are given no gifts, as the field has it: TikTok lets no gifts go to government,
+# politician and party accounts (its help pages on gifts); Twitch allows no Bits for political
+# candidates (its Bits terms as of 2026-08-22).
 KINDS_WITHOUT_GIFTS: Final = frozenset({AccountKind.POLITICAL, AccountKind.GOVERNMENT})
 
 

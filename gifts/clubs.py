@@ -239,11 +239,11 @@ class OwnClub:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A member among the first, who asked to be named."""
+    """A member among the first, who asked to be named. Points would tell of hidden gifts."""
 
     handle: str
     name: str
-    points: int
+    level: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,10 +296,8 @@ def named_members(*, creator_id: int, limit: int = NAMED_MAX) -> list[Named]:
         .exclude(gifter__standing=AccountStanding.SUSPENDED)
         .order_by("-coins", "reached_at", "gifter_id")
     )
-    return [
-        Named(*row)
-        for row in rows.values_list("gifter__handle", "gifter__display_name", "coins")[:limit]
-    ]
+    first = rows.values_list("gifter__handle", "gifter__display_name", "coins")[:limit]
+    return [Named(handle, name, levels.club_level(coins)) for handle, name, coins in first]
 
 
 def _in_club(creator_id: int) -> QuerySet[Entitlement]:

@@ -30,6 +30,7 @@ class Popular:
     gifts: int
     coins: int
     share: int
+    art: str | None = None  # the digest of its artwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def _named(sums: Sums) -> list[Popular]:
     named = crowd.names_and_art([gift_id for gift_id, _ in ordered])
     most = ordered[0][1][2] if ordered else 1
     return [
-        Popular(slug, named[gift_id][0], gifts, coins, max(1, coins * 100 // most))
+        Popular(
+            slug, named[gift_id][0], gifts, coins, max(1, coins * 100 // most), named[gift_id][1]
+        )
         for gift_id, (slug, gifts, coins) in ordered
     ]

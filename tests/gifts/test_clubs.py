@@ -282,6 +282,6 @@ def test_only_those_who_asked_to_be_are_named_in_the_club(bob: User, room: Room)
     relay_now()
 
     named = clubs.named_members(creator_id=bob.pk)
-    assert [(one.handle, one.points) for one in named] == [("alice", 1)]
+    assert [(one.handle, one.level) for one in named] == [("alice", 1)]
     assert clubs.members_count(creator_id=bob.pk) == 2
     assert ClubGifter.objects.count() == 3
