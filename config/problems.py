@@ -46,7 +46,7 @@ from gifts import (
     schedule,
     streaks,
     stream,
-)
+)  # fmt: skip
 from gifts import risk as gifts
 from payouts import destinations, settlements
 from payouts import risk as payouts
@@ -202,7 +202,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     memberships.NotAnOffer: Answer(400, "not_an_offer"),
     memberships.PaidFarAhead: Answer(409, "paid_far_ahead"),
     rooms.NoMembersYet: Answer(409, "no_members_yet"),
-    chat.ForMembers: Answer(403, "members_only"),
+    chat.ForMembers: Answer(403, "chat_for_members"),
     streaks.StreakEnded: Answer(409, "streak_ended"),
     gifts.QuantityOutOfRange: Answer(400, "quantity_out_of_range"),
     gifts.PriceChanged: Answer(409, "gift_price_changed"),

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -27,6 +26,7 @@ from accounts.risk import NotAllowed
 from gifts import (
     clubs,
     crowd,
+    held_pages,
     holding,
     passes,
     queries,
@@ -176,39 +176,8 @@ def _held(request: HttpRequest, place: Room | Video, held: HeldGift) -> HttpResp
         messages.success(request, words)
         return redirect(_address(place))
     context = {"place": place, "tone": "good", "words": words, "with_held": True}
-    context |= _waiting(request) | {"operation_id": ledger.new_operation_id()}
+    context |= held_pages.waiting(request) | {"operation_id": ledger.new_operation_id()}
     return render(request, "gifts/answer.html", context)
-
-
-def _waiting(request: HttpRequest) -> dict[str, Any]:
-    viewer = _viewer(request)
-    return {"held_gifts": holding.waiting_of(sender_id=viewer.pk) if viewer else ()}
-
-
-@require_safe
-@login_required
-def held_gifts(request: HttpRequest) -> HttpResponse:
-    """What waits now, for the page that asks again while something does."""
-    waiting = _waiting(request)
-    page = render(request, "gifts/held.html", waiting)
-    return page if waiting["held_gifts"] else trigger_client_event(page, "visit:changed")
-
-
-@require_POST
-@login_required
-def take_back(request: HttpRequest, held_id: UUID) -> HttpResponse:
-    viewer = _viewer(request)
-    assert viewer is not None, "signed in"
-    try:
-        held = holding.take_back(held_id=held_id, sender_id=viewer.pk, at=timezone.now())
-    except HeldGift.DoesNotExist:
-        raise Http404("You have no such gift.") from None
-    except holding.TooLate as refusal:
-        messages.error(request, str(refusal))
-        return redirect("wallet:history")
-    messages.success(request, f"Taken back. Your {held.coins:,} coins are yours again.")
-    place = queries.place(room_id=held.room_id, video_id=held.video_id)
-    return redirect(_address(place) if place else "wallet:history")
 
 
 def _sent_words(
@@ -318,7 +287,7 @@ def _page(request: HttpRequest, place: Room | Video) -> dict[str, Any]:
         "place_url": _address(place),
         "events_url": events_url,
         "summary": None if is_room and is_open else queries.summary(place=place),
-        **_waiting(request),
+        **held_pages.waiting(request),
         **visit_pages.meter(request),
         "ending": None if is_open else crowd.ending_of(room_id=place.pk),
     }
