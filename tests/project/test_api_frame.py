@@ -28,7 +28,8 @@ import payouts
 import wallet
 from accounts import valkey
 from accounts.models import User
-from config import api, api_urls, problems
+from config import api, api_urls
+from config import refusals as listed
 from tests import services
 
 GIFTS = "/api/v1/gifts"
@@ -401,9 +402,9 @@ def refusals() -> Iterator[type[Exception]]:
 
 
 def test_every_refusal_of_the_domain_has_a_status_and_a_code_of_its_own() -> None:
-    codes = [answer.code for answer in problems.REFUSALS.values()]
+    codes = [answer.code for answer in listed.REFUSALS.values()]
 
-    assert set(refusals()) == set(problems.REFUSALS)
+    assert set(refusals()) == set(listed.REFUSALS)
     assert len(codes) == len(set(codes))
 
 
