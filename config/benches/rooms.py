@@ -325,8 +325,12 @@ def _programs(
         **{f"{name.upper()}_PORT": str(port) for name, port in ports.items()},
     }
     valkey = redis.Redis.from_url(settings.REDIS_URL)
-    with knocks.supervised(url) as here, contextlib.ExitStack() as stack:
-        stack.callback(_forget, valkey, room_id)
+    with (
+        contextlib.ExitStack() as at_last,
+        knocks.supervised(url) as here,
+        contextlib.ExitStack() as stack,
+    ):
+        at_last.callback(_forget, valkey, room_id)  # once the relay has ended, or it shows more
         for name, application in (("stream", "config.asgi"), ("floor", "config.benches.floor")):
             here.start(_server(name, application, ports[name], viewers=viewers, environ=environ))
         here.start(running.relay(environ=environ))
