@@ -108,6 +108,21 @@ def test_a_removed_message_is_told_without_its_words(
     assert "Rude words" in [payload["words"] for payload in kept]  # control: the log has them
 
 
+def test_the_log_of_a_room_for_members_needs_the_creators_word(
+    tipbot: APIClient, alice: User, bob: User
+) -> None:
+    room = make_room(bob)
+    send(alice, room)
+    relay_now()
+    address = f"/api/v1/rooms/{room.pk}/events"
+    assert tipbot.get(address).status_code == 200  # the control: it is not for members yet
+    Room.objects.filter(pk=room.pk).update(for_members=True)
+
+    assert services.refused(tipbot.get(address)) == (403, "consent_missing")
+    services.consent(bob, scope=Scope.ROOMS_MANAGE)
+    assert tipbot.get(address).json()["last"] == 1
+
+
 def test_the_log_needs_the_scope(committed: str, bob: User) -> None:
     room = make_room(bob)
     other = services.service("other", ("catalogue:read",))

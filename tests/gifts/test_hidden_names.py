@@ -19,8 +19,17 @@ from django.utils import timezone
 from accounts import reports
 from accounts.models import OutboxEvent, User
 from config import relay
-from gifts import crowd, holding, queries, ranks, risk, rooms, services, streaks
-from gifts.models import ChatMessage, HeldGift, Room, RoomEvent, RoomGifter, Sending, Streak
+from gifts import crowd, holding, queries, ranks, risk, rooms, services, streaks, views
+from gifts.models import (
+    ChatMessage,
+    FanTotal,
+    HeldGift,
+    Room,
+    RoomEvent,
+    RoomGifter,
+    Sending,
+    Streak,
+)
 from gifts.services import Intent
 from tests import services as callers
 from tests.factories import give_coins, make_creator, make_user
@@ -387,3 +396,17 @@ def test_a_gift_that_waits_keeps_the_choice(committed: str) -> None:
     assert HeldGift.objects.get().is_hidden
     assert Sending.objects.get().is_hidden
     assert OutboxEvent.objects.get(name="gift.sent").payload["sender"] == "Somebody"
+
+
+def test_a_hidden_name_wears_no_badge(fan: User, room: Room) -> None:
+    FanTotal.objects.create(gifter=fan, coins=1_000_000)
+    shown, hidden = give(fan, room, hide_name=False), give(fan, room)
+    words: dict[str, Any] = {"slug": words_gift(), "words": "From nobody"}
+    give(fan, room, **words)
+
+    told = {one.payload["sending_id"]: one.payload for one in OutboxEvent.objects.all()}
+    assert told[str(shown)]["level"] > 0  # the control
+    assert (told[str(hidden)]["level"], told[str(hidden)]["club_level"]) == (None, None)
+    badges = [(line.sender if hasattr(line, "sender") else line.author_name, line.badge is None)
+              for line in views._lines(room)]  # fmt: skip
+    assert sorted(set(badges)) == [("Somebody", True), (NAME, False)]

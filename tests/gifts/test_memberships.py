@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.models import Block, Notice, Standing, User
 from accounts.risk import NotInGoodStanding
-from gifts import chat, clubs, memberships, passes, queries, risk, rooms
+from gifts import chat, clubs, memberships, overlays, passes, queries, risk, rooms
 from gifts.memberships import Bought
-from gifts.models import Entitlement, MembershipOffer, Moderator, Room, Video
+from gifts.models import Entitlement, MembershipOffer, Moderator, Overlay, Room, Video
 from tests.factories import make_creator, make_staff
 from tests.gifts.test_clubs import at_once
 from tests.gifts.test_ranks import fan
@@ -296,9 +296,13 @@ def say(author: User, room: Room) -> None:
 def test_the_look_again_lets_go_of_whose_membership_has_ended(bob: User, member: User) -> None:
     room, carol = make_room(bob, for_members=True), fan("carol")
     month = buy(member, bob).entitlement
-    watching = {None, carol.pk, member.pk, bob.pk}
+    overlays.renew(creator_id=bob.pk, at=timezone.now())
+    overlay = passes.overlay_key(Overlay.objects.get().pk)
+    watching: set[passes.Who] = {None, carol.pk, member.pk, bob.pk}
 
     assert queries.who_may_watch(room_id=room.pk, people=watching) == {member.pk, bob.pk}
+    own = {*watching, overlay, passes.overlay_key(0)}
+    assert queries.who_may_watch(room_id=room.pk, people=own) == {member.pk, bob.pk, overlay}
     month.starts_at -= timedelta(days=60)
     month.ends_at = timezone.now()
     month.save()
