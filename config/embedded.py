@@ -15,6 +15,7 @@ path would be too long for a socket), `log/`, and the locks.
 """
 
 import atexit
+import base64
 import contextlib
 import fcntl
 import hashlib
@@ -312,10 +313,20 @@ def _users(servers: Servers) -> tuple[int, ...]:
 
 def secret_key(data: Path) -> str:
     """Read the key that signs this data directory's sessions; make it, for its owner, at first."""
-    path = locate(data).data / "secret-key"
+    return _kept(data, "secret-key", secrets.token_urlsafe(50))
+
+
+def encryption_key(data: Path) -> str:
+    """Read the key that encrypts this data directory's secrets; make it at first."""
+    return _kept(data, "encryption-key", f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}")
+
+
+def _kept(data: Path, name: str, new: str) -> str:
+    """Read a secret of the data directory, which is its owner's alone. The first maker's stays."""
+    path = locate(data).data / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(50))
+            file.write(new)
     return path.read_text()

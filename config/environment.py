@@ -2,6 +2,7 @@
 everything that is wrong.
 """
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvValidationError
 
+KEY_BYTES = 32  # AES-256
 # Bounds on every wait, so that nothing holds the fold horizon or a wallet for long.
 WAITS = "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s"
 
@@ -45,6 +47,15 @@ class Environment(Env):
             raise ImproperlyConfigured(
                 "\n".join(["These settings are missing or wrong:", *lines])
             ) from None
+
+
+def is_encryption_key(entry: str) -> bool:
+    """Whether it is a name, a colon and 32 bytes in base64."""
+    name, _, key = entry.partition(":")
+    try:
+        return bool(name) and len(base64.b64decode(key, validate=True)) == KEY_BYTES
+    except ValueError:
+        return False
 
 
 def pooled(address: Mapping[str, Any], *, connections_max: int) -> dict[str, Any]:

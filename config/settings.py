@@ -64,6 +64,15 @@ CACHES = {
 SECRET_KEY = env.str("SECRET_KEY", embedded.secret_key(CARAT_DATA_DIR) if EMBEDDED else "")
 if not SECRET_KEY:
     env.refuse("SECRET_KEY", "Not set.")
+# encrypt bank accounts, tax numbers and papers, each as name:key with 32 random bytes in base64;
+# the first encrypts, all decrypt: put a new one in front and keep the last for good
+ENCRYPTION_KEYS: list[str] = env.list(
+    "ENCRYPTION_KEYS", [embedded.encryption_key(CARAT_DATA_DIR)] if EMBEDDED else []
+)
+if not ENCRYPTION_KEYS:
+    env.refuse("ENCRYPTION_KEYS", "Not set. Make one: echo 1:$(openssl rand -base64 32)")
+if not all(environment.is_encryption_key(key) for key in ENCRYPTION_KEYS):
+    env.refuse("ENCRYPTION_KEYS", "Each is a name, a colon and 32 random bytes in base64.")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Money ------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Programs:
             "REDIS_URL": settings.REDIS_URL,
             "BROKER_URL": settings.BROKER_URL,
             "SECRET_KEY": settings.SECRET_KEY,
+            "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
             "DJANGO_SETTINGS_MODULE": "tests.e2e.site_settings",
             "DATABASE_POOL_MAX": "4",
         }

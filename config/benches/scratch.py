@@ -145,5 +145,6 @@ def environment(name: str) -> dict[str, str]:
         "REDIS_URL": settings.REDIS_URL,
         "BROKER_URL": settings.BROKER_URL,
         "SECRET_KEY": settings.SECRET_KEY,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
         "LOG_LEVEL": "ERROR",
     }

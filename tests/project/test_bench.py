@@ -94,6 +94,7 @@ def test_a_room_is_measured_with_all_its_viewers_and_nothing_is_left_of_it(
         "REDIS_URL": site.REDIS_URL,
         "BROKER_URL": site.BROKER_URL,
         "SECRET_KEY": site.SECRET_KEY,
+        "ENCRYPTION_KEYS": ",".join(site.ENCRYPTION_KEYS),
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }
 

@@ -1,5 +1,6 @@
 """The embedded servers, for real: started, shared, killed, found again, and closed to strangers."""
 
+import base64
 import contextlib
 import fcntl
 import io
@@ -759,6 +760,7 @@ def test_status_of_servers_of_ones_own_asks_them_and_shows_no_password(
         "DATABASE_URL": f"postgresql://carat:sesame@/carat?host={shared.run}",
         "REDIS_URL": "redis://carat:sesame@127.0.0.1:1/2?client_name=sesame",
         "SECRET_KEY": "a key for one test, as long as a key should be: 0123456789",
+        "ENCRYPTION_KEYS": f"1:{base64.b64encode(b'0' * 32).decode()}",
         "CARAT_DATA_DIR": str(tmp_path / "data"),
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }

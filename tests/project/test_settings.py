@@ -1,5 +1,6 @@
 """Settings: told in the README, refused together, and safe where real money moves."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ PRODUCTION = {
     "SITE_URL": "https://carat.example",
     "ALLOWED_HOSTS": "carat.example",
     "SECRET_KEY": "x7" * 40 + "QpWoEiRuTyAlSkDjFhGzMxNcBv",
+    "ENCRYPTION_KEYS": f"1:{base64.b64encode(bytes(range(32))).decode()}",
     "DATABASE_URL": "postgresql://carat_app:secret@db.example:5432/carat",
     "DATABASE_OWNER_URL": "postgresql://carat:secret@db.example:5432/carat",
     "REDIS_URL": "redis://valkey.example:6379/0",
@@ -83,6 +85,22 @@ def test_without_a_secret_key_a_production_does_not_start(tmp_path: Path) -> Non
 
     assert ran.returncode == 1
     assert "SECRET_KEY: Not set." in ran.stderr
+
+
+@pytest.mark.parametrize("keys", ["1:c2hvcnQ=", "1", ":" + "A" * 44, "1:not base64"])
+def test_a_key_that_cannot_encrypt_is_refused_and_not_shown(keys: str, tmp_path: Path) -> None:
+    ran = manage("check", folder=tmp_path, **{**PRODUCTION, "ENCRYPTION_KEYS": keys})
+
+    assert ran.returncode == 1
+    assert "ENCRYPTION_KEYS: " in ran.stderr
+    assert keys not in ran.stderr
+
+
+def test_without_a_key_to_encrypt_with_a_production_does_not_start(tmp_path: Path) -> None:
+    ran = manage("check", folder=tmp_path, **{**PRODUCTION, "ENCRYPTION_KEYS": ""})
+
+    assert ran.returncode == 1
+    assert "ENCRYPTION_KEYS: Not set." in ran.stderr
 
 
 def test_a_production_passes_every_check_for_deployment(tmp_path: Path) -> None:

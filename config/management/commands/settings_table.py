@@ -30,6 +30,7 @@ DEFAULTS = {
     "CARAT_DATA_DIR": "`.carat` beside `manage.py`",
     "DATABASE_OWNER_URL": "`DATABASE_URL`",
     "DATABASE_URL": "the embedded server",
+    "ENCRYPTION_KEYS": "embedded: made once and kept; else required",
     "REDIS_URL": "the embedded server",
     "SECRET_KEY": "embedded: made once and kept; else required",
     "STATIC_ROOT": "`static` in `CARAT_DATA_DIR`",
