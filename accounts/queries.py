@@ -205,6 +205,18 @@ def restricting_reviews(
     )
 
 
+def restricting_payouts(*, user_ids: Collection[int], at: datetime) -> dict[int, Review]:
+    """Return for each of the people the review that holds their payouts longest, if one does."""
+    rows = (
+        Review.objects.filter(
+            subject_id__in=user_ids, lifted_at=None, restricts=Review.Restriction.PAYOUTS
+        )
+        .filter(Q(restricted_until=None) | Q(restricted_until__gt=at))
+        .order_by(F("restricted_until").asc(nulls_last=True), "pk")
+    )
+    return {row.subject_id: row for row in rows}
+
+
 def moves_of_review(*, review_id: int) -> QuerySet[StateChange]:
     """Return the review's changes of state, first to last."""
     return StateChange.objects.filter(

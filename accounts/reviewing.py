@@ -29,6 +29,7 @@ _STRENGTH: Final = (
     Restriction.GIFT,
     Restriction.LARGE_PURCHASES,
     Restriction.PURCHASES,
+    Restriction.PAYOUTS,  # of cases about creators, which hold back nothing else
 )
 
 
@@ -129,6 +130,8 @@ def _opened_title(review: Review) -> str:
         return f"{review.get_restricts_display()} are paused while we look into something"
     if review.restricts == Restriction.GIFT:
         return "A gift of yours waits while we look into it"
+    if review.restricts == Restriction.PAYOUTS:
+        return "Your payouts wait while we look into something"
     return "We are looking into something in your account. Nothing is held back"
 
 

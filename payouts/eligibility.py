@@ -9,6 +9,7 @@ from datetime import datetime
 
 from allauth.account.models import EmailAddress
 
+from accounts import queries as people
 from accounts.models import CreatorProfile, User
 from payouts import risk
 from payouts.models import Destination
@@ -25,11 +26,11 @@ def gate(*, creator_ids: Collection[int], at: datetime) -> Mapping[int, Checklis
     """The gate's lines for each of the creators, as they are now."""
     return {
         creator_id: risk.checklist(facts=facts, at=at)
-        for creator_id, facts in _facts(creator_ids).items()
+        for creator_id, facts in _facts(creator_ids, at=at).items()
     }
 
 
-def _facts(creator_ids: Collection[int]) -> dict[int, risk.Facts]:
+def _facts(creator_ids: Collection[int], *, at: datetime) -> dict[int, risk.Facts]:
     with_profile = set(
         CreatorProfile.objects.filter(creator__in=creator_ids).values_list("creator_id", flat=True)
     )
@@ -42,7 +43,8 @@ def _facts(creator_ids: Collection[int]) -> dict[int, risk.Facts]:
         row.creator_id: row
         for row in Destination.objects.filter(creator__in=creator_ids, replaced_at=None)
     }
-    people = User.objects.filter(pk__in=creator_ids).only(
+    reviews = people.restricting_payouts(user_ids=creator_ids, at=at)
+    persons = User.objects.filter(pk__in=creator_ids).only(
         "country", "birth_date", "standing", "standing_until", "kind"
     )
     return {
@@ -54,10 +56,11 @@ def _facts(creator_ids: Collection[int]) -> dict[int, risk.Facts]:
             standing=person.standing,
             standing_until=person.standing_until,
             kind=person.kind,
+            held_why=reviews[person.pk].get_reason_display() if person.pk in reviews else "",
             has_destination=person.pk in destinations,
             destination_blocked_why=(
                 destinations[person.pk].blocked_why if person.pk in destinations else ""
             ),
         )
-        for person in people
+        for person in persons
     }

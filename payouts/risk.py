@@ -30,6 +30,7 @@ class Key(StrEnum):
     AGE = "age"
     EMAIL = "email"
     STANDING = "standing"
+    REVIEW = "review"
     KIND = "kind"
     DESTINATION = "destination"
 
@@ -47,6 +48,7 @@ class Facts:
     has_destination: bool
     destination_blocked_why: str
     kind: str = AccountKind.PERSONAL
+    held_why: str = ""  # why a review holds the creator's payouts; empty: none does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ def checklist(*, facts: Facts, at: datetime) -> tuple[Line, ...]:
         _email(facts),
         _standing(facts),
         *_kind(facts),
+        *_review(facts),
         _destination(facts),
     )
 
@@ -173,6 +176,21 @@ def _kind(facts: Facts) -> tuple[Line, ...]:
             state=State.BAD,
             reason=f"Yours is a {kind} account, and those are given no gifts and no payouts.",
             todo="Ask us if this is wrong.",
+        ),
+    )
+
+
+def _review(facts: Facts) -> tuple[Line, ...]:
+    """Only while a case holds payouts: who has none is not told that there could be."""
+    if not facts.held_why:
+        return ()
+    return (
+        Line(
+            key=Key.REVIEW,
+            title="A review",
+            state=State.BAD,
+            reason=f"Your payouts wait while we look into something: {facts.held_why}",
+            todo="Your diamonds and money stay yours. The review says why and by when.",
         ),
     )
 

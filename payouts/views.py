@@ -29,6 +29,7 @@ REMEDIES: Final = {
     risk.Key.AGE: ("accounts:profile", "Open profile"),
     risk.Key.EMAIL: ("account_email", "Verify"),
     risk.Key.STANDING: ("accounts:notifications", "Read why"),
+    risk.Key.REVIEW: ("accounts:reviews", "Read why"),
     risk.Key.DESTINATION: ("payouts:destination", "Set account"),
 }
 
@@ -42,8 +43,9 @@ class SignedIn(HttpRequest):
 def _checklist(user: User) -> list[dict[str, Any]]:
     lines = eligibility.checklist(creator=user, at=timezone.now())
     return [
-        {"line": line, "remedy": REMEDIES[line.key][0], "action": REMEDIES[line.key][1]}
+        {"line": line, "remedy": remedy, "action": action}
         for line in lines
+        for remedy, action in [REMEDIES.get(line.key, ("", ""))]
     ]
 
 

@@ -25,6 +25,11 @@ class ReviewReason(models.TextChoices):
     DISPUTE = "dispute", "A disputed payment"
     MINOR_CLAIM = "minor_claim", "The account may be used by a minor"
     REPORT = "report", "Reported by somebody"
+    CONCENTRATION = "concentration", "Nearly all earnings from one or two people"
+    SELF_DEAL = "self_deal", "Gifts that may come from the creator"
+    LOW_AUDIENCE = "low_audience", "Large earnings with hardly any audience"
+    GIFT_RING = "gift_ring", "Gifts that go round between accounts"
+    PAYOUT_DUP = "payout_dup", "A payout account that somebody else uses too"
 
     @property
     def words(self) -> str:
@@ -49,6 +54,16 @@ REASON_WORDS: Final[Mapping[str, str]] = {
     ReviewReason.MINOR_CLAIM: "Somebody told us that this account is used by a person under age, "
     "or we have reason to doubt the date of birth.",
     ReviewReason.REPORT: "Somebody reported you, or what you publish.",
+    ReviewReason.CONCENTRATION: "Nearly all of what you earned lately came from one or two people. "
+    "That can be quite right, and it is also how stolen cards are turned into cash.",
+    ReviewReason.SELF_DEAL: "Some of the gifts you received came from an account that shares a "
+    "device, a network, a card or a payout account with you.",
+    ReviewReason.LOW_AUDIENCE: "You earned a lot lately with hardly anybody following or watching. "
+    "We check that the gifts were real.",
+    ReviewReason.GIFT_RING: "Some of the gifts you received belong to a group of accounts that "
+    "send gifts to each other.",
+    ReviewReason.PAYOUT_DUP: "Your payout account is also used by another person. Each person is "
+    "paid to an account of their own.",
 }
 
 
@@ -71,6 +86,7 @@ class Review(models.Model):
         LARGE_PURCHASES = "large_purchases", "Large purchases"
         PURCHASES = "purchases", "Purchases"
         GIFT = "gift", "One gift"
+        PAYOUTS = "payouts", "Payouts"
 
     class Outcome(models.TextChoices):
         CLEARED = "cleared", "Nothing wrong: what was restricted is free again"

@@ -47,6 +47,7 @@ def test_a_creator_with_everything_in_order_is_eligible() -> None:
         ({"standing": "suspended"}, "standing", "bad"),
         ({"has_destination": False}, "destination", "todo"),
         ({"destination_blocked_why": "The account is closed."}, "destination", "bad"),
+        ({"held_why": "Gifts that go round between accounts"}, "review", "bad"),
     ],
 )
 def test_each_fact_alone_stands_in_the_way(change: dict[str, Any], key: str, state: str) -> None:

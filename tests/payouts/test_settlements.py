@@ -8,8 +8,9 @@ from django.conf import LazySettings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import Notice, OutboxEvent, Standing, StateChange, User
-from payouts import settlements
+from accounts import reviewing
+from accounts.models import Notice, OutboxEvent, Review, ReviewReason, Standing, StateChange, User
+from payouts import risk, services, settlements
 from payouts.models import Payout, SettlementLine, SettlementRun
 from tests import factories
 from tests.payouts.books import Books, books, give_diamonds, new_card, set_account
@@ -261,4 +262,31 @@ def test_a_sweep_opens_the_run_whose_message_was_lost(bob: User) -> None:
     settlements.sweep_settlements(at=timezone.now())
 
     assert SettlementRun.objects.get().state == "done"
+    assert books(bob) == Books(in_payout=1800)
+
+
+def test_diamonds_under_an_open_case_stay_until_the_case_is_lifted(bob: User) -> None:
+    set_account(bob)
+    give_diamonds(bob, 4_000_000)
+    now = timezone.now()
+    case = reviewing.open_review(
+        subject_id=bob.pk,
+        reason=ReviewReason.CONCENTRATION,
+        subject_key=f"creator:{bob.pk}",
+        grounds=reviewing.Grounds(reasons=["Nearly all came from one person."]),
+        restricts=Review.Restriction.PAYOUTS,
+        at=now,
+    )
+
+    run_all("2026-W46")
+
+    assert books(bob) == Books(available=4_000_000)
+    with pytest.raises(risk.NotEligible, match="Nearly all earnings from one or two people"):
+        services.request_payout(
+            payout_id=ledger.new_operation_id(), creator=bob, amount_minor=1000, at=now
+        )
+
+    Review.objects.filter(pk=case.pk).update(lifted_at=now)
+    run_all("2026-W47")
+
     assert books(bob) == Books(in_payout=1800)
