@@ -1,7 +1,14 @@
 """Where creators are paid, settlement runs and their lines, and payouts."""
 
 from payouts.models.destinations import Destination
-from payouts.models.payouts import Payout
-from payouts.models.settlements import SettlementLine, SettlementRun
+from payouts.models.payouts import Payout, PayoutChoice
+from payouts.models.settlements import SettlementChunk, SettlementLine, SettlementRun
 
-__all__ = ["Destination", "Payout", "SettlementLine", "SettlementRun"]
+__all__ = [
+    "Destination",
+    "Payout",
+    "PayoutChoice",
+    "SettlementChunk",
+    "SettlementLine",
+    "SettlementRun",
+]
