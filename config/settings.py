@@ -107,12 +107,11 @@ OWN_LIMIT_LARGE_USD = env.int("OWN_LIMIT_LARGE_USD", 1000)
 FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
 DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt
 PERIOD_S = env.int("PERIOD_SECONDS", 600)  # length of the ledger's periods
-SETTLEMENT_CALENDAR = env.str(
-    "SETTLEMENT_CALENDAR", "weekly"
-)  # weekly: Mondays; or monthly: the 1st
+# when settlements are due: weekly (Mondays) or monthly (the 1st), at 00:00 UTC
+SETTLEMENT_CALENDAR = env.str("SETTLEMENT_CALENDAR", "weekly")
 if SETTLEMENT_CALENDAR not in {"weekly", "monthly"}:
     env.refuse("SETTLEMENT_CALENDAR", "It is weekly or monthly.")
-# time between settlements in place of the calendar's, for demos; 0: by the calendar, 00:00 UTC
+# time between settlements in place of the calendar's, for demos; 0: by the calendar
 SETTLEMENT_INTERVAL_S = env.int("SETTLEMENT_INTERVAL_SECONDS", 0)
 # from this settlement on, in cents of a US dollar, two members of staff agree before it begins
 SETTLEMENT_SECOND_PERSON_USD_CENTS = env.int("SETTLEMENT_SECOND_PERSON_USD_CENTS", 10_000_000)

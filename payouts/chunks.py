@@ -8,23 +8,18 @@ card's own value; who does not pass the gate keeps all they have for the next ru
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
-from uuid import UUID
+
+from django.db import connection
 
 from accounts import tellings
 from accounts.models import NoticeKind, User
 from payouts import eligibility, risk, runs, services, terms
 from payouts.bookings import STUDIO_PATH
-from payouts.models import (
-    Destination,
-    Payout,
-    PayoutChoice,
-    SettlementChunk,
-    SettlementLine,
-    SettlementRun,
-)
+from payouts.models import Destination, PayoutChoice, SettlementChunk, SettlementRun
 from wallet import cash
 from wallet import queries as wallets
 from wallet.models import FxRate, RateCard
@@ -53,13 +48,13 @@ def settle(chunk: SettlementChunk, *, run: SettlementRun, at: datetime) -> None:
         currency: wallets.fx(currency=currency, at=at)
         for currency in sorted({row.currency for row in destinations.values()})
     }
-    settled: Sequence[SettlementLine] = []
+    settled: Sequence[Settled] = []
     if run.kind == SettlementRun.Kind.SETTLEMENT:
         settled = _settle_diamonds(run, held=held, destinations=destinations, rates=rates, at=at)
-        _tell(run, lines=settled)
-    payouts = _pay_out(run, destinations=destinations, rates=rates, at=at)
-    chunk.settled = len({line.creator_id for line in settled})
-    chunk.paid_out, chunk.not_eligible = len(payouts), len(creator_ids) - len(eligible)
+        _tell(run, settled=settled, rates=rates)
+    chunk.paid_out = _pay_out(run, destinations=destinations, rates=rates, at=at)
+    chunk.settled = len({one.creator_id for one in settled})
+    chunk.not_eligible = len(creator_ids) - len(eligible)
     chunk.done_at = at
     chunk.save(update_fields=["settled", "paid_out", "not_eligible", "done_at"])
 
@@ -70,6 +65,42 @@ def _lock(creator_ids: Collection[int]) -> None:
     list(people.order_by("pk").values_list("pk", flat=True))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Diamonds of one creator under one card that became cash."""
+
+    creator_id: int
+    currency: str
+    diamonds_milli: int
+    amount_minor: int
+
+
+LINES_SQL: Final = f"""
+WITH settled AS MATERIALIZED (
+    SELECT op, done, refusal, (result ->> 'diamonds')::bigint AS diamonds,
+           (result ->> 'amount_minor')::bigint AS minor, (result ->> 'remainder')::numeric AS rest
+      FROM {cash.SETTLE_SQL}
+), written AS (
+    INSERT INTO payouts_settlementline (
+        id, run_id, creator_id, card_id, diamonds_milli, diamond_usd, currency, fx_per_usd,
+        fx_source, fx_quoted_at, amount_minor, remainder_minor, settled_at)
+    SELECT settled.op, %(run)s, asked.creator_id, asked.card_id, settled.diamonds,
+           card.diamond_usd, rate.currency, rate.per_usd, rate.source, rate.quoted_at,
+           settled.minor, settled.rest, %(at)s
+      FROM settled
+      JOIN unnest(%(ops)s::uuid[], %(creators)s::bigint[], %(cards)s::integer[],
+                  %(currencies)s::text[]) AS asked (op, creator_id, card_id, currency) USING (op)
+      JOIN unnest(%(rates)s::text[], %(rate_per_usd)s::numeric[], %(rate_sources)s::text[],
+                  %(rate_dates)s::timestamptz[]) AS rate (currency, per_usd, source, quoted_at)
+           USING (currency)
+      JOIN unnest(%(card_ids)s::integer[], %(card_usd)s::numeric[])
+           AS card (card_id, diamond_usd) USING (card_id)
+     WHERE settled.done
+)
+SELECT op, done, refusal, diamonds, minor FROM settled
+"""  # noqa: S608 - our own names
+
+
 def _settle_diamonds(
     run: SettlementRun,
     *,
@@ -77,51 +108,54 @@ def _settle_diamonds(
     destinations: Mapping[int, Destination],
     rates: Mapping[str, FxRate],
     at: datetime,
-) -> Sequence[SettlementLine]:
+) -> Sequence[Settled]:
     """Turn all available diamonds into cash; a line each, but for too few for one minor unit."""
-    asked = [
-        cash.Settlement(
-            operation_id=uuid.uuid5(run.pk, f"{holding.creator_id}:{holding.card_id}"),
-            creator_id=holding.creator_id,
-            card_id=holding.card_id,
-            currency=rate.currency,
-            fx_per_usd=rate.per_usd,
-        )
+    asked = {
+        one.operation_id: one
         for holding in held
         if holding.card_id != NO_CARD and holding.creator_id in destinations
         for rate in [rates[destinations[holding.creator_id].currency]]
-    ]
-    outcomes = cash.settle(
-        asked,
-        memo={"text": f"Settlement {run.period_key}"},
-        context=f"settlement:{run.pk}",
-    )
-    cards = RateCard.objects.in_bulk({one.card_id for one in asked})
-    lines = []
-    for one in asked:
-        outcome = outcomes[one.operation_id]
-        if outcome.refusal == "nothing_available":
-            continue
-        assert outcome.done, f"the ledger refused {one.operation_id}: {outcome.refusal}"
-        rate = rates[one.currency]
-        lines.append(
-            SettlementLine(
-                pk=one.operation_id,
-                run_id=run.pk,
-                creator_id=one.creator_id,
-                card_id=one.card_id,
-                diamonds_milli=outcome.result["diamonds"],
-                diamond_usd=cards[one.card_id].diamond_usd,
+        for one in [
+            cash.Settlement(
+                operation_id=uuid.uuid5(run.pk, f"{holding.creator_id}:{holding.card_id}"),
+                creator_id=holding.creator_id,
+                card_id=holding.card_id,
                 currency=rate.currency,
                 fx_per_usd=rate.per_usd,
-                fx_source=rate.source,
-                fx_quoted_at=rate.quoted_at,
-                amount_minor=outcome.result["amount_minor"],
-                remainder_minor=Decimal(outcome.result["remainder"]),
-                settled_at=at,
             )
+        ]
+    }
+    cards = RateCard.objects.in_bulk({one.card_id for one in asked.values()})
+    facts = cash.settle_facts(
+        list(asked.values()),
+        memo={"text": f"Settlement {run.period_key}"},
+        context=f"settlement:{run.pk}",
+    ) | {
+        "run": run.pk,
+        "at": at,
+        "currencies": [one.currency for one in asked.values()],
+        "card_ids": list(cards),
+        "card_usd": [card.diamond_usd for card in cards.values()],
+        "rates": list(rates),
+        "rate_per_usd": [rate.per_usd for rate in rates.values()],
+        "rate_sources": [rate.source for rate in rates.values()],
+        "rate_dates": [rate.quoted_at for rate in rates.values()],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(LINES_SQL, facts)
+        rows = cursor.fetchall()
+    for operation_id, done, refusal, _diamonds, _minor in rows:
+        assert done or refusal == "nothing_available", f"refused {operation_id}: {refusal}"
+    return [
+        Settled(
+            creator_id=asked[operation_id].creator_id,
+            currency=asked[operation_id].currency,
+            diamonds_milli=diamonds,
+            amount_minor=minor,
         )
-    return SettlementLine.objects.bulk_create(lines)
+        for operation_id, done, _refusal, diamonds, minor in rows
+        if done
+    ]
 
 
 def _pay_out(
@@ -130,7 +164,7 @@ def _pay_out(
     destinations: Mapping[int, Destination],
     rates: Mapping[str, FxRate],
     at: datetime,
-) -> Sequence[UUID]:
+) -> int:
     """Reserve the creators' cash in the currency they are paid in, between minimum and maximum."""
     payable = runs.payables(creator_ids=destinations)
     used = runs.used(creator_ids=destinations, at=at)
@@ -139,39 +173,37 @@ def _pay_out(
             "creator_id", flat=True
         )
     )
-    drafts: list[Payout] = []
-    for creator_id, destination in destinations.items():
-        key, rate = (creator_id, destination.currency), rates[destination.currency]
-        amount = min(payable.get(key, 0), terms.left_minor(rate, used=used[key]))
-        if amount < terms.minimum_minor(rate) or creator_id in by_hand:
-            continue
-        drafts.append(
-            services.draft(
-                payout_id=uuid.uuid5(run.pk, f"{creator_id}:payout"),
-                destination=destination,
-                amount_minor=amount,
-                rate=rate,
-                at=at,
-                run_id=run.pk,
-            )
+    least = {currency: terms.minimum_minor(rate) for currency, rate in rates.items()}
+    drafts = [
+        services.draft(
+            payout_id=uuid.uuid5(run.pk, f"{creator_id}:payout"),
+            destination=destination,
+            amount_minor=amount,
+            rate=rate,
         )
-    reserved = services.reserve(drafts)
-    assert all(isinstance(row, Payout) for row in reserved.values()), "payable cash was locked"
-    return list(reserved)
+        for creator_id, destination in destinations.items()
+        if creator_id not in by_hand
+        for key, rate in [((creator_id, destination.currency), rates[destination.currency])]
+        for amount in [min(payable.get(key, 0), terms.left_minor(rate, used=used[key]))]
+        if amount >= least[destination.currency]
+    ]
+    refusals = services.reserve(drafts, at=at, run_id=run.pk)
+    assert not any(refusals), "payable cash was locked"
+    return len(drafts)
 
 
-def _tell(run: SettlementRun, *, lines: Sequence[SettlementLine]) -> None:
+def _tell(run: SettlementRun, *, settled: Sequence[Settled], rates: Mapping[str, FxRate]) -> None:
     """Tell each creator what their diamonds came to, at which rate."""
-    by_creator: dict[int, list[SettlementLine]] = defaultdict(list)
-    for line in lines:
-        by_creator[line.creator_id].append(line)
+    by_creator: dict[int, list[Settled]] = defaultdict(list)
+    for one in settled:
+        by_creator[one.creator_id].append(one)
     tellings.notify_each(
         [
             tellings.Telling(
                 user_id=creator_id,
                 subject_key=f"settlement:{run.pk}",
                 title=f"Your diamonds were settled: {_sum(own)}",
-                body=_words(own),
+                body=_words(own, rate=rates[own[0].currency]),
                 path=f"{STUDIO_PATH}settlements/",
             )
             for creator_id, own in by_creator.items()
@@ -180,15 +212,14 @@ def _tell(run: SettlementRun, *, lines: Sequence[SettlementLine]) -> None:
     )
 
 
-def _sum(lines: Sequence[SettlementLine]) -> str:
-    return str(money(sum(line.amount_minor for line in lines), lines[0].currency))
+def _sum(settled: Sequence[Settled]) -> str:
+    return str(money(sum(one.amount_minor for one in settled), settled[0].currency))
 
 
-def _words(lines: Sequence[SettlementLine]) -> str:
-    first = lines[0]
-    diamonds = Decimal(sum(line.diamonds_milli for line in lines)).scaleb(-3).normalize()
+def _words(settled: Sequence[Settled], *, rate: FxRate) -> str:
+    diamonds = Decimal(sum(one.diamonds_milli for one in settled)).scaleb(-3).normalize()
     return (
         f"{diamonds:,f} diamonds at the value of their rate cards. "
-        f"1 USD = {first.fx_per_usd.normalize():f} {first.currency} "
-        f"({first.fx_source}, {first.fx_quoted_at:%-d %B %Y})."
+        f"1 USD = {rate.per_usd.normalize():f} {rate.currency} "
+        f"({rate.source}, {rate.quoted_at:%-d %B %Y})."
     )

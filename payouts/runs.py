@@ -50,6 +50,39 @@ SELECT currency, count(DISTINCT owner_id), sum(milli), coalesce(sum(minor), 0),
 """
 
 
+PARTS_SQL: Final = """
+SELECT min(owner_id), max(owner_id), count(*)
+  FROM (SELECT owner_id, (row_number() OVER (ORDER BY owner_id) - 1) / %(size)s AS part
+          FROM (SELECT DISTINCT a.owner_id
+                  FROM ledger.account a
+                  JOIN ledger.balance b ON b.account_id = a.id AND b.credits > b.debits
+                 WHERE a.code = ANY(%(codes)s)) AS creator) AS numbered
+ GROUP BY part ORDER BY part
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Creators with something to settle or to pay, from one id to another."""
+
+    first_creator_id: int
+    last_creator_id: int
+    creators: int
+
+
+def parts(*, kind: str, size: int) -> list[Part]:
+    """All creators whom a run of that kind is for, in parts of so many, by id."""
+    codes = [int(Account.Code.CASH_PAYABLE)]
+    if kind == SettlementRun.Kind.SETTLEMENT:
+        codes.append(int(Account.Code.DIAMOND_AVAILABLE))
+    with connection.cursor() as cursor:
+        cursor.execute(PARTS_SQL, {"size": size, "codes": codes})
+        return [
+            Part(first_creator_id=first, last_creator_id=last, creators=creators)
+            for first, last, creators in cursor
+        ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
     """What was set aside for payouts in the last 24 hours and 7 days, in minor units."""

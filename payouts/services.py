@@ -6,11 +6,13 @@ the cash returns. ``submissions`` takes it to the bank.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import states
 from accounts.models import User
@@ -81,64 +83,97 @@ def _request(
         )
     used = runs.used(creator_ids=[creator_id], at=at)[creator_id, rate.currency]
     terms.check_maximum(amount_minor, rate=rate, used=used)
-    payout = draft(
-        payout_id=payout_id, destination=destination, amount_minor=amount_minor, rate=rate, at=at
-    )
-    return reserve([payout])[payout_id]
+    made = draft(payout_id=payout_id, destination=destination, amount_minor=amount_minor, rate=rate)
+    (refusal,) = reserve([made], at=at)
+    if refusal is not None:
+        return refusal
+    return Payout.objects.get(pk=payout_id)
 
 
-def draft(
-    *,
-    payout_id: UUID,
-    destination: Destination,
-    amount_minor: int,
-    rate: FxRate,
-    at: datetime,
-    run_id: UUID | None = None,
-) -> Payout:
-    """Write down a payout with its fee, not saved. A large one waits for two members of staff."""
-    is_large = amount_minor >= terms.second_person_minor(rate)
-    return Payout(
-        pk=payout_id,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A payout to be reserved, with what the creator pays for it."""
+
+    payout_id: UUID
+    creator_id: int
+    destination_id: UUID
+    currency: str
+    amount_minor: int
+    fee_minor: int
+    is_large: bool
+
+
+RESERVE_SQL: Final = f"""
+WITH reserved AS MATERIALIZED (
+    SELECT * FROM {cash.RESERVE_SQL}
+), written AS (
+    INSERT INTO payouts_payout (id, creator_id, destination_id, run_id, amount_minor, fee_minor,
+                                currency, state, reserve_op, resolve_op, return_op, rail_ref,
+                                failure, needs_approval, attempts, due_at, requested_at)
+    SELECT draft.id, draft.creator_id, draft.destination_id, %(run)s, draft.amount, draft.fee,
+           draft.currency, CASE WHEN draft.is_large THEN 'requested' ELSE 'reserved' END,
+           draft.op, draft.resolve_op, draft.return_op, '', '', draft.is_large, 0,
+           CASE WHEN draft.is_large THEN NULL ELSE %(at)s END, %(at)s
+      FROM reserved
+      JOIN unnest(%(ops)s::uuid[], %(payouts)s::uuid[], %(creators)s::bigint[],
+                  %(destinations)s::uuid[], %(amounts)s::bigint[], %(fees)s::bigint[],
+                  %(currencies)s::text[], %(resolve_ops)s::uuid[], %(return_ops)s::uuid[],
+                  %(large)s::boolean[])
+           AS draft (op, id, creator_id, destination_id, amount, fee, currency, resolve_op,
+                     return_op, is_large) USING (op)
+     WHERE reserved.done
+)
+SELECT op, done, replayed, refusal, result FROM reserved
+"""  # noqa: S608 - our own names
+
+
+def draft(*, payout_id: UUID, destination: Destination, amount_minor: int, rate: FxRate) -> Draft:
+    """Say what a payout to that account would be. A large one waits for two members of staff."""
+    return Draft(
+        payout_id=payout_id,
         creator_id=destination.creator_id,
-        destination=destination,
-        run_id=run_id,
+        destination_id=destination.pk,
+        currency=destination.currency,
         amount_minor=amount_minor,
         fee_minor=terms.fee_minor(rate, rail=destination.rail),
-        currency=destination.currency,
-        state=Payout.State.REQUESTED if is_large else Payout.State.RESERVED,
-        needs_approval=is_large,
-        reserve_op=uuid.uuid5(payout_id, "reserve"),
-        resolve_op=uuid.uuid5(payout_id, "resolve"),
-        return_op=uuid.uuid5(payout_id, "return"),
-        requested_at=at,
-        due_at=None if is_large else at,
+        is_large=amount_minor >= terms.second_person_minor(rate),
     )
 
 
-def reserve(payouts: Sequence[Payout]) -> Mapping[UUID, Payout | ledger.Outcome]:
-    """Set the cash of each aside and write it down, in the caller's transaction; by payout.
+def reserve(
+    drafts: Sequence[Draft], *, at: datetime, run_id: UUID | None = None
+) -> Sequence[ledger.Outcome | None]:
+    """Set the cash of each aside and write it down, in the caller's transaction.
 
     The caller holds the creators' rows; at most one payout for each of them. Without the cash there
-    is no payout, but the ledger's refusal, to commit and raise.
+    is no payout, but the ledger's refusal in its place, to commit and raise.
     """
-    outcomes = cash.reserve_payouts(
-        [
-            cash.Reservation(
-                operation_id=payout.reserve_op,
-                creator_id=payout.creator_id,
-                currency=payout.currency,
-                amount_minor=payout.amount_minor,
-                payout_id=payout.pk,
-            )
-            for payout in payouts
-        ]
-    )
-    Payout.objects.bulk_create([row for row in payouts if outcomes[row.reserve_op].done])
-    return {
-        row.pk: row if outcomes[row.reserve_op].done else outcomes[row.reserve_op]
-        for row in payouts
+    reservations = [
+        cash.Reservation(
+            operation_id=uuid.uuid5(made.payout_id, "reserve"),
+            creator_id=made.creator_id,
+            currency=made.currency,
+            amount_minor=made.amount_minor,
+            payout_id=made.payout_id,
+        )
+        for made in drafts
+    ]
+    facts = cash.reserve_facts(reservations) | {
+        "at": at,
+        "run": run_id,
+        "destinations": [made.destination_id for made in drafts],
+        "fees": [made.fee_minor for made in drafts],
+        "currencies": [made.currency for made in drafts],
+        "resolve_ops": [uuid.uuid5(made.payout_id, "resolve") for made in drafts],
+        "return_ops": [uuid.uuid5(made.payout_id, "return") for made in drafts],
+        "large": [made.is_large for made in drafts],
     }
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    with connection.cursor() as cursor:
+        cursor.execute(RESERVE_SQL, facts)
+        outcomes = {row[0]: ledger.outcome(row[0], row[1:]) for row in cursor}
+    asked = (outcomes[reservation.operation_id] for reservation in reservations)
+    return [None if outcome.done else outcome for outcome in asked]
 
 
 @transaction.atomic(durable=True)

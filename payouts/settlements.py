@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from accounts import states
 from accounts.models import User
@@ -30,18 +30,6 @@ CHUNKS_A_CALL: Final = 40  # a task's worth
 
 State = SettlementRun.State
 Kind = SettlementRun.Kind
-
-PLAN_SQL: Final = """
-INSERT INTO payouts_settlementchunk (run_id, number, first_creator_id, last_creator_id, creators,
-                                     settled, paid_out, not_eligible)
-SELECT %(run)s, chunk, min(owner_id), max(owner_id), count(*), 0, 0, 0
-  FROM (SELECT owner_id, (row_number() OVER (ORDER BY owner_id) - 1) / %(size)s + 1 AS chunk
-          FROM (SELECT DISTINCT a.owner_id
-                  FROM ledger.account a
-                  JOIN ledger.balance b ON b.account_id = a.id AND b.credits > b.debits
-                 WHERE a.code = ANY(%(codes)s)) AS creator) AS numbered
- GROUP BY chunk ORDER BY chunk
-"""
 
 log = structlog.get_logger(__name__)
 
@@ -108,9 +96,16 @@ def start_settlement(
         if rival is not None:
             return rival
         raise AnotherRunning("Another settlement is running. This one starts after it.") from error
-    codes = [211, 310] if kind == Kind.SETTLEMENT else [310]
-    with connection.cursor() as cursor:
-        cursor.execute(PLAN_SQL, {"run": run.pk, "size": CREATORS_A_CHUNK, "codes": codes})
+    SettlementChunk.objects.bulk_create(
+        SettlementChunk(
+            run=run,
+            number=number,
+            first_creator_id=part.first_creator_id,
+            last_creator_id=part.last_creator_id,
+            creators=part.creators,
+        )
+        for number, part in enumerate(runs.parts(kind=kind, size=CREATORS_A_CHUNK), start=1)
+    )
     return run
 
 

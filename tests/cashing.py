@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from wallet import cash, ledger
 
 
@@ -18,14 +20,22 @@ def settle(
     context: str,
 ) -> ledger.Outcome:
     asked = cash.Settlement(operation_id, creator_id, card_id, currency, fx_per_usd)
-    return cash.settle([asked], memo=memo, context=context)[operation_id]
+    return _ask(cash.SETTLE_SQL, cash.settle_facts([asked], memo=memo, context=context))
 
 
 def reserve_payout(
     *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
 ) -> ledger.Outcome:
     asked = cash.Reservation(operation_id, creator_id, currency, amount_minor, payout_id)
-    return cash.reserve_payouts([asked])[operation_id]
+    return _ask(cash.RESERVE_SQL, cash.reserve_facts([asked]))
+
+
+def _ask(sql: str, facts: dict[str, Any]) -> ledger.Outcome:
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT op, done, replayed, refusal, result FROM {sql}", facts)
+        operation_id, *row = cursor.fetchone()
+    return ledger.outcome(operation_id, row)
 
 
 def post_payout(*, fee_minor: int = 0, **step: Any) -> ledger.Outcome:

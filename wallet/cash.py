@@ -6,10 +6,10 @@ raised, and nothing else moves cash. What is for many creators is one call for a
 Amounts: diamonds are thousandths (``_milli``), money is minor units.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -40,41 +40,50 @@ class Reservation:
     payout_id: UUID
 
 
-def settle(
+# Both as parts of the caller's own statement, which writes what belongs to them in the same round
+# trip: ``settle_facts`` and ``reserve_facts`` are their values, ``op`` joins their rows.
+SETTLE_SQL: Final = """
+ledger.settle(%(ops)s::uuid[], %(creators)s::bigint[], %(cards)s::integer[], %(units)s::integer[],
+              %(per_usd)s::numeric[], %(memo)s, %(context)s)
+"""
+RESERVE_SQL: Final = """
+ledger.reserve_payouts(%(ops)s::uuid[], %(creators)s::bigint[], %(units)s::integer[],
+                       %(amounts)s::bigint[], %(payouts)s::uuid[])
+"""
+
+
+def settle_facts(
     settlements: Sequence[Settlement], *, memo: dict[str, Any], context: str
-) -> Mapping[UUID, ledger.Outcome]:
-    """Turn the diamonds of each into payable cash, rounded down once each; outcomes by operation.
+) -> dict[str, Any]:
+    """Give the values of SETTLE_SQL, which turns the diamonds of each into payable cash.
 
-    A result has ``diamonds`` (thousandths), ``amount_minor`` and ``remainder`` (of a minor unit, as
-    text). Locks the creators' diamond accounts, then their cash. Refusal: nothing_available.
+    Rounded down once each. A result has ``diamonds`` (thousandths), ``amount_minor`` and
+    ``remainder`` (of a minor unit, as text). Locks the creators' diamond accounts, then their cash.
+    Refusal: nothing_available.
     """
-    outcomes = ledger.post_many(
-        "settle",
-        [s.operation_id for s in settlements],
-        [s.creator_id for s in settlements],
-        [s.card_id for s in settlements],
-        [CURRENCY_NUMBERS[s.currency] for s in settlements],
-        [s.fx_per_usd for s in settlements],
-        Jsonb(memo),
-        context,
-    )
-    return {outcome.operation_id: outcome for outcome in outcomes}
+    return {
+        "ops": [s.operation_id for s in settlements],
+        "creators": [s.creator_id for s in settlements],
+        "cards": [s.card_id for s in settlements],
+        "units": [CURRENCY_NUMBERS[s.currency] for s in settlements],
+        "per_usd": [s.fx_per_usd for s in settlements],
+        "memo": Jsonb(memo),
+        "context": context,
+    }
 
 
-def reserve_payouts(reservations: Sequence[Reservation]) -> Mapping[UUID, ledger.Outcome]:
-    """Set the cash of each aside before a rail is called; outcomes by operation.
+def reserve_facts(reservations: Sequence[Reservation]) -> dict[str, Any]:
+    """Give the values of RESERVE_SQL, which sets the cash of each aside before a rail is called.
 
     At most one for a creator and currency in a call. Locks their cash. Refusal: insufficient_cash.
     """
-    outcomes = ledger.post_many(
-        "reserve_payouts",
-        [r.operation_id for r in reservations],
-        [r.creator_id for r in reservations],
-        [CURRENCY_NUMBERS[r.currency] for r in reservations],
-        [r.amount_minor for r in reservations],
-        [r.payout_id for r in reservations],
-    )
-    return {outcome.operation_id: outcome for outcome in outcomes}
+    return {
+        "ops": [r.operation_id for r in reservations],
+        "creators": [r.creator_id for r in reservations],
+        "units": [CURRENCY_NUMBERS[r.currency] for r in reservations],
+        "amounts": [r.amount_minor for r in reservations],
+        "payouts": [r.payout_id for r in reservations],
+    }
 
 
 def post_payout(

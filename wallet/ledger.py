@@ -338,18 +338,6 @@ def post(function: str, operation_id: UUID, *arguments: Any) -> Outcome:
         return outcome(operation_id, cursor.fetchone())
 
 
-def post_many(function: str, *arguments: Any) -> list[Outcome]:
-    """Run one posting function for many in the caller's transaction: outcomes in no order."""
-    assert connection.in_atomic_block, "the caller opens the transaction"
-    places = ", ".join(["%s"] * len(arguments))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT op, done, replayed, refusal, result FROM ledger.{function}({places})",  # noqa: S608 - our own names
-            list(arguments),
-        )
-        return [outcome(row[0], row[1:]) for row in cursor]
-
-
 def _value(sql: str, *arguments: Any) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(sql, list(arguments))

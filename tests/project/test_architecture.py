@@ -39,8 +39,9 @@ LEDGER_READERS = {
     "wallet/balances.py",
     "wallet/proofs.py",
     "wallet/seals.py",
+    "payouts/runs.py",
 }
-LEDGER = ("wallet/ledger.py", "wallet/returns.py")
+LEDGER = ("wallet/ledger.py", "wallet/cash.py", "wallet/returns.py")
 # A backup begins the ledger's transaction ids anew, and benches drive it on a scratch database.
 LEDGER_TOOLS = ("config/backups.py", "config/benches/")
 LEDGER_READS = re.compile(r'\bledger"?\."?(\w+)"?\s*\(')

@@ -32,8 +32,7 @@ from wallet.models import Account, Balance
 
 # Before and after each of these a worker may be killed.
 STEPS = (
-    (cash, "settle"),
-    (cash, "reserve_payouts"),
+    (chunks, "_settle_diamonds"),
     (cash, "post_payout"),
     (cash, "void_payout"),
     (cash, "return_payout"),
