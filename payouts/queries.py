@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet, Sum
 from djmoney.money import Money
 
-from payouts.models import Destination, Payout, SettlementRun
+from payouts.models import Destination, Payout, SettlementRun, TaxProfile
 from wallet import money as units
 from wallet.models import Account, FxRate
 
@@ -23,6 +23,11 @@ def earlier_destinations(*, creator_id: int) -> QuerySet[Destination]:
     """Accounts that were replaced, latest first."""
     rows = Destination.objects.filter(creator_id=creator_id).exclude(replaced_at=None)
     return rows.order_by("-replaced_at", "pk")
+
+
+def tax_profile(*, creator_id: int) -> TaxProfile | None:
+    """What the creator certified last for the tax office."""
+    return TaxProfile.objects.filter(creator_id=creator_id, replaced_at=None).first()
 
 
 def next_creator_id(*, after: int) -> int | None:

@@ -1,7 +1,20 @@
-"""Where creators are paid, settlement runs and their lines, and payouts."""
+"""Where creators are paid, whether they may be, settlement runs and their lines, and payouts."""
 
 from payouts.models.destinations import Destination
+from payouts.models.eligibility import EligibilityOverride, EligibilityResult
 from payouts.models.payouts import Payout
 from payouts.models.settlements import SettlementLine, SettlementRun
+from payouts.models.taxes import EEA, TaxForm, TaxProfile, form_for
 
-__all__ = ["Destination", "Payout", "SettlementLine", "SettlementRun"]
+__all__ = [
+    "EEA",
+    "Destination",
+    "EligibilityOverride",
+    "EligibilityResult",
+    "Payout",
+    "SettlementLine",
+    "SettlementRun",
+    "TaxForm",
+    "TaxProfile",
+    "form_for",
+]
