@@ -6,6 +6,7 @@ decided about reads why. Providers are called outside transactions, by a referen
 the same at every try. The papers themselves are in ``papers``.
 """
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -34,6 +35,10 @@ LOOK_AGAIN_AFTER: Final = timedelta(minutes=15)
 TRIES_MAX: Final = 5  # declined within the time below: then our staff are asked
 TRIES_OVER: Final = timedelta(days=30)
 NAME_MAX: Final = 140
+AWAY: Final = (base.Unavailable, base.UnknownAdapter)
+AWAY_WORDS: Final = (
+    "Who checks identities cannot be reached now. Try again later, or choose another way."
+)
 OTHER_BIRTH_DATE: Final = (
     "The date of birth on your paper is not the one in your profile. If the profile is wrong, ask "
     "us to correct it, and verify again."
@@ -76,6 +81,23 @@ class NoReason(IdentityRefused):
 
 class ProfileFirst(IdentityRefused):
     """The profile has no birth date to compare with."""
+
+
+class NotReachable(IdentityRefused):
+    """Who checks identities does not answer now, or is not asked any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to verify, as it is offered."""
+
+    code: str
+    label: str
+
+
+def ways() -> list[Way]:
+    """The ways to verify that the operator offers, in order."""
+    return [Way(code, adapter.label) for code, adapter in base.adapters().items()]
 
 
 # The person's side
@@ -125,16 +147,19 @@ def _check_may_ask(person: User, *, at: datetime) -> None:
 def begin(*, check_id: UUID, at: datetime) -> IdentityCheck:
     """Begin a hosted check at its provider, and keep its page. Runs outside a transaction.
 
-    Raises base.Unavailable, base.UnknownAdapter.
+    Raises NotReachable.
     """
     check = IdentityCheck.objects.get(pk=check_id)
     if check.provider_url or check.state != State.ASKED:
         return check
-    adapter = base.adapter(check.adapter)
-    if not adapter.is_hosted:
-        return check
     return_url = settings.SITE_URL + reverse("accounts:identity_return", args=[check.pk])
-    begun = adapter.start(reference=check.pk, return_url=return_url)
+    try:
+        adapter = base.adapter(check.adapter)
+        if not adapter.is_hosted:
+            return check
+        begun = adapter.start(reference=check.pk, return_url=return_url)
+    except AWAY as error:
+        raise NotReachable(AWAY_WORDS) from error
     _keep_begun(check_id=check_id, begun=begun, at=at)
     check.refresh_from_db()
     return check
@@ -161,12 +186,15 @@ def submit(check: IdentityCheck, *, at: datetime, by_id: int | None = None) -> I
 def look_up(*, check_id: UUID, at: datetime) -> IdentityCheck:
     """Ask the provider how far a hosted check has come, and keep the answer. No transaction.
 
-    Raises base.Unavailable, base.UnknownAdapter.
+    Raises NotReachable.
     """
     check = IdentityCheck.objects.get(pk=check_id)
     if not check.provider_ref or check.state not in (State.ASKED, State.SUBMITTED):
         return check
-    answer = base.adapter(check.adapter).look(provider_ref=check.provider_ref)
+    try:
+        answer = base.adapter(check.adapter).look(provider_ref=check.provider_ref)
+    except AWAY as error:
+        raise NotReachable(AWAY_WORDS) from error
     return take_answer(check_id=check_id, answer=answer, at=at)
 
 
@@ -203,9 +231,9 @@ def sweep(*, at: datetime) -> int:
     for check_id in list(due.values_list("pk", flat=True)[:100]):
         try:
             look_up(check_id=check_id, at=at)
-        except (base.Unavailable, base.UnknownAdapter) as error:
+        except NotReachable as error:
             IdentityCheck.objects.filter(pk=check_id).update(look_at=at + LOOK_AGAIN_AFTER)
-            log.warning("identity provider away", error=type(error).__name__)
+            log.warning("identity provider away", error=type(error.__cause__).__name__)
         looked += 1
     left = IdentityCheck.objects.filter(state=State.ASKED, expires_at__lte=at)
     for check_id in list(left.order_by("pk").values_list("pk", flat=True)[:500]):

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import identity, papers, queries
 from accounts.identity_forms import PapersForm, StartForm
 from accounts.models import IdentityCheck, User
-from accounts.providers import base
 
 State = IdentityCheck.State
 
@@ -30,17 +29,14 @@ def identity_page(request: HttpRequest) -> HttpResponse:
 def start(request: HttpRequest) -> HttpResponse:
     """Begin a check by the way that was chosen; a provider's page is linked to from ours."""
     form = StartForm(request.POST)
-    if not form.is_valid():
+    if not form.is_valid() or form.cleaned_data["adapter"] not in _codes():
         raise Http404
     at = timezone.now()
     try:
-        base.adapter(form.cleaned_data["adapter"])
         check = identity.ask(person_id=_person(request).pk, **form.cleaned_data, at=at)
         identity.begin(check_id=check.pk, at=at)
-    except (identity.IdentityRefused, base.UnknownAdapter) as refusal:
+    except identity.IdentityRefused as refusal:
         messages.error(request, str(refusal))
-    except base.Unavailable:
-        messages.error(request, "Who checks identities cannot be reached now. Try again later.")
     return redirect("accounts:identity")
 
 
@@ -77,7 +73,7 @@ def come_back(request: HttpRequest, check_id: UUID) -> HttpResponse:
         raise Http404
     try:
         identity.look_up(check_id=check_id, at=timezone.now())
-    except (base.Unavailable, base.UnknownAdapter):
+    except identity.NotReachable:
         messages.info(request, "We have no answer yet. We go on asking, and tell you.")
     return redirect("accounts:identity")
 
@@ -91,7 +87,7 @@ def _page(
         form = form or PapersForm(initial={"check_id": check.pk})
     else:
         form = None
-    offers = list(base.adapters().values())
+    offers = identity.ways()
     context = {
         "check": check,
         "state": state,
@@ -104,6 +100,10 @@ def _page(
         "paper_days": settings.IDENTITY_PAPER_DAYS,
     }
     return render(request, "accounts/identity.html", context, status=status)
+
+
+def _codes() -> set[str]:
+    return {way.code for way in identity.ways()}
 
 
 def _person(request: HttpRequest) -> User:

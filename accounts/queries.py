@@ -220,9 +220,13 @@ def restricting_payouts(*, user_ids: Collection[int], at: datetime) -> dict[int,
 
 def moves_of_review(*, review_id: int) -> QuerySet[StateChange]:
     """Return the review's changes of state, first to last."""
-    return StateChange.objects.filter(
-        subject_type="accounts.review", subject_id=str(review_id)
-    ).order_by("id")
+    return moves_of(subject_type="accounts.review", subject_id=str(review_id))
+
+
+def moves_of(*, subject_type: str, subject_id: str) -> QuerySet[StateChange]:
+    """Return the changes of state of any row, first to last."""
+    rows = StateChange.objects.filter(subject_type=subject_type, subject_id=subject_id)
+    return rows.order_by("id")
 
 
 def is_quiet(*, user_id: int, reason: str, at: datetime) -> bool:

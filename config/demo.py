@@ -193,6 +193,7 @@ def keep_secrets(data: Path) -> Secrets:
             "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(16)}",
             "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(24)}",
             "STANDIN_BANK_KEY": f"bank_{secrets.token_hex(16)}",
+            "STANDIN_IDENTITY_KEY": f"identity_{secrets.token_hex(16)}",
         }
         | kept.keys,
     )

@@ -14,10 +14,12 @@ from django.utils import timezone
 
 from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
-from payouts import queries, services, settlements, submissions
+from payouts import admin_eligibility, admin_tax, queries, services, settlements, submissions
 from payouts.models import Destination, Payout, SettlementLine, SettlementRun
 
 CALLS_AN_ACTION: Final = 5  # as much of a run as one click may take; the clock does the rest
+
+__all__ = ["admin_eligibility", "admin_tax"]  # these desks register themselves
 
 
 class DeedAdmin(ReadOnlyAdmin):

@@ -16,7 +16,7 @@ from accounts import encryption
 from accounts import services as people
 from accounts.models import NoticeKind, User, name_mark
 from payouts import tax_numbers
-from payouts.models import TaxForm, TaxProfile, form_for
+from payouts.models import TaxExport, TaxForm, TaxProfile, form_for
 
 # W forms are kept and asked for again after three years (26 CFR 1.1441-1(e)(4)(ii)); what was
 # collected for DAC7 may be relied on for 36 months (Directive 2011/16/EU, annex V, II.D.3).
@@ -115,6 +115,12 @@ def certify(
         path="/studio/tax/",
     )
     return profile
+
+
+@transaction.atomic(durable=True)
+def note_export(*, year: int, country: str, by_id: int, at: datetime) -> TaxExport:
+    """Write down that somebody saves the totals of a year, before they get them."""
+    return TaxExport.objects.create(year=year, country=country, by_id=by_id, at=at)
 
 
 def _checked(

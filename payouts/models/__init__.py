@@ -4,7 +4,7 @@ from payouts.models.destinations import Destination
 from payouts.models.eligibility import EligibilityOverride, EligibilityResult
 from payouts.models.payouts import Payout
 from payouts.models.settlements import SettlementLine, SettlementRun
-from payouts.models.taxes import EEA, TaxForm, TaxProfile, form_for
+from payouts.models.taxes import EEA, TaxExport, TaxForm, TaxProfile, form_for
 
 __all__ = [
     "EEA",
@@ -14,6 +14,7 @@ __all__ = [
     "Payout",
     "SettlementLine",
     "SettlementRun",
+    "TaxExport",
     "TaxForm",
     "TaxProfile",
     "form_for",

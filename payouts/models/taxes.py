@@ -73,9 +73,6 @@ class TaxProfile(models.Model):
                 name="tax_profile_number_or_why_not",
             ),
         ]
-        permissions: ClassVar = [
-            ("export_tax_totals", "Can export the yearly totals of creators with their tax numbers")
-        ]
 
     def __str__(self) -> str:
         return f"{self.get_form_display()}, {self.masked}"
@@ -96,3 +93,20 @@ class TaxProfile(models.Model):
 
     def is_valid(self, at: datetime) -> bool:
         return self.replaced_at is None and at < self.valid_until
+
+
+class TaxExport(models.Model):
+    """That somebody saved the totals of a year with their tax numbers: who, which, when."""
+
+    by = models.ForeignKey("accounts.User", models.PROTECT, related_name="+")
+    year = models.PositiveSmallIntegerField()
+    country = models.CharField(max_length=2)
+    at = models.DateTimeField()
+
+    class Meta:
+        permissions: ClassVar = [
+            ("export_tax_totals", "Can export the yearly totals of creators with their tax numbers")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.year} {self.country} by {self.by_id}"
