@@ -24,6 +24,10 @@ ACCESS_LASTS: Final = timedelta(hours=1)
 BYTES_MAX: Final = 10_000_000  # a photograph of a phone has 3 to 8 million
 PDF_BYTES_MAX: Final = 2_000_000
 PIXELS_MAX: Final = 40_000_000  # what decoding takes is three times it
+TOO_MANY_PIXELS: Final = (
+    f"The picture has more than {PIXELS_MAX // 1_000_000} million pixels. Take it again with a "
+    "lower setting."
+)
 SIDE_MIN: Final = 300  # nothing can be read on less
 SIDE_KEPT: Final = 2400
 QUALITY: Final = 88
@@ -33,14 +37,7 @@ JPEG: Final = b"\xff\xd8\xff"
 PNG: Final = b"\x89PNG\r\n\x1a\n"
 PDF: Final = b"%PDF-"
 # What the decoders raise when they meet something broken.
-BROKEN: Final = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
+BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, struct.error)
 
 
 class PaperRefused(Exception):
@@ -135,14 +132,13 @@ def _picture(content: bytes, kind: str) -> bytes:
         with Image.open(BytesIO(content), formats=[kind]) as opened:
             wide, high = opened.size
             if wide * high > PIXELS_MAX:
-                raise PaperRefused(
-                    f"The picture has more than {PIXELS_MAX // 1_000_000} million pixels. "
-                    "Take it again with a lower setting."
-                )
+                raise PaperRefused(TOO_MANY_PIXELS)
             if min(wide, high) < SIDE_MIN:
                 raise PaperRefused("The picture is too small to be read. Take it again.")
             opened.draft("RGB", (SIDE_KEPT, SIDE_KEPT))  # a JPEG is decoded no larger than needed
             drawn = ImageOps.exif_transpose(opened).convert("RGB")
+    except Image.DecompressionBombError:
+        raise PaperRefused(TOO_MANY_PIXELS) from None
     except BROKEN:
         raise PaperRefused("The picture cannot be read. Take it again.") from None
     drawn.thumbnail((SIDE_KEPT, SIDE_KEPT))
