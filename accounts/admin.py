@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts import admin_reviews, forms, leaving, queries, services, states
+from accounts import admin_identity, admin_reviews, forms, leaving, queries, services, states
 from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, staff_id
 from accounts.models import (
     Closure,
@@ -29,7 +29,7 @@ from accounts.models import (
     User,
 )
 
-__all__ = ["admin_reviews"]  # the desk of reviews registers itself
+__all__ = ["admin_identity", "admin_reviews"]  # these desks register themselves
 
 
 class UserAdminForm(forms.ReasonedForm):

@@ -16,6 +16,7 @@ from accounts.models import (
     ConsentUse,
     Fingerprint,
     Follow,
+    IdentityCheck,
     Notice,
     NoticeKind,
     NoticePreference,
@@ -219,9 +220,13 @@ def restricting_payouts(*, user_ids: Collection[int], at: datetime) -> dict[int,
 
 def moves_of_review(*, review_id: int) -> QuerySet[StateChange]:
     """Return the review's changes of state, first to last."""
-    return StateChange.objects.filter(
-        subject_type="accounts.review", subject_id=str(review_id)
-    ).order_by("id")
+    return moves_of(subject_type="accounts.review", subject_id=str(review_id))
+
+
+def moves_of(*, subject_type: str, subject_id: str) -> QuerySet[StateChange]:
+    """Return the changes of state of any row, first to last."""
+    rows = StateChange.objects.filter(subject_type=subject_type, subject_id=subject_id)
+    return rows.order_by("id")
 
 
 def is_quiet(*, user_id: int, reason: str, at: datetime) -> bool:
@@ -260,3 +265,25 @@ def is_blocked(*, blocker_id: int, blocked_id: int) -> bool:
 def blocks_of(*, user_id: int) -> QuerySet[Block]:
     """Return whom the person has blocked, latest first."""
     return Block.objects.filter(blocker_id=user_id).select_related("blocked").order_by("-pk")
+
+
+def latest_identity(*, user_id: int) -> IdentityCheck | None:
+    """Return the person's check that is under way or in force, else the latest that was."""
+    return latest_identities(user_ids=[user_id]).get(user_id)
+
+
+def latest_identities(*, user_ids: Collection[int]) -> dict[int, IdentityCheck]:
+    """Return the same for each of several people, in one query."""
+    rows = (
+        IdentityCheck.objects.filter(person_id__in=user_ids)
+        .order_by("person_id", "-asked_at", "-pk")
+        .distinct("person_id")
+    )
+    return {row.person_id: row for row in rows}
+
+
+def is_identity_verified(*, user_id: int) -> bool:
+    """Whether the person's identity is verified now."""
+    return IdentityCheck.objects.filter(
+        person_id=user_id, state=IdentityCheck.State.APPROVED
+    ).exists()

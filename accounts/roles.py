@@ -66,6 +66,12 @@ PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementlin
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
 SIGN_IN: Final = _view("account", "emailaddress") | _view("mfa", "authenticator")
 OPERATION: Final = _view("accounts", "outboxevent")
+# Who people are: the checks, who asked for papers and who looked, never the papers themselves.
+IDENTITY: Final = _view("accounts", "identitycheck", "paperaccess", "paperview")
+# What creators certified, with numbers masked, and what the gate said of them.
+GATE: Final = _view(
+    "payouts", "taxprofile", "taxexport", "eligibilityresult", "eligibilityoverride"
+)
 # Cases about people, and what they were opened for.
 REVIEWS: Final = _view("accounts", "review", "report", "guardianclaim", "block")
 SIGNALS: Final = _view("accounts", "verdict", "fingerprint")
@@ -88,6 +94,8 @@ ROLES: Final = {
     | REVIEWS
     | PURCHASES
     | CATALOGUE
+    | _view("accounts", "identitycheck")
+    | _view("payouts", "eligibilityresult", "eligibilityoverride")
     | _view("payouts", "settlementline", "payout")
     | _view("wallet", "operation", "transfer", "lot")
     | {
@@ -105,10 +113,14 @@ ROLES: Final = {
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
+    | IDENTITY
+    | GATE
     | OPERATION
     | _edit("wallet", "recoursepolicy")
     | RECONCILED
     | {
+        "accounts.grant_papers",
+        "payouts.export_tax_totals",
         "wallet.add_reconciliation",
         "wallet.look_up_purchase",
         "wallet.decide_refund",
@@ -134,8 +146,14 @@ ROLES: Final = {
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
+    | IDENTITY
+    | GATE
     | _edit("wallet", "recoursepolicy")
     | {
+        "accounts.ask_papers",
+        "accounts.decide_identity",
+        "payouts.add_eligibilityoverride",
+        "payouts.change_eligibilityoverride",
         "accounts.set_standing",
         "accounts.change_review",
         "gifts.change_room",
@@ -170,6 +188,8 @@ ROLES: Final = {
     | PURCHASES
     | CATALOGUE
     | PAYOUTS
+    | IDENTITY
+    | GATE
     | SIGN_IN
     | REVIEWS
     | SIGNALS

@@ -3,7 +3,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import claims, creators, fingerprints, notices, reviews, services
+from accounts import (
+    claims,
+    creators,
+    fingerprints,
+    identity,
+    notices,
+    papers,
+    reviews,
+    services,
+)
 
 
 @shared_task
@@ -32,3 +41,15 @@ def keep_review_clocks() -> None:
 def purge_expired() -> None:
     fingerprints.purge(at=timezone.now())
     claims.purge(at=timezone.now())
+
+
+@shared_task
+def sweep_identity() -> None:
+    """Ask providers what came out of checks, and end those nobody went on with."""
+    identity.sweep(at=timezone.now())
+
+
+@shared_task
+def delete_papers() -> None:
+    """Delete identity papers whose term has passed."""
+    papers.delete_due(at=timezone.now())

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import review_pages, views
+from accounts import identity_pages, review_pages, views
 
 app_name = "accounts"
 
@@ -20,6 +20,10 @@ urlpatterns = [
     path("me/terms/", views.accept_terms, name="accept_terms"),
     path("me/reviews/", review_pages.review_list, name="reviews"),
     path("me/reviews/<int:review_id>/", review_pages.review, name="review"),
+    path("me/identity/", identity_pages.identity_page, name="identity"),
+    path("me/identity/start/", identity_pages.start, name="identity_start"),
+    path("me/identity/papers/", identity_pages.upload, name="identity_papers"),
+    path("me/identity/<uuid:check_id>/back/", identity_pages.come_back, name="identity_return"),
     path("me/blocks/", review_pages.block_list, name="blocks"),
     path("guardians/", review_pages.guardian, name="guardian"),
     path("guardians/<str:token>/", review_pages.guardian_confirm, name="guardian_confirm"),

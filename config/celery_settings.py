@@ -67,5 +67,7 @@ beat_schedule = {
     "send notices": every(5.0, "accounts.tasks.send_notices"),
     "end standings": every(60.0, "accounts.tasks.end_standings", expires=60),
     "review clocks": every(300.0, "accounts.tasks.keep_review_clocks", expires=300),
+    "identity checks": every(60.0, "accounts.tasks.sweep_identity", expires=60),
+    "delete papers": at(crontab(minute=35), "accounts.tasks.delete_papers"),
     "purge fingerprints": at(crontab(minute=25, hour=3), "accounts.tasks.purge_expired"),
 }

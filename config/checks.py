@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 STRIPE_API_URL = "https://api.stripe.com"  # docs.stripe.com/api, 2026-11
 WEBHOOK_SECRET_CHARACTERS_MIN = 24
+SANDBOX = "accounts.providers.sandbox.Sandbox"
 
 
 @register(Tags.security)
@@ -26,6 +27,13 @@ def provider_addresses(**_kwargs: Any) -> Iterable[CheckMessage]:
             "STANDIN_BANK_URL is set: payouts would go to a bank that does not exist.",
             hint="Unset it, or set ALLOW_STANDIN=true where no real money moves.",
             id="carat.E002",
+        )
+    if settings.STANDIN_IDENTITY_URL or SANDBOX in settings.IDENTITY_ADAPTERS:
+        yield Error(
+            "A sandbox would verify people: whoever says so is who they say.",
+            hint="Unset STANDIN_IDENTITY_URL and take the sandbox out of IDENTITY_ADAPTERS, or set "
+            "ALLOW_STANDIN=true where no real money moves.",
+            id="carat.E004",
         )
 
 

@@ -9,7 +9,7 @@ invented.
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -24,11 +24,10 @@ from django.db import connection, transaction
 
 from accounts import consents, creators, services
 from accounts.models import Consent, Scope, Terms, User
+from config import demo_creators
 from config.supervisor import write_private
 from gifts import memberships, rooms
 from gifts.models import MembershipOffer, Room, Video
-from payouts import destinations
-from payouts.models import Destination
 
 BORN: Final = date(1994, 3, 9)
 DAILY_CAP_COINS: Final = 5_000
@@ -186,13 +185,15 @@ def keep_secrets(data: Path) -> Secrets:
     people = [(FAN, "fan"), (CREATORS[0].person, "creator"), *((one, one.role) for one in STAFF)]
     whole = Secrets(
         people={
-            one.handle: kept.people.get(one.handle) or _login(one, what) for one, what in people
+            one.handle: _with_second_factor(kept.people.get(one.handle) or _login(one, what))
+            for one, what in people
         },
         service={"id": SERVICE_ID, "secret": secrets.token_urlsafe(32)} | kept.service,
         keys={
             "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(16)}",
             "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(24)}",
             "STANDIN_BANK_KEY": f"bank_{secrets.token_hex(16)}",
+            "STANDIN_IDENTITY_KEY": f"identity_{secrets.token_hex(16)}",
         }
         | kept.keys,
     )
@@ -212,7 +213,9 @@ def populate(kept: Secrets, *, at: datetime) -> None:
     fan = _person(FAN, login=kept.people[FAN.handle], at=at)
     users = [_creator(one, login=kept.people.get(one.person.handle), at=at) for one in CREATORS]
     creators.follow(fan_id=fan.pk, creator_id=users[0].pk)
-    _destination(users[0], at=at)
+    for user in users:
+        login = kept.people.get(user.handle)
+        demo_creators.make_payable(user, totp_secret=login.totp_secret if login else "", at=at)
 
 
 def employ(kept: Secrets, *, at: datetime) -> None:
@@ -220,6 +223,7 @@ def employ(kept: Secrets, *, at: datetime) -> None:
     for member in STAFF:
         _staff(member, login=kept.people[member.handle], at=at)
     _service(kept.service, fan=User.objects.get(handle=FAN.handle), at=at)
+    demo_creators.send_papers(at=at)
 
 
 def gather_crowd(*, at: datetime) -> Iterator[User]:
@@ -245,8 +249,15 @@ def _login(person: Person, what: str) -> Login:
         name=person.name,
         what=what,
         password=secrets.token_urlsafe(12),
-        totp_secret=totp.generate_totp_secret() if person.role else "",
+        totp_secret=totp.generate_totp_secret() if person.role or what == "creator" else "",
     )
+
+
+def _with_second_factor(login: Login) -> Login:
+    """Give a creator a second factor, who in an older demo had none: nobody is paid without."""
+    if login.what != "creator" or login.totp_secret:
+        return login
+    return replace(login, totp_secret=totp.generate_totp_secret())
 
 
 def _email(person: Person) -> str:
@@ -322,18 +333,6 @@ def _creator(creator: Creator, *, login: Login | None, at: datetime) -> User:
                 at=at,
             )
     return user
-
-
-def _destination(creator: User, *, at: datetime) -> None:
-    if not Destination.objects.filter(creator=creator).exists():
-        destinations.set_destination(
-            destination_id=uuid5(NAMESPACE_URL, f"carat:demo:{creator.handle}:destination"),
-            creator=creator,
-            holder_name=creator.display_name,
-            account="20304055667788",
-            currency="GBP",
-            at=at,
-        )
 
 
 def _service(kept: Mapping[str, str], *, fan: User, at: datetime) -> None:

@@ -21,7 +21,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
 from djmoney.money import Money
 
-from accounts import leaving, reports, states
+from accounts import leaving, papers, reports, states
 from accounts.models import Closure, DataExport, OutboxEvent, StateChange, User
 from config import personal
 from gifts import chat
@@ -236,6 +236,7 @@ def erase_person(*, closure_id: int, at: datetime) -> None:
     person_id = closure.person_id
     returns.forget(person_id=person_id)
     customers.ask_to_forget(person_id=person_id, at=at)
+    papers.delete_of(person_id=person_id, at=at)
     _erase_what_names_them_elsewhere(person_id)
     user = User.objects.select_for_update().get(pk=person_id)
     user.email = f"erased-{person_id}@erased.invalid"

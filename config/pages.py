@@ -96,7 +96,11 @@ def help_page(request: HttpRequest) -> HttpResponse:
         }
         for region in pricebook.open_regions()
     ]
-    context = {"places": places, "confirm_coins": settings.GIFT_CONFIRM_COINS}
+    context = {
+        "places": places,
+        "confirm_coins": settings.GIFT_CONFIRM_COINS,
+        "identity_paper_days": settings.IDENTITY_PAPER_DAYS,
+    }
     return render(request, "help.html", context)
 
 

@@ -15,7 +15,7 @@ from django.db.models import Count, Min
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from accounts.models import Notice, OutboxEvent, Review
+from accounts.models import MANUAL, IdentityCheck, Notice, OutboxEvent, PaperAccess, Review
 from gifts.models import RankDifference
 from payouts.models import Payout
 from wallet import balances
@@ -129,6 +129,7 @@ def all_queues(*, at: datetime) -> list[Queue]:
             SECOND_PERSON,
         ),
         *_reviews(at=at),
+        *_papers(),
         *_letters(),
     ]
 
@@ -155,6 +156,26 @@ def _money_back() -> list[Queue]:
             {"state__in": (Dispute.State.LEARNT.value, Dispute.State.OPEN.value)},
             "learnt_at",
             DISPUTE_ANSWER,
+        ),
+    ]
+
+
+def _papers() -> list[Queue]:
+    """Who waits to be verified, and which colleague to see their papers."""
+    return [
+        Queue(
+            "Identity papers to look at",
+            IdentityCheck,
+            {"state__exact": IdentityCheck.State.SUBMITTED.value, "adapter__exact": MANUAL},
+            "submitted_at",
+            timedelta(days=4),  # two business days, and a weekend between
+        ),
+        Queue(
+            "Colleagues who ask to see papers",
+            PaperAccess,
+            {"state__exact": PaperAccess.State.ASKED.value},
+            "asked_at",
+            SECOND_PERSON,
         ),
     ]
 

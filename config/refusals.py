@@ -11,7 +11,10 @@ from accounts import (
     claims,
     consents,
     creators,
+    encryption,
+    identity,
     leaving,
+    papers,
     reports,
     reviews,
     roles,
@@ -35,7 +38,7 @@ from gifts import (
     stream,
 )  # fmt: skip
 from gifts import risk as gifts
-from payouts import destinations, settlements, terms
+from payouts import destinations, overrides, settlements, tax_numbers, taxes, terms
 from payouts import risk as payouts
 from payouts import services as payout_services
 from wallet import (
@@ -229,6 +232,28 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     settlements.SamePerson: Answer(403, "settlement_same_person"),
     terms.TooMuch: Answer(409, "too_much"),
     payouts.NotEligible: Answer(403, "not_eligible"),
+    overrides.OwnOverride: Answer(403, "own_override"),
+    overrides.NotOverridable: Answer(403, "line_not_overridable"),
+    overrides.TooLong: Answer(409, "override_too_long"),
+    overrides.ReasonTooShort: Answer(400, "override_reason_too_short"),
+    tax_numbers.UnfitNumber: Answer(409, "unfit_tax_number"),
+    taxes.WrongForm: Answer(409, "wrong_tax_form"),
+    taxes.NumberMissing: Answer(400, "tax_number_missing"),
+    taxes.NotCertified: Answer(400, "not_certified"),
+    # who people are
+    identity.AlreadyVerified: Answer(409, "already_verified"),
+    identity.CheckUnderWay: Answer(409, "identity_check_under_way"),
+    identity.TooManyTries: Answer(429, "too_many_identity_tries"),
+    identity.NotWaiting: Answer(409, "identity_not_waiting"),
+    identity.OwnIdentity: Answer(403, "own_identity"),
+    identity.PapersNotSeen: Answer(409, "papers_not_seen"),
+    identity.NoReason: Answer(400, "identity_no_reason"),
+    identity.ProfileFirst: Answer(409, "profile_first"),
+    identity.NotReachable: Answer(503, "identity_not_reachable"),
+    encryption.CannotDecrypt: Answer(500, "cannot_decrypt", "This cannot be read. Write to us."),
+    papers.PaperRefused: Answer(422, "paper_refused"),
+    papers.NoAccess: Answer(403, "no_access_to_papers"),
+    papers.AccessRefused: Answer(409, "access_refused"),
     # people: reviews, reports, leaving
     claims.BadLink: Answer(404, "bad_link"),
     claims.TooManyClaims: Answer(429, "too_many_claims"),

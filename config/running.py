@@ -176,6 +176,7 @@ def standin(*, port: int, data: Path, webhook_url: str, keys: Mapping[str, str])
             "STANDIN_API_KEY": keys["STRIPE_API_KEY"],
             "STANDIN_WEBHOOK_SECRET": keys["STRIPE_WEBHOOK_SECRET"],
             "STANDIN_BANK_KEY": keys["STANDIN_BANK_KEY"],
+            "STANDIN_IDENTITY_KEY": keys["STANDIN_IDENTITY_KEY"],
             "STANDIN_WITH_PARENT": "1",
         },
     )

@@ -129,6 +129,16 @@ PAYOUT_SECOND_PERSON_USD_CENTS = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_0
 REFUND_SECOND_PERSON_USD_CENTS = env.int("REFUND_SECOND_PERSON_USD_CENTS", 20_000)
 # paid but not credited for this long: staff are told
 UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
+# days after joining before a creator is paid
+ELIGIBLE_AFTER_DAYS = env.int("ELIGIBLE_AFTER_DAYS", 30)
+# followers that a creator needs to be paid
+ELIGIBLE_FOLLOWERS_MIN = env.int("ELIGIBLE_FOLLOWERS_MIN", 0)
+# ways to verify who somebody is, as dotted paths of adapters in the order they are offered
+IDENTITY_ADAPTERS: list[str] = env.list("IDENTITY_ADAPTERS", ["accounts.providers.manual.Manual"])
+# days after the decision when identity papers are deleted
+IDENTITY_PAPER_DAYS = env.int("IDENTITY_PAPER_DAYS", 30)
+STANDIN_IDENTITY_URL = env.str("STANDIN_IDENTITY_URL", "")  # the stand-in that verifies nobody
+STANDIN_IDENTITY_KEY = env.str("STANDIN_IDENTITY_KEY", "")  # its key
 GIFT_CONFIRM_COINS = env.int("GIFT_CONFIRM_COINS", 1000)  # from here on, a gift is asked about
 GIFT_UNDO_COINS = env.int("GIFT_UNDO_COINS", 5000)  # from here on, a gift can be taken back
 GIFT_UNDO_S = env.int("GIFT_UNDO_SECONDS", 10)  # how long, before it is sent

@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
-from payouts import admin_runs, services, submissions
+from payouts import admin_eligibility, admin_runs, admin_tax, services, submissions
 from payouts.models import Destination, Payout
+
+__all__ = ["admin_eligibility", "admin_tax"]  # these desks register themselves
 
 
 class ReasonForm(forms.Form):

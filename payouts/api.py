@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from accounts import api as base
 from accounts import queries as people
 from accounts.models import User
-from payouts import earnings
+from payouts import earnings, eligibility, risk, rules
 from wallet import api as value
 
 
@@ -55,6 +55,54 @@ class EarnedAnswered(base.Answered):
 class EarnedPageAnswered(base.Answered):
     results = EarnedAnswered(many=True)
     next = serializers.CharField(allow_null=True)
+
+
+class LineAnswered(base.Answered):
+    """One line of the checklist. ``let_pass``: our staff let it pass for a time."""
+
+    key = serializers.ChoiceField(choices=[key.value for key in risk.Key])
+    title = serializers.CharField()
+    state = serializers.ChoiceField(choices=[state.value for state in rules.State])
+    reason = serializers.CharField()
+    todo = serializers.CharField(allow_blank=True)
+    let_pass = serializers.BooleanField()
+
+
+class EligibilityAnswered(base.Answered):
+    """Whether the creator is settled and paid now, and each line that is asked for."""
+
+    creator = base.PersonAnswered()
+    eligible = serializers.BooleanField()
+    lines = LineAnswered(many=True)
+
+
+class Eligibility(base.Door):
+    """Whether a creator may be paid, as they see it themselves, read now."""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "earnings:read"}
+
+    @extend_schema(operation_id="creators_eligibility", responses=EligibilityAnswered)
+    def get(self, _request: Request, creator: str) -> Response:
+        self.asked(base.NoQuery)
+        found = _creator_or_404(creator)
+        lines = eligibility.checklist(creator=found, at=timezone.now())
+        return Response(
+            {
+                "creator": base.person(found),
+                "eligible": risk.is_eligible(lines),
+                "lines": [
+                    {
+                        "key": line.key,
+                        "title": line.title,
+                        "state": line.state,
+                        "reason": line.reason,
+                        "todo": line.todo,
+                        "let_pass": line.is_waived,
+                    }
+                    for line in lines
+                ],
+            }
+        )
 
 
 class Earnings(base.Door):

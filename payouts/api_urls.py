@@ -6,5 +6,6 @@ from payouts import api
 
 urlpatterns = [
     path("creators/<str:creator>/earnings", api.Earnings.as_view()),
+    path("creators/<str:creator>/eligibility", api.Eligibility.as_view()),
     path("creators/<str:creator>/earnings/gifts", api.EarnedGifts.as_view()),
 ]

@@ -39,6 +39,7 @@ def settle(chunk: SettlementChunk, *, run: SettlementRun, at: datetime) -> None:
     creator_ids = sorted({holding.creator_id for holding in held})
     _lock(creator_ids)
     lines = eligibility.gate(creator_ids=creator_ids, at=at)
+    eligibility.store(lines, at=at)
     eligible = [one for one in creator_ids if risk.is_eligible(lines[one])]
     destinations = {
         row.creator_id: row

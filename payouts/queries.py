@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
-from payouts.models import Destination, Payout
+from payouts.models import Destination, Payout, TaxProfile
 from wallet import money as units
 from wallet.models import Account
 
@@ -18,6 +18,11 @@ def earlier_destinations(*, creator_id: int) -> QuerySet[Destination]:
     """Accounts that were replaced, latest first."""
     rows = Destination.objects.filter(creator_id=creator_id).exclude(replaced_at=None)
     return rows.order_by("-replaced_at", "pk")
+
+
+def tax_profile(*, creator_id: int) -> TaxProfile | None:
+    """What the creator certified last for the tax office."""
+    return TaxProfile.objects.filter(creator_id=creator_id, replaced_at=None).first()
 
 
 def payable_minor(*, creator_id: int, currency: str) -> int:

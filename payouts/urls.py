@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payouts import views
+from payouts import tax_pages, views
 
 app_name = "payouts"
 
@@ -14,5 +14,6 @@ urlpatterns = [
     path("studio/payouts/new/", views.request_payout, name="request_payout"),
     path("studio/payouts/<uuid:payout_id>/", views.payout, name="payout"),
     path("studio/payouts/<uuid:payout_id>/cancel/", views.cancel_payout, name="cancel_payout"),
+    path("studio/tax/", tax_pages.tax, name="tax"),
     path("studio/destination/", views.destination, name="destination"),
 ]

@@ -27,10 +27,15 @@ LATEST: Final = 5
 REMEDIES: Final = {
     risk.Key.PROFILE: ("accounts:become_creator", "Open it"),
     risk.Key.AGE: ("accounts:profile", "Open profile"),
+    risk.Key.COUNTRY: ("accounts:profile", "Open profile"),
     risk.Key.EMAIL: ("account_email", "Verify"),
+    risk.Key.SECOND_FACTOR: ("mfa_index", "Add one"),
+    risk.Key.IDENTITY: ("accounts:identity", "Verify"),
+    risk.Key.TAX: ("payouts:tax", "Fill in"),
     risk.Key.STANDING: ("accounts:notifications", "Read why"),
     risk.Key.REVIEW: ("accounts:reviews", "Read why"),
     risk.Key.DESTINATION: ("payouts:destination", "Set account"),
+    risk.Key.HOLDER: ("payouts:destination", "Set account"),
 }
 
 

@@ -22,6 +22,7 @@ import stripe
 ROOT: Final = Path(__file__).parent.parent
 API_KEY: Final = "sk_test_carat_tests"
 BANK_KEY: Final = "bank_carat_tests"
+IDENTITY_KEY: Final = "identity_carat_tests"
 WEBHOOK_SECRET: Final = "whsec_carat_tests_0123456789abcdef"
 START_WITHIN_S: Final = 30.0
 STOP_WITHIN_S: Final = 10.0
@@ -50,6 +51,7 @@ class Standin:
     http: httpx.Client  # carries the secret key
     api_key: str = API_KEY
     bank_key: str = BANK_KEY
+    identity_key: str = IDENTITY_KEY
     webhook_secret: str = WEBHOOK_SECRET
 
     def client(self, *, api_key: str = API_KEY, retries: int = 0) -> stripe.StripeClient:
@@ -144,6 +146,7 @@ def running_standin(
         "book": str(book),
         "api_key": API_KEY,
         "bank_key": BANK_KEY,
+        "identity_key": IDENTITY_KEY,
         "webhook_secret": WEBHOOK_SECRET,
         "webhook_url": webhook_url,
         "with_parent": "1",

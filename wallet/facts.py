@@ -19,6 +19,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from djmoney.money import Money
 
+from accounts import queries as people
 from accounts.models import User
 from wallet import money, queries, reversals
 from wallet.models import (
@@ -90,7 +91,12 @@ def of_buyer(*, user: User, region: Region, at: datetime, network: str = "") -> 
     return Buyer(
         at=at,
         region=region,
-        tier=tier_of(joined_at=user.joined_at, has_paid=bool(first_paid_at), at=at),
+        tier=tier_of(
+            joined_at=user.joined_at,
+            has_paid=bool(first_paid_at),
+            is_verified=people.is_identity_verified(user_id=user.pk),
+            at=at,
+        ),
         rows=list(rows_in_force(region=region, at=at)),
         counted=_counted(mine, currency=region.currency, at=at),
         first_paid_at=first_paid_at,

@@ -78,6 +78,12 @@ def region_for(country: str) -> Region | None:
     return Region.objects.filter(countries__country=country, is_open=True).first()
 
 
+def countries_sold_in() -> frozenset[str]:
+    """Return the countries of every region that is open."""
+    rows = RegionCountry.objects.filter(region__is_open=True)
+    return frozenset(str(code) for code in rows.values_list("country", flat=True))
+
+
 def people_in(*, region_id: str, after_id: int, limit: int) -> list[int]:
     """Return the next ids of the people who live where the region sells, in their order."""
     countries = RegionCountry.objects.filter(region=region_id).values("country")

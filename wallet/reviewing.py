@@ -119,7 +119,12 @@ def buyer_facts(*, user_id: int, at: datetime, with_usd_cents: int = 0) -> rules
     month = _spent(user_id, since=at - rules.DAYS_OF_MEAN * DAY, until=None, at=at)
     before = _spent(user_id, since=at - (rules.DAYS_OF_MEAN + 1) * DAY, until=at - DAY, at=at)
     return rules.BuyerFacts(
-        tier=tier_of(joined_at=joined_at, has_paid=queries.has_paid(user_id=user_id), at=at),
+        tier=tier_of(
+            joined_at=joined_at,
+            has_paid=queries.has_paid(user_id=user_id),
+            is_verified=people.is_identity_verified(user_id=user_id),
+            at=at,
+        ),
         spent_24h_usd_cents=day + with_usd_cents,
         spent_30d_usd_cents=month + with_usd_cents,
         before_30d_usd_cents=before,

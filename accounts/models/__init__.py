@@ -3,6 +3,14 @@ told, what they agreed to, what is looked into about them, and the outbox every 
 """
 
 from accounts.models.consents import Consent, ConsentUse, Scope, Terms, TermsAcceptance
+from accounts.models.identity import (
+    MANUAL,
+    IdentityCheck,
+    IdentityPaper,
+    PaperAccess,
+    PaperView,
+    name_mark,
+)
 from accounts.models.leaving import Closure, DataExport
 from accounts.models.notices import Notice, NoticeKind, NoticePreference
 from accounts.models.people import (
@@ -20,6 +28,7 @@ from accounts.models.trails import OutboxEvent, StateChange
 
 __all__ = [
     "HANDLE",
+    "MANUAL",
     "AccountKind",
     "Block",
     "Closure",
@@ -30,10 +39,14 @@ __all__ = [
     "Fingerprint",
     "Follow",
     "GuardianClaim",
+    "IdentityCheck",
+    "IdentityPaper",
     "Notice",
     "NoticeKind",
     "NoticePreference",
     "OutboxEvent",
+    "PaperAccess",
+    "PaperView",
     "Report",
     "Review",
     "ReviewReason",
@@ -45,4 +58,5 @@ __all__ = [
     "User",
     "UserManager",
     "Verdict",
+    "name_mark",
 ]

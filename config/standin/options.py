@@ -29,6 +29,7 @@ class Options:
     webhook_url: str
     webhook_secret: str
     bank_key: str
+    identity_key: str
     merchant: str
     slow_s: float
     session_min_s: float
@@ -61,6 +62,7 @@ _OPTIONS: Final[Mapping[str, _Option]] = {
     "webhook_url": _Option("", "where events are posted; empty posts none"),
     "webhook_secret": _Option("", "signs the events, whsec_… (required with a webhook url)"),
     "bank_key": _Option("", "the key of the bank's API (required)"),
+    "identity_key": _Option("", "the key of who checks papers; empty: nobody gets in"),
     "merchant": _Option("Carat", "the name payers see on the hosted page"),
     "slow_s": _Option("20", "how long the slow card takes to settle"),
     "session_min_s": _Option("1800", "shortest life of a checkout session"),
@@ -149,6 +151,7 @@ def _options(given: Mapping[str, str]) -> Options:
         webhook_url=given["webhook_url"],
         webhook_secret=given["webhook_secret"],
         bank_key=given["bank_key"],
+        identity_key=given["identity_key"],
         merchant=given["merchant"],
         slow_s=float(given["slow_s"]),
         session_min_s=float(given["session_min_s"]),

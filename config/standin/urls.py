@@ -1,4 +1,4 @@
-"""Every address: the payment company, its hosted page, the bank, and the tests' own door."""
+"""Every address: the payment company and its hosted page, the bank, paper checks, tests' door."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,6 +13,7 @@ from config.standin import (
     control,
     control_claims,
     control_faults,
+    identity_api,
     pages,
     protocol,
 )
@@ -43,6 +44,9 @@ urlpatterns = [
     path("book/", pages.payments_book),
     path("book.json", control.book),
     path("bank/", pages.bank_book),
+    path("identity/checks", identity_api.cases),
+    path("identity/checks/<str:public_id>", identity_api.case),
+    path("identity/c/<str:public_id>", identity_api.page),
     path("bank/transfers", bank_api.transfers),
     path("bank/transfers/<str:public_id>", bank_api.transfer),
     path(

@@ -54,8 +54,8 @@ def whole_site(committed: str, tmp_path: Path) -> Iterator[WholeSite]:
             "DATABASE_URL": f"postgresql://{place['USER']}@/{committed}?host={place['HOST']}",
             "REDIS_URL": settings.REDIS_URL,
             "BROKER_URL": settings.BROKER_URL,
-            "SECRET_KEY": settings.SECRET_KEY,  # sessions that tests make are the site's too
             "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+            "SECRET_KEY": settings.SECRET_KEY,  # sessions that tests make are the site's too
             "ALLOW_STANDIN": "true",
             "STRIPE_API_KEY": outside.api_key,
             "STRIPE_WEBHOOK_SECRET": outside.webhook_secret,

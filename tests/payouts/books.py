@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from payouts import destinations
 from payouts.models import Destination
+from tests import factories
 from wallet import ledger
 from wallet.models import Account, Balance, RateCard
 from wallet.money import CURRENCY_NUMBERS
@@ -44,6 +45,8 @@ def new_card(name: str, *, diamond_usd: str) -> int:
 
 
 def set_account(creator: User, *, currency: str = "EUR", account: str = ACCOUNT) -> Destination:
+    """An account in the creator's own name, of a creator who meets all else that is asked."""
+    factories.make_payable(creator)
     return destinations.set_destination(
         destination_id=ledger.new_operation_id(),
         creator=creator,

@@ -24,7 +24,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.utils import timezone
 
-from accounts.models import Consent, Review, ReviewReason, Scope, User
+from accounts.models import Consent, IdentityCheck, Review, ReviewReason, Scope, User
 from gifts.models import ChatMessage, GiftVersion, HeldGift, PlannedLive, Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
@@ -72,6 +72,10 @@ TABLE: Final = {
     "GET accounts:reviews": SIGNED_IN,
     "GET accounts:review": ALICE,
     "POST accounts:review": ">login 200 404 404 404 404 404",  # without words
+    "GET accounts:identity": SIGNED_IN,
+    "POST accounts:identity_start": ">login 404 404 404 404 404 404",  # by no way we have
+    "POST accounts:identity_papers": ">login 422 422 422 422 422 422",  # of nothing
+    "GET accounts:identity_return": ">login >accounts:identity 404 404 404 404 404",
     "GET accounts:blocks": SIGNED_IN,
     "POST accounts:block": ">login" + 6 * " >accounts:blocks",
     "GET report_person": SIGNED_IN,
@@ -162,6 +166,7 @@ TABLE: Final = {
     "GET payouts:payout": BOB,
     "POST payouts:cancel_payout": ">login 404 404 - 404 404 404",
     "GET payouts:destination": CONFIRMED,
+    "GET payouts:tax": CONFIRMED,
     # Signing in
     "GET account_login": VISITOR,
     "GET account_signup": VISITOR,
@@ -343,7 +348,13 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
         opened_at=timezone.now(),
         decide_by_at=timezone.now(),
     )
+    check = IdentityCheck.objects.create(
+        id=ledger.new_operation_id(), person=alice, adapter="manual", asked_at=timezone.now()
+    )
     return {
+        "check_id": check.pk,
+        "given": check.pk,
+        "creator_id": bob.pk,
         "review_id": review.pk,
         "operation_id": gift.operation_id,
         "sending_id": gift.operation_id,

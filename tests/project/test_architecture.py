@@ -20,7 +20,7 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 DOORS = source.layers_until("services")
 DEEDS = source.layer_of("services")
-ADAPTERS = {"wallet.providers", "payouts.rails"}
+ADAPTERS = {"wallet.providers", "payouts.rails", "accounts.providers"}
 # Doors that speak with an adapter themselves: a notice is verified by it, and staff see its words.
 ADAPTER_DOORS = {"webhooks", "admin_purchases"}
 NOT_FOR_THE_DOMAIN = (

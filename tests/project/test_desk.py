@@ -9,10 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts import papers
 from accounts.models import Notice, OutboxEvent, Review, User
 from config import desk
 from payouts.models import Destination, Payout, SettlementRun
 from tests import factories
+from tests.accounts.papers import sent_papers
 from tests.accounts.test_roles import make_role
 from tests.gifts import world
 from wallet import adjustments, ledger
@@ -96,6 +98,8 @@ def busy(alice: User, bob: User, olga: User) -> None:
         subject=alice, reason="efw", subject_key="b", state="appealed", outcome="upheld",
         statement="Why.", due_at=now - timedelta(hours=1), **clocks,
     )  # fmt: skip
+    check = sent_papers(alice)
+    papers.ask_access(check_id=check.pk, by_id=olga.pk, reason="To compare the face", at=now)
     OutboxEvent.objects.all().delete()
     OutboxEvent.objects.create(name="room.started", subject="1", payload={})
     OutboxEvent.objects.create(name="room.started", subject="2", payload={}, relayed_at=now)
@@ -126,12 +130,14 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Sums of top gifters that were wrong": (0, False),
         "Reviews to look at": (2, False),
         "Reviews past their time": (1, True),
+        "Identity papers to look at": (1, False),
+        "Colleagues who ask to see papers": (1, False),
         "Provider notices not handled": (1, False),
         "Customers payment companies are to forget": (0, False),
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
     }
-    assert [row.is_late for row in shown.waiting] == [True] * 5 + [False] * 8
+    assert [row.is_late for row in shown.waiting] == [True] * 5 + [False] * 10
 
 
 def test_every_number_leads_to_the_rows_it_counts(busy: None, olga: User, client: Client) -> None:
@@ -180,6 +186,7 @@ def test_when_nothing_waits_it_is_said_calmly(olga: User, client: Client) -> Non
                 "Disputes under way", "Provider notices not handled",
                 "Customers payment companies are to forget",
                 "Reviews to look at", "Reviews past their time", "Emails not sent",
+                "Identity papers to look at",
             },
         ),
         ("pricing", set()),

@@ -20,6 +20,7 @@ from wallet.models import Region
         ("cash", "Can coins become cash?"),
         ("reviews", "What is a review?"),
         ("leave", "How do I leave?"),
+        ("identity", "What must creators show before they are paid?"),
     ],
 )
 def test_each_question_is_asked_on_top_and_answered_below(

@@ -105,6 +105,8 @@ def children_environment(
         "STRIPE_API_URL": standin,
         "STRIPE_CHECKOUT_ORIGIN": standin,
         "STANDIN_BANK_URL": f"{standin}/bank/",
+        "STANDIN_IDENTITY_URL": f"{standin}/identity/",
+        "IDENTITY_ADAPTERS": "accounts.providers.sandbox.Sandbox,accounts.providers.manual.Manual",
         "PERIOD_SECONDS": str(PERIOD_S),
         "SETTLEMENT_INTERVAL_SECONDS": str(SETTLEMENT_INTERVAL_S),
         "PAYOUT_MINIMUM_USD_CENTS": str(PAYOUT_MINIMUM_USD_CENTS),

@@ -22,6 +22,10 @@ from config.standin.models.claims import (
     Refund,
     RefundStatus,
 )
+from config.standin.models.identity import (
+    CaseStatus,
+    IdentityCase,
+)
 from config.standin.models.payments import (
     Charge,
     ChargeStatus,
@@ -56,6 +60,7 @@ __all__ = (
     "BalanceTransaction",
     "BankBreakdown",
     "BankTransfer",
+    "CaseStatus",
     "Charge",
     "ChargeStatus",
     "CheckoutSession",
@@ -70,6 +75,7 @@ __all__ = (
     "FaultScript",
     "FaultTry",
     "FraudWarning",
+    "IdentityCase",
     "IntentStatus",
     "Json",
     "PaymentIntent",
