@@ -174,7 +174,7 @@ REGISTER: Final = (
     Held(model="gifts.Video", whose="creator", purpose="Videos", at_erasure=SHED,
          sheds={"title": "A video", "video_url": "", "is_public": False}),
     Held(model="payouts.Destination", whose="creator", purpose="Where they are paid",
-         at_erasure=KEEP, why_kept=PAID_OUT),
+         at_erasure=KEEP, why_kept=PAID_OUT, secret=("account_sealed", "mark")),
     Held(model="payouts.SettlementLine", whose="creator", purpose="Earnings", at_erasure=KEEP,
          why_kept=BOOKS),
     Held(model="payouts.Payout", whose="creator", purpose="Payouts", at_erasure=SHED,

@@ -224,6 +224,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     payout_services.NotWaiting: Answer(409, "payout_not_waiting"),
     payout_services.SamePerson: Answer(403, "payout_same_person"),
     destinations.UnfitAccount: Answer(409, "unfit_account"),
+    destinations.RailNotOffered: Answer(409, "rail_not_offered"),
     settlements.AnotherRunning: Answer(409, "settlement_running"),
     payouts.NotEligible: Answer(403, "not_eligible"),
     # people: reviews, reports, leaving

@@ -113,6 +113,12 @@ SETTLEMENT_INTERVAL_S = env.int("SETTLEMENT_INTERVAL_SECONDS", 0)
 PAYOUT_MINIMUM_USD_CENTS = env.int("PAYOUT_MINIMUM_USD_CENTS", 1000)
 # from this payout on, a second member of staff agrees
 PAYOUT_SECOND_PERSON_USD_CENTS = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_000)
+# the ways creators can be paid, of: bank (the stand-in), sepa, stripe
+PAYOUT_RAILS: list[str] = env.list("PAYOUT_RAILS", ["bank"])
+if not set(PAYOUT_RAILS) <= {"bank", "sepa", "stripe"}:
+    env.refuse("PAYOUT_RAILS", "Each is one of bank, sepa and stripe.")
+# how long payouts wait after a creator has changed where they go
+DESTINATION_HOLD_DAYS = env.int("DESTINATION_HOLD_DAYS", 7)
 # from this refund on, a second member of staff agrees
 REFUND_SECOND_PERSON_USD_CENTS = env.int("REFUND_SECOND_PERSON_USD_CENTS", 20_000)
 # paid but not credited for this long: staff are told

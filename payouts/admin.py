@@ -116,14 +116,16 @@ class DestinationAdmin(ReadOnlyAdmin):
 
     list_display = (
         "creator",
+        "rail",
         "holder_name",
         "masked",
         "currency",
         "added_at",
+        "usable_at",
         "replaced_at",
         "blocked_why",
     )
-    list_filter = ("currency",)
+    list_filter = ("rail", "currency")
     search_fields = ("creator__handle", "holder_name")
     list_select_related = ("creator",)
     ordering = ("-added_at", "pk")
@@ -132,8 +134,10 @@ class DestinationAdmin(ReadOnlyAdmin):
         "rail",
         "holder_name",
         "masked",
+        "bic",
         "currency",
         "added_at",
+        "usable_at",
         "replaced_at",
         "blocked_at",
         "blocked_why",

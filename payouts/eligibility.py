@@ -61,6 +61,9 @@ def _facts(creator_ids: Collection[int], *, at: datetime) -> dict[int, risk.Fact
             destination_blocked_why=(
                 destinations[person.pk].blocked_why if person.pk in destinations else ""
             ),
+            destination_usable_at=(
+                destinations[person.pk].usable_at if person.pk in destinations else None
+            ),
         )
         for person in persons
     }

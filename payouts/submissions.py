@@ -13,7 +13,7 @@ import structlog
 from django.db import transaction
 
 from accounts import states
-from payouts import bookings, queries
+from payouts import bookings, destinations, queries
 from payouts.models import Payout
 from payouts.rails import base
 
@@ -89,7 +89,7 @@ def _send(payout: Payout, *, rail: base.Rail, is_first: bool, at: datetime) -> N
                 reference=str(payout.pk),
                 amount_minor=payout.amount_minor,
                 currency=payout.currency,
-                account=payout.destination.account,
+                account=destinations.account_of(payout.destination),
                 holder_name=payout.destination.holder_name,
             )
         )

@@ -4,6 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from allauth.account.decorators import reauthentication_required
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,7 +14,8 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import User
 from payouts import destinations, earnings, eligibility, queries, risk, services, settlements
-from payouts.forms import DestinationForm, PayoutForm
+from payouts.forms import FORMS, AccountForm, PayoutForm
+from payouts.models import Destination
 from wallet import books, ledger
 from wallet import money as units
 from wallet import queries as wallets
@@ -59,6 +61,7 @@ def studio(request: SignedIn) -> HttpResponse:
         "steps": earnings.maturing(creator=creator, at=at),
         "checklist": checklist,
         "is_eligible": all(row["line"].is_met for row in checklist),
+        "now": at,
         "offer": earnings.offer(creator=creator, at=at),
         "next_settlement_at": settlements.period_at(at=at).ends_at,
         "gifts": earnings.gifts(creator=creator, at=at, limit=LATEST),
@@ -167,23 +170,34 @@ def cancel_payout(request: SignedIn, payout_id: UUID) -> HttpResponse:
 @login_required
 @reauthentication_required
 def destination(request: SignedIn) -> HttpResponse:
-    """Set where the creator is paid. Asks for the password again."""
+    """Set where the creator is paid, by one of the rails offered. Asks for the password again."""
     current = queries.destination_in_use(creator_id=request.user.pk)
     initial = {
         "destination_id": ledger.new_operation_id(),
         "holder_name": current.holder_name if current else "",
         "currency": earnings.currency_of(creator=request.user),
     }
-    form = DestinationForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    ways = destinations.offered(country=str(request.user.country.code or ""))
+    asked = request.POST.get("rail", Destination.Rail.BANK)
+    forms: dict[str, AccountForm] = {
+        rail: FORMS[rail](
+            request.POST if asked == rail else None, initial=initial, auto_id=f"{rail}_%s"
+        )
+        for rail in ways
+        if rail in FORMS
+    }
+    form = forms.get(asked)
+    if request.method == "POST" and form is not None and form.is_valid():
         made = destinations.set_destination(
-            creator=request.user, at=timezone.now(), **form.cleaned_data
+            creator=request.user, rail=asked, at=timezone.now(), **form.cleaned_data
         )
         messages.success(request, f"You are paid to {made} from now on. We have told you by email.")
         return redirect("payouts:studio")
     context = {
-        "form": form,
+        "forms": forms.values(),
         "current": current,
+        "is_held": current is not None and current.usable_at > timezone.now(),
+        "hold_days": settings.DESTINATION_HOLD_DAYS,
         "earlier": queries.earlier_destinations(creator_id=request.user.pk),
     }
     return render(request, "payouts/destination.html", context)

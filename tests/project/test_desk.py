@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from accounts.models import Notice, OutboxEvent, Review, User
 from config import desk
-from payouts.models import Destination, Payout, SettlementRun
+from payouts.models import Payout, SettlementRun
 from tests import factories
 from tests.accounts.test_roles import make_role
 from tests.gifts import world
+from tests.payouts.books import bare_destination
 from wallet import adjustments, ledger
 from wallet.models import Dispute, PaymentMethod, ProviderEvent, Purchase, Refund
 from wallet.money import money
@@ -42,16 +43,10 @@ def make_refund(purchase: Purchase, **fields: Any) -> None:
 
 
 def make_payout(creator: User, **fields: Any) -> Payout:
-    destination, _ = Destination.objects.get_or_create(
-        creator=creator,
-        defaults={
-            "id": ledger.new_operation_id(), "holder_name": "Bob", "currency": "EUR",
-            "account": "DE02120300000000202051",
-        },
-    )  # fmt: skip
     values: dict[str, Any] = {
-        "id": ledger.new_operation_id(), "creator": creator, "destination": destination,
-        "amount_minor": 1000, "currency": "EUR", "reserve_op": ledger.new_operation_id(),
+        "id": ledger.new_operation_id(), "creator": creator,
+        "destination": bare_destination(creator), "amount_minor": 1000, "currency": "EUR",
+        "reserve_op": ledger.new_operation_id(),
         "resolve_op": ledger.new_operation_id(), "return_op": ledger.new_operation_id(),
     }  # fmt: skip
     return Payout.objects.create(**(values | fields))
