@@ -33,6 +33,8 @@ def at(schedule: float | crontab, task: str, **kwargs: Any) -> dict[str, Any]:
 
 SETTLES_EVERY_S = float(settings.SETTLEMENT_INTERVAL_S)
 MONDAYS = crontab(minute=0, hour=0, day_of_week="mon")
+SEPA_EVERY_S = float(settings.SEPA_INTERVAL_S)
+WORKING_DAYS = crontab(minute=0, hour=8, day_of_week="mon-fri")
 
 beat_schedule = {
     "send held gifts": every(1.0, "gifts.tasks.send_held", expires=5),
@@ -64,6 +66,8 @@ beat_schedule = {
     "settle": at(SETTLES_EVERY_S or MONDAYS, "payouts.tasks.start_settlement"),
     "sweep settlements": every(20.0, "payouts.tasks.continue_settlements"),
     "sweep payouts": every(10.0, "payouts.tasks.sweep_payouts"),
+    "close SEPA files": at(SEPA_EVERY_S or WORKING_DAYS, "payouts.tasks.close_sepa_batches"),
+    "follow bank files": every(60.0, "payouts.tasks.follow_bank_files", expires=60),
     "send notices": every(5.0, "accounts.tasks.send_notices"),
     "end standings": every(60.0, "accounts.tasks.end_standings", expires=60),
     "review clocks": every(300.0, "accounts.tasks.keep_review_clocks", expires=300),

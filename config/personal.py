@@ -175,6 +175,8 @@ REGISTER: Final = (
          sheds={"title": "A video", "video_url": "", "is_public": False}),
     Held(model="payouts.Destination", whose="creator", purpose="Where they are paid",
          at_erasure=KEEP, why_kept=PAID_OUT, secret=("account_sealed", "mark")),
+    Held(model="payouts.SepaEntry", whose="payout__creator", purpose="Transfers to their bank",
+         at_erasure=KEEP, why_kept=PAID_OUT),
     Held(model="payouts.SettlementLine", whose="creator", purpose="Earnings", at_erasure=KEEP,
          why_kept=BOOKS),
     Held(model="payouts.Payout", whose="creator", purpose="Payouts", at_erasure=SHED,
@@ -196,6 +198,8 @@ STAFF_COLUMNS: Final = frozenset(
         "removed_by",
         "decided_by",
         "final_by",
+        "closed_by",
+        "read_by",
     }
 )
 # Tables about two people: listed for one of them, and the other's rows name them by number alone.

@@ -35,7 +35,7 @@ from gifts import (
     stream,
 )  # fmt: skip
 from gifts import risk as gifts
-from payouts import destinations, settlements
+from payouts import bank_files, destinations, sepa_batches, settlements
 from payouts import risk as payouts
 from payouts import services as payout_services
 from wallet import (
@@ -225,6 +225,11 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     payout_services.SamePerson: Answer(403, "payout_same_person"),
     destinations.UnfitAccount: Answer(409, "unfit_account"),
     destinations.RailNotOffered: Answer(409, "rail_not_offered"),
+    sepa_batches.NothingToSend: Answer(409, "nothing_to_send"),
+    sepa_batches.BatchNotWaiting: Answer(409, "batch_not_waiting"),
+    sepa_batches.NeedsAnother: Answer(403, "batch_needs_another"),
+    sepa_batches.FileDiffers: Answer(500, "file_differs"),
+    bank_files.UnreadableFile: Answer(422, "unreadable_bank_file"),
     settlements.AnotherRunning: Answer(409, "settlement_running"),
     payouts.NotEligible: Answer(403, "not_eligible"),
     # people: reviews, reports, leaving

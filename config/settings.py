@@ -117,6 +117,11 @@ PAYOUT_SECOND_PERSON_USD_CENTS = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_0
 PAYOUT_RAILS: list[str] = env.list("PAYOUT_RAILS", ["bank"])
 if not set(PAYOUT_RAILS) <= {"bank", "sepa", "stripe"}:
     env.refuse("PAYOUT_RAILS", "Each is one of bank, sepa and stripe.")
+SEPA_DEBTOR_NAME = env.str("SEPA_DEBTOR_NAME", "")  # whose account pays SEPA transfers
+SEPA_DEBTOR_IBAN = env.str("SEPA_DEBTOR_IBAN", "")  # its IBAN
+SEPA_DEBTOR_BIC = env.str("SEPA_DEBTOR_BIC", "")  # its bank's BIC
+# time between SEPA files; 0: working days at 08:00 UTC
+SEPA_INTERVAL_S = env.int("SEPA_INTERVAL_SECONDS", 0)
 # how long payouts wait after a creator has changed where they go
 DESTINATION_HOLD_DAYS = env.int("DESTINATION_HOLD_DAYS", 7)
 # from this refund on, a second member of staff agrees

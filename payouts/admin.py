@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
-from payouts import queries, services, settlements, submissions
+from payouts import admin_transfer_files, queries, services, settlements, submissions
 from payouts.models import Destination, Payout, SettlementLine, SettlementRun
+
+__all__ = ["admin_transfer_files"]  # Django finds it through this module
 
 CALLS_AN_ACTION: Final = 5  # as much of a run as one click may take; the clock does the rest
 

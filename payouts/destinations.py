@@ -20,6 +20,7 @@ from accounts import encryption, reviewing
 from accounts import services as people
 from accounts.models import NoticeKind, Review, ReviewReason, User
 from payouts.models import Destination
+from payouts.rails import sepa
 
 Rail = Destination.Rail
 
@@ -80,6 +81,13 @@ def sepa_account(text: str) -> str:
     return account
 
 
+def sepa_name(text: str) -> str:
+    """The name as given, which SEPA's signs must leave something of. Raises UnfitAccount."""
+    if not sepa.latin(text, length=sepa.NAME_LENGTH):
+        raise UnfitAccount("Banks need the name in Latin letters. Write it as your bank does.")
+    return text
+
+
 def sepa_bic(text: str, *, account: str) -> str:
     """The BIC as given, or as the IBAN tells it; empty where neither does. Raises UnfitAccount."""
     bic = re.sub(r"\s", "", text).upper()
@@ -136,6 +144,8 @@ def set_destination(
     the same account. Raises UnfitAccount, RailNotOffered.
     """
     account, bic = _checked(account, bic=bic, rail=rail, currency=currency)
+    if rail == Rail.SEPA:
+        sepa_name(holder_name)
     locked = User.objects.select_for_update(no_key=True).get(pk=creator.pk)
     known = Destination.objects.filter(pk=destination_id, creator=creator).first()
     if known is not None:

@@ -70,6 +70,12 @@ class SepaForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
+    def clean_holder_name(self) -> str:
+        try:
+            return destinations.sepa_name(self.cleaned_data["holder_name"])
+        except destinations.UnfitAccount as error:
+            raise ValidationError(str(error)) from error
+
     def clean_account(self) -> str:
         try:
             return destinations.sepa_account(self.cleaned_data["account"])

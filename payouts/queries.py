@@ -89,6 +89,21 @@ def due_payout_ids(*, at: datetime, limit: int) -> list[UUID]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Payouts that wait for a SEPA file."""
+
+    payouts: int
+    amount: Money
+
+
+def waiting_for_file() -> Waiting:
+    found = Payout.objects.filter(
+        state=Payout.State.RESERVED, destination__rail__in=Destination.IN_FILES
+    ).aggregate(payouts=Count("pk"), sum=Sum("amount_minor", default=0))
+    return Waiting(payouts=found["payouts"], amount=units.money(int(found["sum"]), "EUR"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunTotal:
     """What a run has settled in one currency."""
 

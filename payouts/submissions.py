@@ -14,7 +14,7 @@ from django.db import transaction
 
 from accounts import states
 from payouts import bookings, destinations, queries
-from payouts.models import Payout
+from payouts.models import Destination, Payout
 from payouts.rails import base
 
 LEASE: Final = timedelta(seconds=120)  # longer than a call to a rail can take
@@ -56,6 +56,10 @@ def _lease(*, payout_id: UUID, at: datetime) -> Payout | None:
     if payout is None or (payout.leased_until is not None and payout.leased_until > at):
         return None
     if payout.state == Payout.State.RESERVED:
+        if payout.destination.rail in Destination.IN_FILES:
+            payout.due_at = None  # it waits for the next file: ``sepa_batches``
+            payout.save(update_fields=["due_at"])
+            return None
         return _mark_sending(payout, why="Handed to the bank", at=at)
     if payout.state == Payout.State.SENDING:
         states.move(payout, to=Payout.State.UNKNOWN, why="No answer was recorded", at=at)

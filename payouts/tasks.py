@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from payouts import settlements, submissions
+from payouts import bank_files, sepa_batches, settlements, submissions
 
 
 @shared_task
@@ -22,3 +22,15 @@ def continue_settlements() -> None:
 def sweep_payouts() -> None:
     """Send, look up and book every payout that is due."""
     submissions.sweep_payouts(at=timezone.now())
+
+
+@shared_task
+def close_sepa_batches() -> None:
+    """Put every payout that waits for a SEPA file into one."""
+    sepa_batches.close_all(at=timezone.now())
+
+
+@shared_task
+def follow_bank_files() -> None:
+    """Follow the lines of bank files whose reader died."""
+    bank_files.sweep(at=timezone.now())

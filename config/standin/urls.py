@@ -45,6 +45,9 @@ urlpatterns = [
     path("bank/", pages.bank_book),
     path("bank/transfers", bank_api.transfers),
     path("bank/transfers/<str:public_id>", bank_api.transfer),
+    path("bank/files", bank_api.files),
+    path("bank/files/<str:message_id>/pain.002", bank_api.answer_file, {"kind": "pain.002"}),
+    path("bank/files/<str:message_id>/camt.054", bank_api.answer_file, {"kind": "camt.054"}),
     path(
         "v1/checkout/sessions",
         protocol.api(get=api.listing(api.SESSIONS), post=api.create_session),

@@ -1,7 +1,17 @@
-"""Where creators are paid, settlement runs and their lines, and payouts."""
+"""Where creators are paid, settlement runs and their lines, payouts, and files for the bank."""
 
 from payouts.models.destinations import Destination
 from payouts.models.payouts import Payout
 from payouts.models.settlements import SettlementLine, SettlementRun
+from payouts.models.transfer_files import BankFile, BankFileLine, SepaBatch, SepaEntry
 
-__all__ = ["Destination", "Payout", "SettlementLine", "SettlementRun"]
+__all__ = [
+    "BankFile",
+    "BankFileLine",
+    "Destination",
+    "Payout",
+    "SepaBatch",
+    "SepaEntry",
+    "SettlementLine",
+    "SettlementRun",
+]

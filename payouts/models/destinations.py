@@ -20,6 +20,9 @@ class Destination(models.Model):
         SEPA = "sepa", "SEPA transfer"
         STRIPE = "stripe", "Stripe"
 
+    # Rails whose payouts wait for a file, rather than being called for each.
+    IN_FILES: ClassVar[frozenset[str]] = frozenset({Rail.SEPA})
+
     id = models.UUIDField(primary_key=True, editable=False)
     creator = models.ForeignKey("accounts.User", models.PROTECT, related_name="destinations")
     rail = models.CharField(max_length=10, choices=Rail, default=Rail.BANK)

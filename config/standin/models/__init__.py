@@ -10,6 +10,7 @@ from config.standin.models.balance import (
 )
 from config.standin.models.bank import (
     BankBreakdown,
+    BankOrder,
     BankTransfer,
     TransferState,
 )
@@ -55,6 +56,7 @@ __all__ = (
     "BalanceKind",
     "BalanceTransaction",
     "BankBreakdown",
+    "BankOrder",
     "BankTransfer",
     "Charge",
     "ChargeStatus",
