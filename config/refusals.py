@@ -35,7 +35,7 @@ from gifts import (
     stream,
 )  # fmt: skip
 from gifts import risk as gifts
-from payouts import bank_files, destinations, sepa_batches, settlements
+from payouts import bank_files, destinations, sepa_batches, settlements, terms
 from payouts import risk as payouts
 from payouts import services as payout_services
 from wallet import (
@@ -231,6 +231,9 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     sepa_batches.FileDiffers: Answer(500, "file_differs"),
     bank_files.UnreadableFile: Answer(422, "unreadable_bank_file"),
     settlements.AnotherRunning: Answer(409, "settlement_running"),
+    settlements.NotWaiting: Answer(409, "settlement_not_waiting"),
+    settlements.SamePerson: Answer(403, "settlement_same_person"),
+    terms.TooMuch: Answer(409, "too_much"),
     payouts.NotEligible: Answer(403, "not_eligible"),
     # people: reviews, reports, leaving
     claims.BadLink: Answer(404, "bad_link"),

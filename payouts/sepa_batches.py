@@ -18,7 +18,7 @@ from django.db import transaction
 from accounts import encryption, states
 from accounts import queries as people
 from accounts.models import User
-from payouts import bookings, destinations, queries
+from payouts import bookings, destinations, terms
 from payouts.models import Destination, Payout, SepaBatch, SepaEntry
 from payouts.rails import base, sepa
 from wallet import ledger
@@ -128,7 +128,7 @@ def _order(batch_id: UUID, payouts: Sequence[Payout], *, at: datetime) -> sepa.O
         lines=[
             sepa.Line(
                 end_to_end_id=payout.pk.hex,
-                amount_minor=payout.amount_minor,
+                amount_minor=payout.sent_minor,
                 iban=destinations.account_of(payout.destination),
                 bic=payout.destination.bic,
                 name=sepa.latin(payout.destination.holder_name, length=sepa.NAME_LENGTH),
@@ -149,7 +149,7 @@ def _next_working_day(at: datetime) -> date:
 def _agreed(written: bytes, order: sepa.Order, payouts: Sequence[Payout]) -> int:
     """Read the file back and hold it against our rows; its sum. Raises FileDiffers."""
     count, total, lines = sepa.read_order(written)
-    asked = {payout.pk.hex: payout.amount_minor for payout in payouts}
+    asked = {payout.pk.hex: payout.sent_minor for payout in payouts}
     found = {line.end_to_end_id: line.amount_minor for line in lines}
     is_equal = (
         found == asked
@@ -166,7 +166,7 @@ def _needs_two(total_minor: int, *, at: datetime) -> bool:
         rate = wallets.fx("EUR", at)
     except (wallets.FxMissing, wallets.FxStale):
         return True  # what it is worth is not known
-    return total_minor >= queries.second_person_minor(rate)
+    return total_minor >= terms.second_person_minor(rate)
 
 
 def context_of(batch_id: UUID) -> str:

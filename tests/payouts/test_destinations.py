@@ -93,7 +93,7 @@ def test_accounts_known_before_are_sealed_by_the_migration(committed: str) -> No
     bob = factories.make_creator("bob")
     destination_id = ledger.new_operation_id()
     database.become_owner()
-    call_command("migrate", "payouts", "0002", verbosity=0)
+    call_command("migrate", "payouts", "0003_settlement_chunks", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO payouts_destination (id, creator_id, rail, holder_name, account, currency,"

@@ -220,6 +220,20 @@ def test_two_who_close_at_once_put_each_payout_into_one_file(
     assert in_files == sorted(payout.pk for payout in payouts)
 
 
+def test_the_file_asks_for_what_is_left_after_the_fee(bob: User, settings: LazySettings) -> None:
+    settings.PAYOUT_FEES_USD_CENTS = {"sepa": 100}
+    payout = reserve(bob)
+
+    batch = close()
+
+    assert (payout.amount_minor, payout.fee_minor) == (1800, 90)
+    assert batch.control_sum_minor == 1710
+    hand_over(batch, factories.make_staff("olga"))
+    read(said(payout, "ACSC", amount="17.10"))
+    assert state_of(payout) == "paid"
+    assert ledger.audit() == []
+
+
 # --- Frozen -----------------------------------------------------------------------------------
 
 

@@ -28,6 +28,6 @@ def open_again(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payouts", "0003_seal_account_numbers")]
+    dependencies = [("payouts", "0004_seal_account_numbers")]
 
     operations = [migrations.RunPython(seal, open_again, elidable=False)]

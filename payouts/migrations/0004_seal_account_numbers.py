@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payouts", "0002_follow_payouts_to_their_end")]
+    dependencies = [("payouts", "0003_settlement_chunks")]
 
     operations = [
         migrations.AddField("destination", "account_sealed", models.BinaryField(null=True)),

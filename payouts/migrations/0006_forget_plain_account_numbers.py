@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payouts", "0004_seal_known_account_numbers")]
+    dependencies = [("payouts", "0005_seal_known_account_numbers")]
 
     operations = [
         # A way back needs a value for the rows of after; opening them again gives the real ones.

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payouts', '0005_forget_plain_account_numbers'),
+        ('payouts', '0006_forget_plain_account_numbers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
