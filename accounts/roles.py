@@ -64,7 +64,7 @@ CATALOGUE: Final = _view(
 )  # fmt: skip
 PAYOUTS: Final = _view(
     "payouts", "destination", "settlementrun", "settlementline", "payout", "sepabatch",
-    "sepaentry", "bankfile", "bankfileline",
+    "sepaentry", "bankfile", "bankfileline", "stripeaccount",
 )  # fmt: skip
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
 SIGN_IN: Final = _view("account", "emailaddress") | _view("mfa", "authenticator")

@@ -46,6 +46,20 @@ def webhook_secret(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register(Tags.security)
+def connect_secret(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Paying by Stripe needs Stripe, and a secret that proves its notices about accounts."""
+    secret = settings.STRIPE_CONNECT_WEBHOOK_SECRET
+    is_short = len(secret) < WEBHOOK_SECRET_CHARACTERS_MIN
+    if "stripe" in settings.PAYOUT_RAILS and (is_short or not settings.STRIPE_API_KEY):
+        yield Error(
+            "PAYOUT_RAILS has stripe, but STRIPE_API_KEY or STRIPE_CONNECT_WEBHOOK_SECRET is not "
+            "set, or the secret is too short.",
+            hint="Copy the signing secret of the endpoint for connected accounts from Stripe.",
+            id="carat.E005",
+        )
+
+
+@register(Tags.security)
 def sepa_debtor(**_kwargs: Any) -> Iterable[CheckMessage]:
     """SEPA files need an account that pays, or banks refuse them one by one."""
     if "sepa" not in settings.PAYOUT_RAILS:

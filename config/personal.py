@@ -177,6 +177,8 @@ REGISTER: Final = (
          at_erasure=KEEP, why_kept=PAID_OUT, secret=("account_sealed", "mark")),
     Held(model="payouts.SepaEntry", whose="payout__creator", purpose="Transfers to their bank",
          at_erasure=KEEP, why_kept=PAID_OUT),
+    Held(model="payouts.StripeAccount", whose="creator", purpose="Their account at Stripe",
+         at_erasure=KEEP, why_kept=PAID_OUT),
     Held(model="payouts.SettlementLine", whose="creator", purpose="Earnings", at_erasure=KEEP,
          why_kept=BOOKS),
     Held(model="payouts.PayoutChoice", whose="creator", purpose="Whether runs pay them out",

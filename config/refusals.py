@@ -35,7 +35,7 @@ from gifts import (
     stream,
 )  # fmt: skip
 from gifts import risk as gifts
-from payouts import bank_files, destinations, sepa_batches, settlements, terms
+from payouts import bank_files, destinations, sepa_batches, settlements, stripe_accounts, terms
 from payouts import risk as payouts
 from payouts import services as payout_services
 from wallet import (
@@ -229,6 +229,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     sepa_batches.BatchNotWaiting: Answer(409, "batch_not_waiting"),
     sepa_batches.NeedsAnother: Answer(403, "batch_needs_another"),
     sepa_batches.FileDiffers: Answer(500, "file_differs"),
+    stripe_accounts.StripeAway: Answer(503, "stripe_away"),
     bank_files.UnreadableFile: Answer(422, "unreadable_bank_file"),
     settlements.AnotherRunning: Answer(409, "settlement_running"),
     settlements.NotWaiting: Answer(409, "settlement_not_waiting"),

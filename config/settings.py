@@ -79,9 +79,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", "")  # the account's secret key: none, no card payments
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", "")  # signing secret of /hooks/stripe/
+# signing secret of /hooks/stripe-connect/, for creators' accounts
+STRIPE_CONNECT_WEBHOOK_SECRET = env.str("STRIPE_CONNECT_WEBHOOK_SECRET", "")
 STRIPE_API_URL = env.str("STRIPE_API_URL", "https://api.stripe.com")  # where Stripe is asked
 # where people pay
 STRIPE_CHECKOUT_ORIGIN = env.str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
+# where creators open their accounts
+STRIPE_CONNECT_ORIGIN = env.str("STRIPE_CONNECT_ORIGIN", "https://connect.stripe.com")
 STANDIN_BANK_URL = env.str("STANDIN_BANK_URL", "")  # the stand-in bank: moves no real money
 STANDIN_BANK_KEY = env.str("STANDIN_BANK_KEY", "")  # its key
 ALLOW_STANDIN = env.bool("ALLOW_STANDIN", False)  # allow addresses that are not the real ones
@@ -271,7 +275,7 @@ SECURE_CSP = {
     "img-src": [CSP.SELF, "data:"],
     "media-src": [CSP.SELF, *VIDEO_ORIGINS],
     # A browser also checks where a posted form is redirected to: the provider's checkout.
-    "form-action": [CSP.SELF, STRIPE_CHECKOUT_ORIGIN],
+    "form-action": [CSP.SELF, STRIPE_CHECKOUT_ORIGIN, STRIPE_CONNECT_ORIGIN],
     "frame-ancestors": [CSP.NONE],
     "base-uri": [CSP.NONE],
     "object-src": [CSP.NONE],

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
 from payouts import admin_runs, admin_transfer_files, services, submissions
-from payouts.models import Destination, Payout
+from payouts.models import Destination, Payout, StripeAccount
 
 __all__ = ["admin_runs", "admin_transfer_files"]  # Django finds them through this module
 
@@ -63,6 +63,19 @@ class DestinationAdmin(ReadOnlyAdmin):
         "blocked_at",
         "blocked_why",
     )
+
+
+@admin.register(StripeAccount)
+class StripeAccountAdmin(ReadOnlyAdmin):
+    list_display = (
+        "creator", "__str__", "is_submitted", "is_enabled", "due", "disabled_reason", "fetched_at",
+        "due_at",
+    )  # fmt: skip
+    list_filter = ("is_enabled", "is_submitted")
+    search_fields = ("creator__handle", "=ref")
+    list_select_related = ("creator",)
+    ordering = ("-opened_at", "pk")
+    exclude = ("ref",)
 
 
 def _deed(words: str, form: type[forms.Form], act: "Deed") -> Callable[..., HttpResponse | None]:

@@ -57,6 +57,19 @@ def offered(*, country: str) -> list[Rail]:
     return [rail for rail in rails if rail not in reach or country in reach[rail]]
 
 
+def check_offered(*, rail: str, creator: User) -> None:
+    """Raise RailNotOffered when the creator cannot be paid that way."""
+    if rail not in offered(country=str(creator.country.code or "")):
+        raise RailNotOffered(
+            f"{Rail(rail).label} is not offered where you live. Choose another way to be paid."
+        )
+
+
+def in_use(*, creator_id: int) -> Destination | None:
+    """Where the creator is paid at present, for deeds that change it."""
+    return Destination.objects.filter(creator=creator_id, replaced_at=None).first()
+
+
 def normal_account(text: str) -> str:
     """The account without spaces and hyphens, in capitals. Raises UnfitAccount.
 
@@ -150,10 +163,7 @@ def set_destination(
     known = Destination.objects.filter(pk=destination_id, creator=creator).first()
     if known is not None:
         return known
-    if rail not in offered(country=str(locked.country.code or "")):
-        raise RailNotOffered(
-            f"{Rail(rail).label} is not offered where you live. Choose another way to be paid."
-        )
+    check_offered(rail=rail, creator=locked)
     earlier = Destination.objects.filter(creator=creator)
     hold = timedelta(days=settings.DESTINATION_HOLD_DAYS if earlier.exists() else 0)
     earlier.filter(replaced_at=None).update(replaced_at=at)
@@ -235,3 +245,8 @@ def block(*, destination_id: UUID, why: str, at: datetime) -> None:
     Destination.objects.filter(pk=destination_id, blocked_at=None).update(
         blocked_at=at, blocked_why=why[:200]
     )
+
+
+def unblock(*, destination_id: UUID) -> None:
+    """Send there again: what was in the way is put right. Runs in the caller's transaction."""
+    Destination.objects.filter(pk=destination_id).update(blocked_at=None, blocked_why="")

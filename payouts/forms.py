@@ -92,6 +92,18 @@ class SepaForm(forms.Form):
         return given | {"currency": "EUR"}
 
 
+class StripeForm(forms.Form):
+    """To be paid by Stripe: whose account it is. Stripe's own page asks for the rest."""
+
+    rail = Rail.STRIPE
+    holder_name = forms.CharField(
+        label="Account holder",
+        max_length=70,
+        help_text="Your own name. Stripe asks for everything else on its own page.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+
 class PayoutForm(forms.Form):
     """What the creator was shown and confirms."""
 

@@ -7,13 +7,17 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Sum
 from djmoney.money import Money
 
-from payouts.models import Destination, Payout
+from payouts.models import Destination, Payout, StripeAccount
 from wallet import money as units
 from wallet.models import Account
 
 
 def destination_in_use(*, creator_id: int) -> Destination | None:
     return Destination.objects.filter(creator_id=creator_id, replaced_at=None).first()
+
+
+def stripe_account(*, creator_id: int) -> StripeAccount | None:
+    return StripeAccount.objects.filter(creator_id=creator_id).first()
 
 
 def earlier_destinations(*, creator_id: int) -> QuerySet[Destination]:

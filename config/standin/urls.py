@@ -10,6 +10,7 @@ from config.standin import (
     api,
     bank_api,
     claims_api,
+    connect_api,
     control,
     control_claims,
     control_faults,
@@ -29,6 +30,8 @@ _OBJECTS: Final[Mapping[str, _Row]] = {
     "refunds": (claims_api.REFUNDS, claims_api.create_refund, None, None),
     "disputes": (claims_api.DISPUTES, None, claims_api.update_dispute, None),
     "radar/early_fraud_warnings": (claims_api.WARNINGS, None, None, None),
+    "accounts": (connect_api.ACCOUNTS, connect_api.create_account, None, None),
+    "transfers": (connect_api.TRANSFERS, connect_api.create_transfer, None, None),
     "customers": (
         claims_api.CUSTOMERS, claims_api.create_customer, None, claims_api.delete_customer,
     ),
@@ -59,6 +62,16 @@ urlpatterns = [
         "v1/payment_intents/<str:public_id>/capture", protocol.api(post=claims_api.capture_intent)
     ),
     path("v1/payment_intents/<str:public_id>/cancel", protocol.api(post=claims_api.cancel_intent)),
+    path("v1/account_links", protocol.api(post=connect_api.create_link)),
+    path(
+        "v1/transfers/<str:public_id>/reversals",
+        protocol.api(get=connect_api.list_reversals, post=connect_api.create_reversal),
+    ),
+    path(
+        "v1/transfers",
+        protocol.api(get=api.listing(connect_api.LISTED), post=connect_api.create_transfer),
+    ),
+    path("setup/e/<str:token>", connect_api.onboarding),
     path("v1/disputes/<str:public_id>/close", protocol.api(post=claims_api.close_dispute)),
     path(
         "v1/customers/<str:public_id>/payment_methods",
@@ -82,6 +95,8 @@ urlpatterns = [
     path("standin/refunds", control_claims.refund),
     path("standin/disputes", control_claims.dispute),
     path("standin/warnings", control_claims.warning),
+    path("standin/accounts", connect_api.change_account),
+    path("standin/connect", connect_api.change_plan),
 ]
 
 

@@ -3,6 +3,7 @@
 from payouts.models.destinations import Destination
 from payouts.models.payouts import Payout, PayoutChoice
 from payouts.models.settlements import SettlementChunk, SettlementLine, SettlementRun
+from payouts.models.stripe_accounts import StripeAccount
 from payouts.models.transfer_files import BankFile, BankFileLine, SepaBatch, SepaEntry
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "SettlementChunk",
     "SettlementLine",
     "SettlementRun",
+    "StripeAccount",
 ]

@@ -163,6 +163,11 @@ TABLE: Final = {
     "GET payouts:payout": BOB,
     "POST payouts:cancel_payout": ">login 404 404 - 404 404 404",
     "GET payouts:destination": CONFIRMED,
+    "GET payouts:connect_stripe": CONFIRMED,
+    "POST payouts:connect_stripe": CONFIRMED,
+    "GET payouts:back_from_stripe": ">login" + 6 * " >payouts:destination",  # of no account
+    "GET payouts:stripe_connect_hook": POSTED,
+    "POST payouts:stripe_connect_hook": "400 400 400 400 400 400 400",  # without a signature
     # Signing in
     "GET account_login": VISITOR,
     "GET account_signup": VISITOR,

@@ -23,6 +23,13 @@ from config.standin.models.claims import (
     Refund,
     RefundStatus,
 )
+from config.standin.models.connect import (
+    AccountLink,
+    ConnectedAccount,
+    ConnectPlan,
+    ConnectTransfer,
+    TransferReversal,
+)
 from config.standin.models.payments import (
     Charge,
     ChargeStatus,
@@ -53,6 +60,7 @@ from config.standin.models.units import (
 __all__ = (
     "CONTESTED",
     "INQUIRIES",
+    "AccountLink",
     "BalanceKind",
     "BalanceTransaction",
     "BankBreakdown",
@@ -61,6 +69,9 @@ __all__ = (
     "Charge",
     "ChargeStatus",
     "CheckoutSession",
+    "ConnectPlan",
+    "ConnectTransfer",
+    "ConnectedAccount",
     "Customer",
     "Delivery",
     "DeliveryPlan",
@@ -81,6 +92,7 @@ __all__ = (
     "SavedMethod",
     "SessionStatus",
     "StoredAnswer",
+    "TransferReversal",
     "TransferState",
     "epoch",
     "moment",
