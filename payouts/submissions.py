@@ -22,6 +22,11 @@ LEASE: Final = timedelta(seconds=120)  # longer than a call to a rail can take
 # that "not found" means that it never arrived.
 RESEND_AFTER: Final = timedelta(seconds=60)
 
+# States from which what a rail says leads on.
+FOLLOWED: Final = frozenset(
+    {Payout.State.SENDING, Payout.State.UNKNOWN, Payout.State.SUBMITTED, Payout.State.PAID}
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -42,6 +47,19 @@ def advance_payout(*, payout_id: UUID, at: datetime) -> bool:
     else:
         _look(payout, rail=rail, at=at)
     return True
+
+
+def follow_transfer(*, payout_id: UUID, transfer: base.Transfer, at: datetime) -> Payout:
+    """Follow what a rail lists of a payout that was sent, as if it had been looked up; the payout.
+
+    One that a worker is at, that is over or that was never sent is left as it is.
+    """
+    payout = Payout.objects.get(pk=payout_id)
+    is_leased = payout.leased_until is not None and payout.leased_until > at
+    if payout.state in FOLLOWED and not is_leased:
+        _record(payout, transfer=transfer, at=at)
+        payout.refresh_from_db()
+    return payout
 
 
 @transaction.atomic(durable=True)
