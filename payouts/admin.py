@@ -13,8 +13,18 @@ from django.utils import timezone
 
 from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
-from payouts import admin_eligibility, admin_runs, admin_tax, services, submissions
-from payouts.models import Destination, Payout
+from payouts import (
+    admin_eligibility,
+    admin_runs,
+    admin_tax,
+    admin_transfer_files,
+    services,
+    submissions,
+)
+from payouts.models import Destination, Payout, StripeAccount
+
+# Django finds these desks through this module.
+__all__ = ["admin_eligibility", "admin_runs", "admin_tax", "admin_transfer_files"]
 
 __all__ = ["admin_eligibility", "admin_tax"]  # these desks register themselves
 
@@ -37,14 +47,16 @@ class DestinationAdmin(ReadOnlyAdmin):
 
     list_display = (
         "creator",
+        "rail",
         "holder_name",
         "masked",
         "currency",
         "added_at",
+        "usable_at",
         "replaced_at",
         "blocked_why",
     )
-    list_filter = ("currency",)
+    list_filter = ("rail", "currency")
     search_fields = ("creator__handle", "holder_name")
     list_select_related = ("creator",)
     ordering = ("-added_at", "pk")
@@ -53,12 +65,27 @@ class DestinationAdmin(ReadOnlyAdmin):
         "rail",
         "holder_name",
         "masked",
+        "bic",
         "currency",
         "added_at",
+        "usable_at",
         "replaced_at",
         "blocked_at",
         "blocked_why",
     )
+
+
+@admin.register(StripeAccount)
+class StripeAccountAdmin(ReadOnlyAdmin):
+    list_display = (
+        "creator", "__str__", "is_submitted", "is_enabled", "due", "disabled_reason", "fetched_at",
+        "due_at",
+    )  # fmt: skip
+    list_filter = ("is_enabled", "is_submitted")
+    search_fields = ("creator__handle", "=ref")
+    list_select_related = ("creator",)
+    ordering = ("-opened_at", "pk")
+    exclude = ("ref",)
 
 
 def _deed(words: str, form: type[forms.Form], act: "Deed") -> Callable[..., HttpResponse | None]:

@@ -1,17 +1,23 @@
 """Reads for payouts and the studio, scoped by creator."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
+from djmoney.money import Money
 
-from payouts.models import Destination, Payout, TaxProfile
+from payouts.models import Destination, Payout, StripeAccount, TaxProfile
 from wallet import money as units
 from wallet.models import Account
 
 
 def destination_in_use(*, creator_id: int) -> Destination | None:
     return Destination.objects.filter(creator_id=creator_id, replaced_at=None).first()
+
+
+def stripe_account(*, creator_id: int) -> StripeAccount | None:
+    return StripeAccount.objects.filter(creator_id=creator_id).first()
 
 
 def earlier_destinations(*, creator_id: int) -> QuerySet[Destination]:
@@ -44,3 +50,18 @@ def due_payout_ids(*, at: datetime, limit: int) -> list[UUID]:
         .order_by("due_at", "pk")
         .values_list("pk", flat=True)[:limit]
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Payouts that wait for a SEPA file."""
+
+    payouts: int
+    amount: Money
+
+
+def waiting_for_file() -> Waiting:
+    found = Payout.objects.filter(
+        state=Payout.State.RESERVED, destination__rail__in=Destination.IN_FILES
+    ).aggregate(payouts=Count("pk"), sum=Sum(F("amount_minor") - F("fee_minor"), default=0))
+    return Waiting(payouts=found["payouts"], amount=units.money(int(found["sum"]), "EUR"))
