@@ -171,7 +171,7 @@ def _followers(creator_ids: Collection[int]) -> dict[int, int]:
              CROSS JOIN LATERAL (
                    SELECT count(*) AS followers
                      FROM (SELECT 1 FROM accounts_follow
-                            WHERE creator_id = creator.id LIMIT %s) AS some
+                            WHERE creator_id = creator.id LIMIT %s) AS follower
                    ) AS counted
             """,
             [list(creator_ids), settings.ELIGIBLE_FOLLOWERS_MIN],

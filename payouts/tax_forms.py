@@ -105,7 +105,11 @@ class TaxProfileForm(forms.Form):
                 )
             except tax_numbers.UnfitNumber as refusal:
                 self.add_error("vat_id", str(refusal))
-        if self.tax_form == TaxForm.DAC7 and not given.get("tin") and not given.get("birth_place"):
+        if (
+            self.tax_form == TaxForm.DAC7
+            and given.get("no_tin_why")
+            and not given.get("birth_place")
+        ):
             self.add_error("birth_place", "Without a tax number we are asked for this.")
         return given
 

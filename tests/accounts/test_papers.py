@@ -23,6 +23,7 @@ from tests.accounts.papers import (
     see_all,
     sent_papers,
 )
+from wallet import ledger
 
 REASON = "To compare the face"
 
@@ -87,7 +88,7 @@ def test_a_pdf_is_kept_as_it_came() -> None:
 
 def test_one_bad_paper_and_nothing_is_sent(alice: User) -> None:
     check = identity.ask(
-        check_id=factories.ledger.new_operation_id(), person_id=alice.pk, adapter="manual",
+        check_id=ledger.new_operation_id(), person_id=alice.pk, adapter="manual",
         at=timezone.now(),
     )  # fmt: skip
 
@@ -104,7 +105,7 @@ def test_one_bad_paper_and_nothing_is_sent(alice: User) -> None:
 
 def test_nobody_sends_papers_for_somebody_elses_check(alice: User, mallory: User) -> None:
     check = identity.ask(
-        check_id=factories.ledger.new_operation_id(), person_id=alice.pk, adapter="manual",
+        check_id=ledger.new_operation_id(), person_id=alice.pk, adapter="manual",
         at=timezone.now(),
     )  # fmt: skip
 
@@ -127,6 +128,7 @@ def test_papers_are_encrypted_at_rest_each_for_its_own_row(alice: User) -> None:
     assert b"%PDF" not in stored
     assert b"Catalog" not in stored
     assert papers.JPEG not in stored
+    assert front.sealed is not None
     assert encryption.decrypt(front.sealed, context=front.context) == PDF
     with pytest.raises(encryption.CannotDecrypt):
         encryption.decrypt(front.sealed, context=selfie.context)
@@ -241,6 +243,7 @@ def test_papers_go_after_their_term_and_the_decision_stays(
     let_see(decided, by=olga, colleague=factories.make_staff("fred"))
     see_all(decided, by=olga)
     at = timezone.now()
+    assert alice.birth_date is not None
     identity.approve(
         check_id=decided.pk, by_id=olga.pk, name="Alice", birth_date=alice.birth_date, at=at
     )

@@ -116,6 +116,8 @@ def test_a_production_passes_every_check_for_deployment(tmp_path: Path) -> None:
         ({"STRIPE_API_URL": "http://127.0.0.1:9000"}, "carat.E001"),
         ({"STANDIN_BANK_URL": "http://127.0.0.1:9000"}, "carat.E002"),
         ({"STRIPE_WEBHOOK_SECRET": "short"}, "carat.E003"),
+        ({"STANDIN_IDENTITY_URL": "http://127.0.0.1:9000"}, "carat.E004"),
+        ({"IDENTITY_ADAPTERS": "accounts.providers.sandbox.Sandbox"}, "carat.E004"),
     ],
 )
 def test_what_would_let_money_go_astray_is_refused(
