@@ -36,6 +36,7 @@ MONDAYS = crontab(minute=0, hour=0, day_of_week="mon")
 
 beat_schedule = {
     "send held gifts": every(1.0, "gifts.tasks.send_held", expires=5),
+    "tell of moved lives": every(60.0, "gifts.tasks.sweep_moved", expires=60),
     "memberships": every(300.0, "gifts.tasks.sweep_memberships", expires=300),
     "relay": every(1.0, "config.tasks.relay", expires=5),
     "end streaks": every(1.0, "config.tasks.end_streaks", expires=5),

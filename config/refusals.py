@@ -193,6 +193,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     rooms.AlreadyLive: Answer(409, "already_live"),
     rooms.IdTaken: Answer(409, "id_taken"),
     schedule.NotAPlan: Answer(400, "not_a_plan"),
+    schedule.PlanConflict: Answer(422, "plan_conflict"),
     schedule.PlanOver: Answer(409, "plan_over"),
     schedule.TooManyPlanned: Answer(409, "too_many_planned"),
     rooms.RoomConflict: Answer(422, "room_conflict"),
