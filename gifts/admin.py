@@ -15,6 +15,7 @@ from gifts import (
     admin_art,  # noqa: F401 - its pages are registered by being imported
     admin_clubs,  # noqa: F401 - likewise
     admin_crowd,  # noqa: F401 - likewise
+    admin_planned,  # noqa: F401 - likewise
     catalogue,
     rooms,
 )
