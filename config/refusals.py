@@ -214,6 +214,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     moderation.NotAModerator: Answer(403, "not_a_moderator"),
     moderation.NotRules: Answer(400, "not_rules"),
     catalogue.VersionOutOfOrder: Answer(409, "version_out_of_order"),
+    catalogue.NoArtwork: Answer(409, "no_artwork"),
     catalogue.ArtTooLong: Answer(409, "art_too_long"),
     artwork.WrongKind: Answer(415, "art_of_wrong_kind"),
     artwork.TooMuch: Answer(413, "art_too_much"),
