@@ -22,6 +22,19 @@ TONES = {
 }
 
 
+class StateFilter(admin.SimpleListFilter):
+    """What became of the plans, in its words."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, _request: HttpRequest, _admin: object) -> list[tuple[str, str]]:
+        return [(state.value, state.label) for state in coming.State]
+
+    def queryset(self, _request: HttpRequest, rows: QuerySet[PlannedLive]) -> QuerySet[PlannedLive]:
+        return coming.in_state(rows, self.value(), at=timezone.now())
+
+
 class DeedsInline(ReadOnlyInline):
     """What was done with a plan, first to last."""
 
@@ -35,10 +48,7 @@ class DeedsInline(ReadOnlyInline):
 class PlannedLiveAdmin(ReadOnlyAdmin):
     action_form = WhyForm
     list_display = ("title", "creator", "starts_at", "reminded", "state")
-    list_filter = (
-        ("cancelled_at", admin.EmptyFieldListFilter),
-        ("room", admin.EmptyFieldListFilter),
-    )
+    list_filter = (StateFilter,)
     list_select_related: ClassVar = ("creator",)
     search_fields = ("=id", "title", "creator__handle")
     ordering = ("-starts_at", "pk")
@@ -54,7 +64,7 @@ class PlannedLiveAdmin(ReadOnlyAdmin):
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("gifts.change_plannedlive")
 
-    @admin.display(description="Asked to be reminded", ordering="reminded")
+    @admin.display(description="Reminders", ordering="reminded")
     def reminded(self, planned: PlannedLive) -> int:
         return int(planned.reminded)  # type: ignore[attr-defined]
 

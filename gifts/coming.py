@@ -63,6 +63,22 @@ def state_of(planned: PlannedLive, *, at: datetime) -> State:
     return State.PLANNED if planned.is_open(at) else State.MISSED
 
 
+def in_state(
+    rows: QuerySet[PlannedLive], state: str | None, *, at: datetime
+) -> QuerySet[PlannedLive]:
+    """Leave the plans in a state; all where none is named."""
+    if state not in State.values:
+        return rows
+    since = at - PlannedLive.LATE
+    kept = rows.filter(cancelled_at=None)
+    return {
+        State.PLANNED: kept.filter(room=None, starts_at__gte=since),
+        State.MISSED: kept.filter(room=None, starts_at__lt=since),
+        State.BEGUN: kept.exclude(room=None),
+        State.CANCELLED: rows.exclude(cancelled_at=None),
+    }[State(state)]
+
+
 def _kept(since: datetime) -> QuerySet[PlannedLive]:
     return (
         PlannedLive.objects.filter(cancelled_at=None, room=None, starts_at__gte=since)

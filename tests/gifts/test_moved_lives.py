@@ -16,7 +16,7 @@ from accounts import notices
 from accounts import services as people
 from accounts.models import Block, Notice, OutboxEvent, StateChange, User
 from config import relay
-from gifts import reminders, rooms, schedule
+from gifts import coming, reminders, rooms, schedule
 from gifts import tasks as gifts_tasks
 from gifts.models import LiveReminder, PlanDeed, PlannedLive
 from tests.accounts.test_roles import make_role
@@ -297,6 +297,30 @@ def test_staff_cancel_with_a_reason_that_the_creator_reads(
     assert [title for title, _ in told(alice)] == ["Cancelled: “Nocturnes at ten” by Bob"]
     change = StateChange.objects.get()
     assert (change.by, change.why, change.after) == (olga, "Not allowed here.", "cancelled")
+
+
+def test_staff_find_plans_by_what_became_of_them(
+    olga: User, bob: User, client: Client, planned: PlannedLive
+) -> None:
+    client.force_login(olga)
+    cancelled = plan(bob, after=timedelta(days=3))
+    schedule.cancel(planned_id=cancelled.pk, creator_id=bob.pk, at=timezone.now())
+    missed = late_plan(bob, ago=timedelta(hours=2))
+    begun = plan(bob, after=timedelta(minutes=10))
+    go_live(bob)
+    address = reverse("admin:gifts_plannedlive_changelist")
+
+    found = {
+        state: [row.pk for row in client.get(address, {"state": state}).context["cl"].result_list]
+        for state in ("planned", "cancelled", "missed", "begun")
+    }
+
+    assert found == {
+        "planned": [planned.pk], "cancelled": [cancelled.pk], "missed": [missed.pk],
+        "begun": [begun.pk],
+    }  # fmt: skip
+    for state, (pk,) in found.items():
+        assert coming.state_of(PlannedLive.objects.get(pk=pk), at=timezone.now()) == state
 
 
 def test_who_may_only_look_cannot_cancel(planned: PlannedLive, client: Client) -> None:
