@@ -42,6 +42,9 @@ class ReadOnlyAdmin(_ReadOnly, ModelAdmin):
 
 
 class ReadOnlyInline(_ReadOnly, TabularInline):
+    """Rows to look at beneath a row, without the columns of a form."""
+
+    template = "admin/read_only_rows.html"
     extra = 0
     can_delete = False
 

@@ -60,7 +60,7 @@ PURCHASES: Final = (
 RECONCILED: Final = _view("wallet", "reconciliation", "difference")
 CATALOGUE: Final = _view(
     "gifts", "gift", "giftversion", "giftart", "room", "video", "sending", "goal", "chatmessage",
-    "mute", "entitlement", "membershipoffer", "clubgifter", "fantotal",
+    "mute", "entitlement", "membershipoffer", "clubgifter", "fantotal", "plannedlive", "plandeed",
 )  # fmt: skip
 PAYOUTS: Final = _view(
     "payouts", "destination", "settlementrun", "settlementline", "payout", "sepabatch",
@@ -164,6 +164,7 @@ ROLES: Final = {
         "accounts.change_review",
         "gifts.change_room",
         "gifts.change_video",
+        "gifts.change_plannedlive",
         "gifts.change_chatmessage",
         "gifts.view_rankdifference",
         "gifts.change_rankdifference",
@@ -186,7 +187,12 @@ ROLES: Final = {
     # Sets which gifts there are, and closes the places they are sent in.
     "catalogue": CATALOGUE
     | _edit("gifts", "gift", "giftversion")
-    | {"gifts.add_giftart", "gifts.change_room", "gifts.change_video"},
+    | {
+        "gifts.add_giftart",
+        "gifts.change_room",
+        "gifts.change_video",
+        "gifts.change_plannedlive",
+    },
     # Sees everything, changes nothing.
     "auditor": PEOPLE
     | PRICES

@@ -38,6 +38,7 @@ WORKING_DAYS = crontab(minute=0, hour=8, day_of_week="mon-fri")
 
 beat_schedule = {
     "send held gifts": every(1.0, "gifts.tasks.send_held", expires=5),
+    "tell of moved lives": every(60.0, "gifts.tasks.sweep_moved", expires=60),
     "memberships": every(300.0, "gifts.tasks.sweep_memberships", expires=300),
     "relay": every(1.0, "config.tasks.relay", expires=5),
     "end streaks": every(1.0, "config.tasks.end_streaks", expires=5),

@@ -178,6 +178,8 @@ REGISTER: Final = (
     Held(model="gifts.Mute", whose="person", purpose="Where they are muted", at_erasure=DELETE),
     Held(model="gifts.PlannedLive", whose="creator", purpose="Lives they planned",
          at_erasure=SHED, sheds={"title": "A planned live", "words": ""}),
+    Held(model="gifts.PlanDeed", whose="planned__creator", purpose="What they did with plans",
+         at_erasure=SHED, sheds={"title": "A planned live", "words": ""}),
     Held(model="gifts.LiveReminder", whose="fan", purpose="Lives they are reminded of",
          at_erasure=DELETE),
     Held(model="gifts.Overlay", whose="creator", purpose="That they have an overlay",

@@ -27,7 +27,7 @@ from accounts import tasks as people_tasks
 from accounts.models import OutboxEvent
 from gifts import goals, ranks, room_log, streaks
 from gifts import tasks as gifts_tasks
-from gifts.events import ROOM_STARTED
+from gifts.events import PLAN_MOVED, ROOM_STARTED
 from payouts import tasks as payouts_tasks
 from payouts.events import SETTLEMENT_DONE
 from wallet import tasks as wallet_tasks
@@ -49,6 +49,11 @@ def tell_reminded(event: OutboxEvent) -> None:
     """Ring for those who asked to hear of a planned live that begins."""
     if planned_id := event.payload.get("planned_id"):
         gifts_tasks.tell_reminded.delay(planned_id=planned_id)
+
+
+def tell_moved(event: OutboxEvent) -> None:
+    """Ring for those who asked about a planned live that has another time, or is cancelled."""
+    gifts_tasks.tell_moved.delay(planned_id=event.payload["planned_id"])
 
 
 def act_on_notice(_event: OutboxEvent) -> None:
@@ -74,6 +79,7 @@ def pay_out(_event: OutboxEvent) -> None:
 # Who hears what, by the event's name. Each of these is swept for too, should the ringing be lost.
 SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     ROOM_STARTED: (tell_followers, tell_reminded),
+    PLAN_MOVED: (tell_moved,),
     PROVIDER_NOTIFIED: (act_on_notice,),
     REFUND_APPROVED: (send_refund,),
     CUSTOMERS_LEFT: (forget_customers,),

@@ -15,6 +15,7 @@ from gifts import (
     admin_art,  # noqa: F401 - its pages are registered by being imported
     admin_clubs,  # noqa: F401 - likewise
     admin_crowd,  # noqa: F401 - likewise
+    admin_planned,  # noqa: F401 - likewise
     catalogue,
     rooms,
 )
@@ -131,7 +132,7 @@ def _announce(request: HttpRequest, modeladmin: GiftVersionAdmin) -> HttpRespons
             version = catalogue.announce_gift_version(**told, by_id=staff_id(request), at=at)
         except catalogue.VersionOutOfOrder as refusal:
             form.add_error("valid_from", str(refusal))
-        except catalogue.ArtTooLong as refusal:
+        except (catalogue.NoArtwork, catalogue.ArtTooLong) as refusal:
             form.add_error("art", str(refusal))
         else:
             modeladmin.message_user(request, f"{version} is announced.", messages.SUCCESS)

@@ -1,15 +1,32 @@
 """The catalogue's deeds: a gift changes only by a new version from a date on.
 
-Promise: a version is never edited. What a fan paid for a gift, and how it looked, can be found
+Promises: no gift is offered that nobody could see: it wears artwork that was uploaded, or our own
+drawing. A version is never edited: what a fan paid for a gift, and how it looked, can be found
 again for every gift ever sent; a change of price stands in the gift's history with its date.
 """
 
+import functools
+import re
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 import pghistory
 from django.db import transaction
 
 from gifts.models import Category, Gift, GiftArt, GiftVersion
+
+DRAWINGS: Final = Path(__file__).parent / "static" / "gifts" / "art.svg"
+
+
+class NoArtwork(Exception):
+    """Nothing of the gift could be shown: it has no artwork, and we drew none."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(
+            f"There is no picture for “{slug}”: we drew none, and no artwork was chosen. "
+            "Upload artwork first, then choose it here."
+        )
 
 
 class ArtTooLong(Exception):
@@ -36,6 +53,12 @@ def check_order(*, slug: str, valid_from: datetime, at: datetime) -> GiftVersion
     return last
 
 
+@functools.cache
+def drawn_slugs() -> frozenset[str]:
+    """Give the slugs of the gifts that we drew ourselves."""
+    return frozenset(re.findall(r'<symbol id="gift-([a-z0-9-]+)"', DRAWINGS.read_text()))
+
+
 @transaction.atomic(durable=True)
 def announce_gift_version(
     *,
@@ -58,8 +81,10 @@ def announce_gift_version(
     """Announce a gift as it will be from ``valid_from`` on; a new slug is a new gift.
 
     Locks the gift. A gift that was retired is offered again by its new version.
-    Raises VersionOutOfOrder, ArtTooLong.
+    Raises VersionOutOfOrder, NoArtwork, ArtTooLong.
     """
+    if art is None and slug not in drawn_slugs():
+        raise NoArtwork(slug)
     if art is not None and art.length_ms > animation_ms:
         raise ArtTooLong(
             f"This artwork moves for {art.length_ms:,} milliseconds and the gift is shown for "

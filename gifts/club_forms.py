@@ -38,3 +38,4 @@ class MemberForm(forms.Form):
 
     operation_id = OperationIdField(error_messages=dict.fromkeys(("required", "invalid"), RELOAD))
     price_coins = forms.IntegerField(min_value=1, max_value=1_000_000)
+    hide_name = forms.BooleanField(required=False)

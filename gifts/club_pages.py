@@ -21,6 +21,7 @@ from accounts.models import User
 from accounts.risk import NotAllowed
 from gifts import clubs, levels, memberships, queries, risk
 from gifts.club_forms import MemberForm, OfferForm
+from gifts.forms import HIDES_NAME
 from gifts.models import MembershipOffer
 from wallet import ledger
 from wallet import queries as wallets
@@ -95,6 +96,7 @@ def _ask(
         "ends_at": memberships.month_after(facts["paid_until"] or timezone.now()),
         "balance_after": wallets.coins(user_id=viewer.pk) - offer.price_coins,
         "words": words,
+        "hide_name": request.session.get(HIDES_NAME, False),
         **facts,
         **more,
     }
@@ -109,6 +111,7 @@ def _buy(request: HttpRequest, viewer: User, creator: User, wanted: dict[str, An
             fan_id=viewer.pk,
             creator_id=creator.pk,
             price_coins=wanted["price_coins"],
+            hide_name=wanted["hide_name"],
             at=timezone.now(),
         )
     except ledger.InsufficientCoins as refusal:

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, TextChoices
 
 from accounts.models import Standing, User
 from gifts.models import LiveReminder, PlannedLive
 
 COMING_MAX: Final = 12
+
+
+class State(TextChoices):
+    """What became of a plan."""
+
+    PLANNED = "planned", "Planned"
+    BEGUN = "begun", "Begun"
+    MISSED = "missed", "Did not begin"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,31 @@ def coming_from(
 def planned_by(*, creator_id: int, viewer: User | None, at: datetime) -> list[Coming]:
     """List what a creator plans, and for a day what they missed, the soonest first."""
     return _seen(_kept(at - PlannedLive.GONE).filter(creator_id=creator_id), viewer, at)
+
+
+def state_of(planned: PlannedLive, *, at: datetime) -> State:
+    """Say what became of a plan by then."""
+    if planned.cancelled_at is not None:
+        return State.CANCELLED
+    if planned.room_id is not None:
+        return State.BEGUN
+    return State.PLANNED if planned.is_open(at) else State.MISSED
+
+
+def in_state(
+    rows: QuerySet[PlannedLive], state: str | None, *, at: datetime
+) -> QuerySet[PlannedLive]:
+    """Leave the plans in a state; all where none is named."""
+    if state not in State.values:
+        return rows
+    since = at - PlannedLive.LATE
+    kept = rows.filter(cancelled_at=None)
+    return {
+        State.PLANNED: kept.filter(room=None, starts_at__gte=since),
+        State.MISSED: kept.filter(room=None, starts_at__lt=since),
+        State.BEGUN: kept.exclude(room=None),
+        State.CANCELLED: rows.exclude(cancelled_at=None),
+    }[State(state)]
 
 
 def _kept(since: datetime) -> QuerySet[PlannedLive]:

@@ -13,15 +13,18 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.models import Standing
+from gifts import events
 from gifts.models import (
     ChatMessage,
     ChatRules,
+    Entitlement,
     GiftVersion,
     Goal,
     Moderator,
     Mute,
     ReceivedGift,
     Room,
+    RoomEvent,
     RoomGifter,
     RoomLog,
     WeekGifter,
@@ -31,6 +34,8 @@ TOP_MAX: Final = 10
 NAMED_AT_THE_END: Final = 3
 GALLERY_MAX: Final = 60
 MESSAGES_MAX: Final = 60
+RECENT_EVENTS: Final = 500
+JOINED_MAX: Final = 20
 HIGHLIGHT_MAX: Final = timedelta(hours=1)
 
 
@@ -76,6 +81,23 @@ class Ending:
     goal: Goal | None
     messages: int
     peak_viewers: int
+
+
+@dataclass(slots=True)
+class Joined:
+    """Somebody who joined the creator's club, or became a member, while the room was live."""
+
+    entitlement_id: str
+    kind: str
+    name: str
+    handle: str
+    joined_at: datetime
+    badge: Any = None
+
+    @property
+    def is_member(self) -> bool:
+        """Whether they pay by the month."""
+        return self.kind == Entitlement.Kind.MEMBERSHIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +177,28 @@ def names_and_art(gift_ids: Sequence[int]) -> dict[int, tuple[str, str | None]]:
     return {gift_id: (name, art) for gift_id, name, art in rows}
 
 
-# What is said
+# What is said, and who joined
+
+
+def joined_in(*, room_id: UUID) -> list[Joined]:
+    """List who joined among the last things that happened in a room, oldest first."""
+    log = RoomLog.objects.filter(pk=room_id).first()
+    if log is None:
+        return []
+    rows = RoomEvent.objects.filter(
+        room_id=room_id, number__gt=log.last_number - RECENT_EVENTS, name=events.CLUB_JOINED
+    )
+    newest = list(rows.order_by("-number")[:JOINED_MAX])
+    return [
+        Joined(
+            row.payload["entitlement_id"],
+            row.payload["kind"],
+            row.payload["from"],
+            row.payload["handle"],
+            row.at,
+        )
+        for row in reversed(newest)
+    ]
 
 
 def messages_of(*, room_id: UUID, limit: int = MESSAGES_MAX) -> list[ChatMessage]:

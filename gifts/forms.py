@@ -9,6 +9,7 @@ from accounts.forms import OperationIdField
 from gifts import artwork, levels, risk, rooms
 from gifts.models import Category, GiftArt
 
+HIDES_NAME = "gifts.hide_name"  # of the session: whether the last was paid without a name
 RELOAD = "Reload the page and try again."
 
 
@@ -142,7 +143,8 @@ class VersionForm(forms.Form):
         GiftArt.objects.defer("moving", "still").order_by("-created_at", "pk"),
         required=False,
         label="Artwork",
-        help_text="Empty: our own drawing of the slug. Upload and look at one first.",
+        help_text="Empty: our own drawing of the slug, where there is one. Upload and look at one "
+        "first.",
     )
     valid_from = forms.DateTimeField(
         required=False,

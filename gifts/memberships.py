@@ -9,18 +9,19 @@ payment that a bank takes back ends what it bought.
 import calendar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.urls import reverse
 
+from accounts import events as outbox
 from accounts import queries as accounts
 from accounts import risk as people
 from accounts import services as notices
 from accounts.models import NoticeKind, User
-from gifts import clubs, risk
-from gifts.models import Entitlement, MembershipOffer
+from gifts import clubs, events, queries, risk
+from gifts.models import HIDDEN_NAME, Entitlement, MembershipOffer
 from wallet import ledger, reversals
 
 MONTHS_AHEAD_MAX: Final = 12
@@ -89,12 +90,19 @@ def set_offer(
 
 
 def buy(
-    *, operation_id: UUID, fan_id: int, creator_id: int, price_coins: int, at: datetime
+    *,
+    operation_id: UUID,
+    fan_id: int,
+    creator_id: int,
+    price_coins: int,
+    hide_name: bool = False,
+    at: datetime,
 ) -> Bought:
     """Pay for a month with a creator, from now or from the end of what was paid, at the price seen.
 
     Idempotent by ``operation_id``. A fan's months with one creator take turns; then the fan's
-    wallet is locked.
+    wallet is locked. Whoever becomes a member while the creator is live is named in that room, and
+    with ``hide_name`` nowhere: neither there nor to the creator.
 
     Raises NoMembership, MembershipPriceChanged, PaidFarAhead, risk.SelfGift,
     risk.BlockedByCreator, risk.CreatorClosed and accounts.risk.NotAllowed (nothing stored),
@@ -106,6 +114,7 @@ def buy(
         fan_id=fan_id,
         creator_id=creator_id,
         price_coins=price_coins,
+        hide_name=hide_name,
         at=at,
     )
     if outcome is not None:
@@ -117,7 +126,13 @@ def buy(
 
 @transaction.atomic(durable=True)
 def _buy(
-    *, operation_id: UUID, fan_id: int, creator_id: int, price_coins: int, at: datetime
+    *,
+    operation_id: UUID,
+    fan_id: int,
+    creator_id: int,
+    price_coins: int,
+    hide_name: bool,
+    at: datetime,
 ) -> tuple[ledger.Outcome | None, Entitlement | None]:
     _take_turns(fan_id, creator_id)
     earlier = Entitlement.objects.filter(pk=operation_id).first()
@@ -138,12 +153,12 @@ def _buy(
             f"You have paid for {MONTHS_AHEAD_MAX} months ahead, which is the most. "
             "Nothing was paid."
         )
-    outcome = ledger.gift(_posting(operation_id, fan, creator, price_coins))
+    outcome = ledger.gift(_posting(operation_id, fan, creator, price_coins, hide_name=hide_name))
     if not outcome.done or outcome.replayed:
         assert not outcome.done, "what was paid has its month in the same transaction"
         return outcome, None
     starts_at, ends_at = _next_month(periods, at=at)
-    return outcome, Entitlement.objects.create(
+    month = Entitlement.objects.create(
         id=operation_id,
         fan=fan,
         creator=creator,
@@ -151,6 +166,31 @@ def _buy(
         coins=price_coins,
         starts_at=starts_at,
         ends_at=ends_at,
+    )
+    if not periods:
+        _tell_room(month, hide_name=hide_name, at=at)
+    return outcome, month
+
+
+def _tell_room(month: Entitlement, *, hide_name: bool, at: datetime) -> None:
+    """Tell the room where the creator is live now, if there is one, who became a member."""
+    fan, creator_id = month.fan, month.creator_id
+    room = queries.live_room_of(creator_id=creator_id)
+    if room is None:
+        return
+    badge: dict[str, int | None] = {"level": None, "club_level": None}
+    if not hide_name:
+        badge = clubs.badge_of(fan, creator_id=creator_id, at=at)
+    outbox.publish(
+        name=events.CLUB_JOINED,
+        subject=f"room:{room.pk}",
+        payload={
+            "entitlement_id": str(month.pk),
+            "kind": month.kind,
+            "from": HIDDEN_NAME if hide_name else fan.display_name,
+            "handle": "" if hide_name else fan.handle,
+            **badge,
+        },
     )
 
 
@@ -184,7 +224,12 @@ def check(fan: User, creator: User, *, price_coins: int, at: datetime) -> None:
         raise MembershipPriceChanged(price_coins=offer.price_coins)
 
 
-def _posting(operation_id: UUID, fan: User, creator: User, coins: int) -> ledger.Gift:
+def _posting(
+    operation_id: UUID, fan: User, creator: User, coins: int, *, hide_name: bool
+) -> ledger.Gift:
+    signed: dict[str, Any] = {"from": fan.display_name, "from_handle": fan.handle}
+    if hide_name:
+        signed = {"from": HIDDEN_NAME, "hidden": True}
     return ledger.Gift(
         operation_id=operation_id,
         payer_id=fan.pk,
@@ -198,9 +243,8 @@ def _posting(operation_id: UUID, fan: User, creator: User, coins: int) -> ledger
             "quantity": 1,
             "to": creator.display_name,
             "to_handle": creator.handle,
-            "from": fan.display_name,
-            "from_handle": fan.handle,
             "where": "Membership",
+            **signed,
         },
     )
 

@@ -64,7 +64,10 @@ def studio_overlay(request: HttpRequest) -> HttpResponse:
         secret = overlays.renew(creator_id=me.pk, at=timezone.now())
         address = f"{settings.SITE_URL}{reverse('gifts:overlay', args=[secret])}"
     context = {"overlay": overlays.of(creator_id=me.pk), "address": address}
-    return _quiet(render(request, "gifts/studio_overlay.html", context))
+    page = render(request, "gifts/studio_overlay.html", context)
+    # No address holds the secret here, and without a referrer browsers send no origin with a form.
+    page["Cache-Control"] = "no-store, private"
+    return page
 
 
 def _found(request: HttpRequest, secret: str) -> tuple[Overlay | None, HttpResponse]:

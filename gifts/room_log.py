@@ -42,6 +42,7 @@ SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     events.CHAT_SAID: ("message_id", "from", "handle", "words", "level", "club_level"),
     events.CHAT_REMOVED: ("message_id",),
     events.CHAT_SLOWED: ("slow_s",),
+    events.CLUB_JOINED: ("entitlement_id", "kind", "from", "handle", "level", "club_level"),
     events.GOAL_CHANGED: ("goal_id", "words", "target_coins"),
     events.GOAL_REACHED: ("goal_id", "words", "target_coins", "coins"),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from accounts.forms import OperationIdField
 
 
 class PlanForm(forms.Form):
-    """A live to come. The id is made before the first try."""
+    """A live to come, or a change of one. The id is the deed's, made before the first try."""
 
     planned_id = OperationIdField()
     title = forms.CharField(

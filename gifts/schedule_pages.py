@@ -46,7 +46,7 @@ def change(request: HttpRequest, planned_id: UUID) -> HttpResponse:
     me = _me(request)
     planned = get_object_or_404(PlannedLive, pk=planned_id, creator_id=me.pk, cancelled_at=None)
     first = {
-        "planned_id": planned.pk,
+        "planned_id": ledger.new_operation_id(),  # of the change
         "title": planned.title,
         "words": planned.words,
         "starts_at": planned.starts_at,
@@ -56,15 +56,27 @@ def change(request: HttpRequest, planned_id: UUID) -> HttpResponse:
     try:
         if request.method == "POST" and not wants_change:
             schedule.cancel(planned_id=planned.pk, creator_id=me.pk, at=timezone.now())
-            messages.success(request, f"“{planned.title}” is cancelled.")
+            messages.success(
+                request, f"“{planned.title}” is cancelled. Who asked to be reminded is told."
+            )
             return redirect("gifts:schedule")
         if wants_change and form.is_valid():
-            words = form.cleaned_data | {"planned_id": planned.pk}
-            schedule.change(creator_id=me.pk, at=timezone.now(), **words)
-            messages.success(request, "Changed. Who asked to be reminded still is.")
+            wanted = form.cleaned_data
+            schedule.change(
+                change_id=wanted["planned_id"],
+                planned_id=planned.pk,
+                creator_id=me.pk,
+                title=wanted["title"],
+                words=wanted["words"],
+                starts_at=wanted["starts_at"],
+                at=timezone.now(),
+            )
+            messages.success(request, "Changed. Who asked to be reminded is told of a new time.")
             return redirect("gifts:schedule")
     except schedule.NotAPlan as refusal:
         form.add_error("starts_at", str(refusal))
+    except (schedule.PlanConflict, rooms.IdTaken) as refusal:
+        form.add_error(None, str(refusal))
     except schedule.PlanOver as refusal:
         messages.warning(request, str(refusal))
         return redirect("gifts:schedule")

@@ -37,12 +37,22 @@ _SAID: Final = """,
      SELECT id, room_id, sender_id, words, sent_at, coins, highlight_s, is_hidden FROM item
      )
 """
-# The gift that joins the creator's fan club. Joined before, it stays joined as it was.
+# The gift that joins the creator's fan club; its room is told. Joined before, it stays joined as
+# it was, and nobody is told.
 _JOINED: Final = """,
      entitled AS (
      INSERT INTO gifts_entitlement (id, fan_id, creator_id, kind, coins, starts_at)
      SELECT id, sender_id, creator_id, 'club', coins, sent_at FROM item
          ON CONFLICT DO NOTHING
+     RETURNING id
+     ),
+     joined AS (
+     INSERT INTO accounts_outboxevent (name, subject, payload)
+     SELECT %(joined)s, subject, jsonb_build_object(
+            'entitlement_id', id, 'kind', 'club', 'from', payload -> 'sender',
+            'handle', payload -> 'sender_handle', 'level', payload -> 'level',
+            'club_level', payload -> 'club_level')
+       FROM item WHERE room_id IS NOT NULL AND EXISTS (SELECT FROM entitled)
      )
 """
 RECORD_SQL: Final = f"WITH {_RECORDED.format(when='true', **_ALONE)} SELECT count(*) FROM item"  # noqa: S608 - our own words

@@ -372,7 +372,7 @@ def _record(rows: Sequence[dict[str, Any]]) -> None:
 
 def _recorded(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Give the values of the statements that record sendings."""
-    return {"rows": json.dumps(rows), "event": events.GIFT_SENT}
+    return {"rows": json.dumps(rows), "event": events.GIFT_SENT, "joined": events.CLUB_JOINED}
 
 
 def _judged(facts: SendFacts) -> tuple[User, Offer]:

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from gifts import holding, memberships, schedule
+from gifts import holding, memberships, reminders
 
 
 @shared_task
@@ -16,7 +16,18 @@ def send_held() -> int:
 @shared_task
 def tell_reminded(*, planned_id: str) -> None:
     """Rung by the relay when a planned live begins. A lost message costs this notice, no more."""
-    schedule.tell_reminded(planned_id=UUID(planned_id), at=timezone.now())
+    reminders.tell_begun(planned_id=UUID(planned_id), at=timezone.now())
+
+
+@shared_task
+def tell_moved(*, planned_id: str) -> None:
+    """Rung by the relay when a planned live has another time or is cancelled."""
+    reminders.tell_moved(planned_id=UUID(planned_id), at=timezone.now())
+
+
+@shared_task
+def sweep_moved() -> int:
+    return reminders.tell_due(at=timezone.now())
 
 
 @shared_task

@@ -5,7 +5,7 @@ answer htmx with the parts that changed.
 """
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,14 +36,14 @@ from gifts import (
     streaks,
     visit_pages,
 )
-from gifts.forms import SendForm
+from gifts.crowd import Joined
+from gifts.forms import HIDES_NAME, SendForm
 from gifts.models import Category, ChatMessage, HeldGift, Room, Video
 from gifts.queries import FeedLine, Shown
 from wallet import ledger, money
 from wallet import queries as wallets
 
 JUST_NOW: Final = timedelta(seconds=5)  # longer than a gift may wait for a lock
-HIDES_NAME: Final = "gifts.hide_name"  # of the session: how the last gift was sent
 
 
 @require_safe
@@ -312,11 +312,11 @@ def _crowd(room: Room, viewer: User | None) -> crowd.Crowd:
 
 
 def _lines(place: Room | Video) -> list[Any]:
-    """What was given and said, in the order it happened."""
+    """What was given and said and who joined, in the order it happened."""
     lines: list[Any] = list(queries.latest_gifts(place=place))
     if isinstance(place, Room):
-        lines += crowd.messages_of(room_id=place.pk)
-    lines.sort(key=lambda line: getattr(line, "sent_at", None) or line.said_at)
+        lines += crowd.messages_of(room_id=place.pk) + crowd.joined_in(room_id=place.pk)
+    lines.sort(key=_happened_at)
     return _with_badges(place, lines)
 
 
@@ -329,9 +329,17 @@ def _with_badges(place: Room | Video, lines: list[Any]) -> list[Any]:
     return lines
 
 
-def _handle(line: FeedLine | ChatMessage) -> str:
+def _happened_at(line: FeedLine | ChatMessage | Joined) -> datetime:
+    if isinstance(line, FeedLine):
+        return line.sent_at
+    return line.joined_at if isinstance(line, Joined) else line.said_at
+
+
+def _handle(line: FeedLine | ChatMessage | Joined) -> str:
     if isinstance(line, FeedLine):
         return line.sender_handle
+    if isinstance(line, Joined):
+        return line.handle
     return "" if line.is_hidden else line.author.handle
 
 

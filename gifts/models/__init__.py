@@ -10,7 +10,7 @@ from gifts.models.overlays import Overlay
 from gifts.models.places import Room, Video
 from gifts.models.ranks import RankDifference, ReceivedGift, RoomGifter, WeekGifter
 from gifts.models.room_log import RoomEvent, RoomLog
-from gifts.models.schedule import LiveReminder, PlannedLive
+from gifts.models.schedule import LiveReminder, PlanDeed, PlannedLive
 from gifts.models.sendings import HIDDEN_NAME, Sending
 from gifts.models.streaks import Streak
 
@@ -32,6 +32,7 @@ __all__ = [
     "Moderator",
     "Mute",
     "Overlay",
+    "PlanDeed",
     "PlannedLive",
     "RankDifference",
     "ReceivedGift",

@@ -42,6 +42,37 @@ class PlannedLive(models.Model):
         return is_kept and at <= self.starts_at + self.LATE
 
 
+class PlanDeed(models.Model):
+    """What a creator did with a plan, under an id made before the first try; never edited.
+
+    The first planned it; ``starts_at`` is empty where it was cancelled. A time that became another
+    one is told to those who asked: until ``told_at`` says so, somebody may not know.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    planned = models.ForeignKey(PlannedLive, models.CASCADE, related_name="deeds")
+    title = models.CharField(max_length=80)
+    words = models.CharField(max_length=200, blank=True)
+    starts_at = models.DateTimeField(null=True)
+    was_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["done_at"], condition=models.Q(told_at=None), name="plan_deed_untold"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.planned_id} at {self.done_at:%Y-%m-%d %H:%M} UTC"
+
+    def asks(self, *, title: str, words: str, starts_at: datetime) -> bool:
+        """Whether it was this that was asked."""
+        return (self.title, self.words, self.starts_at) == (title, words, starts_at)
+
+
 class LiveReminder(models.Model):
     """Somebody asked to hear when a planned live begins."""
 

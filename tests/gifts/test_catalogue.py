@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts.models import StateChange, User
 from gifts import catalogue, queries
-from gifts.models import Category, Gift, GiftVersion, Room
-from tests.factories import give_coins
+from gifts.models import Category, Gift, GiftArt, GiftVersion, Room
+from tests.factories import give_coins, make_staff
 from tests.gifts import world
 from tests.gifts.world import make_room, make_video, send
 
@@ -54,9 +54,54 @@ def test_a_new_price_holds_from_its_date_and_the_old_one_stays_in_the_history(db
 def test_a_new_slug_is_a_new_gift(db: None) -> None:
     now = timezone.now()
 
-    announce(slug="lantern", name="Lantern", price_coins=50, valid_from=now, at=now)
+    announce(
+        slug="lantern", name="Lantern", price_coins=50, art=artwork(), valid_from=now, at=now
+    )  # fmt: skip
 
     assert in_force("lantern") == [50]
+
+
+def test_a_gift_that_nobody_could_see_is_not_announced(db: None) -> None:
+    now, art = timezone.now(), artwork()
+    lantern: dict[str, Any] = {"slug": "lantern", "name": "Lantern"}
+
+    for slug in ("lantern", "Heart", "heart_2", "SLUG"):
+        with pytest.raises(catalogue.NoArtwork, match=f"no picture for “{slug}”"):
+            announce(**(lantern | {"slug": slug}))
+    assert not Gift.objects.filter(slug__in=("lantern", "Heart", "heart_2", "SLUG")).exists()
+
+    announce(**lantern, art=art, valid_from=now, at=now)
+    with pytest.raises(catalogue.NoArtwork):  # its next version, without what it wore
+        announce(**lantern)
+    assert GiftVersion.objects.get(gift__slug="lantern").art == art
+
+
+def test_control_without_the_check_a_gift_without_a_picture_is_shown(
+    db: None, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "drawn_slugs", lambda: {"lantern"})
+    now = timezone.now()
+
+    announce(slug="lantern", name="Lantern", valid_from=now, at=now)
+
+    page = Client().get(reverse("gifts:room", args=[make_room(bob).pk])).content.decode()
+    assert "#gift-lantern" in page
+    assert 'id="gift-lantern"' not in catalogue.DRAWINGS.read_text()
+
+
+def test_every_gift_of_the_catalogue_can_be_seen(db: None) -> None:
+    without = GiftVersion.objects.filter(art=None).values_list("gift__slug", flat=True)
+
+    assert set(without) == catalogue.drawn_slugs()
+    assert len(catalogue.drawn_slugs()) == 32
+
+
+def artwork() -> GiftArt:
+    """A picture as it is kept."""
+    return GiftArt.objects.create(
+        digest="a" * 64, name="Lantern", moving=b"webp", still=b"webp", width=96, height=96,
+        frames=1, length_ms=0, created_by=make_staff("artist"), created_at=timezone.now(),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("days", [-1, 1])
@@ -109,6 +154,23 @@ def test_staff_announce_a_version(staff: Client) -> None:
 
     assert answer.status_code == 302
     assert in_force("bouquet") == [12]
+
+
+def test_staff_are_told_that_nobody_would_see_it(staff: Client) -> None:
+    answer = staff.post(
+        reverse("admin:gifts_giftversion_add"),
+        {
+            "slug": "lantern",
+            "name": "Lantern",
+            "category": "hearts",
+            "price_coins": "12",
+            "animation_ms": "1000",
+        },
+    )
+
+    words = answer.content.decode()
+    assert "There is no picture for “lantern”: we drew none, and no artwork was chosen." in words
+    assert not Gift.objects.filter(slug="lantern").exists()
 
 
 def test_staff_are_told_what_is_wrong_with_a_version(staff: Client) -> None:

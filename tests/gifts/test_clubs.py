@@ -182,7 +182,8 @@ def test_points_make_club_levels_and_those_unlock_the_clubs_gifts(bob: User, roo
     relay_now()
 
     assert place(alice, bob).points == 250
-    levels = [event.payload["club_level"] for event in RoomEvent.objects.order_by("number")]
+    sent = RoomEvent.objects.filter(name="gift.sent").order_by("number")
+    levels = [event.payload["club_level"] for event in sent]
     assert levels == [None, None, 1, 2]
 
 

@@ -60,6 +60,9 @@ def test_a_fan_joins_the_club_and_wears_it_and_names_are_words(address: str, bro
     wait_until(lambda: aside(Entitlement.objects.count) == 1)
 
     aside(lambda: send(mallory, room, "join-heart"))
+    joined = page.locator("[data-room-chat] [data-joined]", has_text=EVIL)
+    joined.wait_for()
+    assert joined.inner_text().split("\n")[-1].endswith("joined the fan club")
     aside(lambda: send(mallory, room, "heart", quantity=60))
     page.locator("[data-room-chat] [data-sending]", has_text="×60").wait_for()
     wait_until(lambda: aside(lambda: send(alice, room, "bouquet", quantity=10).coins) == 100)
@@ -71,6 +74,7 @@ def test_a_fan_joins_the_club_and_wears_it_and_names_are_words(address: str, bro
     assert line.locator(".worn-club").inner_text().split() == ["club", "level", "1"]
     assert page.locator("[data-room] img").count() == 0
     page.reload()
+    assert page.locator("[data-room-chat] [data-joined]").count() == 2
     assert page.locator("[data-room-chat] [data-kind=say] .worn-level:visible").count() == 1
     assert page.locator(f'[data-gift-grid] input[value="{crown}"]').is_enabled()
 

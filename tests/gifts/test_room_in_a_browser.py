@@ -24,6 +24,7 @@ from gifts.models import Room, Sending, Streak
 from tests.factories import give_coins, make_creator, make_user
 from tests.gifts.world import coins, make_room, make_video, send
 from tests.programs import Programs
+from tests.streams import wait_until
 from wallet import ledger
 
 pytestmark = pytest.mark.browser
@@ -389,6 +390,21 @@ def flood(alice: User, room: Room, count: int) -> None:
     OutboxEvent.objects.bulk_create(events)
 
 
+SUM_OF = "((lines, of) => lines.reduce((sum, line) => sum + Number(line.dataset[of]), 0))"
+
+
+def test_a_few_gifts_at_once_are_a_line_each(address: str, browser: Any) -> None:
+    alice, room = aside(cast)
+    page = open_room(browser, address, room, alice)
+
+    aside(lambda: flood(alice, room, 6))
+
+    lines = page.locator("[data-room-chat] [data-sending]")
+    expect(lines).to_have_count(6)
+    assert lines.filter(has_text="other").count() == 0
+    assert page.complaints == []
+
+
 def test_a_shower_of_gifts_keeps_the_page_small_and_its_words_few(
     address: str, browser: Any
 ) -> None:
@@ -410,13 +426,17 @@ def test_a_shower_of_gifts_keeps_the_page_small_and_its_words_few(
         aside(lambda: flood(alice, room, 200))
         page.wait_for_timeout(1_000)
 
-    expect(page.locator("[data-room-chat] [data-sending]")).to_have_count(120)
     assert page.locator(".gift-banner").count() <= 3
     assert page.evaluate("window.most") <= 24 * 3 + 3 * 8 + 8
     assert page.evaluate("window.said") <= 6
     banner = page.locator(".gift-banner", has_text="others").first
     banner.wait_for()  # many equal ones became one that counts them all
     assert re.search(r"×\d+", banner.inner_text())
+    lines = page.locator("[data-room-chat] [data-sending]")
+    wait_until(lambda: lines.evaluate_all(f"lines => {SUM_OF}(lines, 'count')") == 1_000)
+    assert lines.evaluate_all(f"lines => {SUM_OF}(lines, 'coins')") == 50 * 299 + 950
+    assert lines.count() <= 60  # what somebody can read while it lasts
+    assert lines.filter(has_text=re.compile(r"and \d+ others Heart ×\d+")).count() >= 1
     assert page.complaints == []
 
 

@@ -14,7 +14,7 @@ from accounts import tasks as people_tasks
 from accounts.models import Block, Notice, OutboxEvent, Standing, User
 from accounts.risk import NotInGoodStanding
 from config import relay
-from gifts import coming, rooms, schedule
+from gifts import coming, reminders, rooms, schedule
 from gifts import tasks as gifts_tasks
 from gifts.models import LiveReminder, PlannedLive, Room
 from tests.factories import make_creator, make_user
@@ -62,7 +62,7 @@ def tell(room: Room, planned: PlannedLive, *, reminded_first: bool = False) -> N
             path=reverse("gifts:room", args=[room.pk]),
             at=timezone.now(),
         ),
-        lambda: schedule.tell_reminded(planned_id=planned.pk, at=timezone.now()),
+        lambda: reminders.tell_begun(planned_id=planned.pk, at=timezone.now()),
     ]
     for deed in reversed(deeds) if reminded_first else deeds:
         deed()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -153,11 +154,33 @@ def test_a_creator_plans_a_live_and_a_fan_is_reminded_in_their_own_clock(
     fan.locator(".planned", has_text=EVIL).wait_for()
     expect(fan.locator("time[data-when]")).to_contain_text("9:30")  # 12:30 UTC in Tokyo
     fan.get_by_role("button", name="Remind me").click()
-    fan.get_by_role("button", name="Do not remind me").wait_for()
+    fan.get_by_role("button", name="do not remind me any more").wait_for()
 
     assert aside(LiveReminder.objects.count) == 1
     assert fan.locator(".planned img").count() == 0
     assert page.complaints == fan.complaints == []
+
+
+def test_a_creator_makes_the_address_renews_and_ends_it(address: str, browser: Any) -> None:
+    bob, _, _ = aside(cast)
+    page = open_page(browser, f"{address}/livez")
+    sign_in(page, address, bob)
+    page.goto(f"{address}/studio/overlay/")
+
+    page.get_by_role("button", name="Make the address").click()
+    first = page.locator(".tools-address code").inner_text()
+    page.get_by_role("button", name="Make a new address").click()
+    page.get_by_text("Your address, shown this once").wait_for()
+    second = page.locator(".tools-address code").inner_text()
+    statuses = [
+        page.request.get(address + urlsplit(one).path).status for one in (first, second)
+    ]  # fmt: skip
+    page.get_by_role("button", name="End the overlay").click()
+    page.get_by_text("The address is dead.").wait_for()
+
+    assert statuses == [404, 200]
+    assert page.request.get(address + urlsplit(second).path).status == 404
+    assert page.complaints == []
 
 
 def sign_in(page: Any, address: str, viewer: User) -> None:

@@ -317,7 +317,7 @@ def test_finance_saves_the_file_and_that_is_written_down(year: User, client: Cli
 
     shown = client.get(f"{address}?year=2026").content.decode()
     answer = client.post(address, asked)
-    body = b"".join(answer.streaming_content).decode()
+    body = answer.getvalue().decode()
 
     assert refused.status_code == 403
     assert "€150.05" in shown

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,9 +19,16 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import InternalError, OperationalError, connection, connections, transaction
+from django.test import Client
+from django.urls import reverse
+from PIL import Image
 
+from accounts.models import User
 from config import backups, embedded
+from gifts.models import Room
 from tests import factories
+from tests.gifts.test_artwork import announce, drawn, frame, keep
+from tests.gifts.world import make_room
 from wallet import ledger, services
 from wallet.models import Account, Balance
 
@@ -158,6 +167,24 @@ def books(committed: str) -> UUID:
 
 
 @pytest.fixture
+def shelf(committed: str) -> Room:
+    """A live room, and a gift that wears artwork which staff uploaded for it."""
+    olga = factories.make_staff("olga")
+    art = keep(drawn("PNG", frame(10, filled=40), frame(120), duration=[300, 700]), by=olga)
+    announce(art, olga=olga)
+    return make_room(factories.make_creator("bob"))
+
+
+def art_shown(room: Room) -> dict[str, bytes]:
+    """The artwork that a fan's browser loads for a room's page, by address."""
+    fan = Client()
+    page = fan.get(reverse("gifts:room", args=[room.pk])).content.decode()
+    stills = set(re.findall(r"/gifts/art/[0-9a-f]{64}/still\.webp", page))
+    addresses = stills | {one.replace("still", "moving") for one in stills}
+    return {address: fan.get(address).content for address in addresses}
+
+
+@pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[embedded.Servers]:
     """A cluster of its own, just made: its transaction ids are low."""
     servers = embedded.ensure(tmp_path / "elsewhere")
@@ -208,6 +235,28 @@ def test_a_backup_restored_elsewhere_is_the_same_books_and_goes_on(
         available = Balance.objects.filter(account__owner_id=CREATORS[1], account__code=211)
         assert sum(row.credits - row.debits for row in available) == 200_000
         assert list(ledger.audit()) == []
+
+
+@pytest.mark.proof
+def test_artwork_is_in_a_backup_and_shown_after_it_is_restored(
+    committed: str, shelf: Room, elsewhere: embedded.Servers, tmp_path: Path
+) -> None:
+    file, before = tmp_path / "today.backup", art_shown(shelf)
+    assert [Image.open(BytesIO(content)).format for content in before.values()] == ["WEBP"] * 2
+    assert len(set(before.values())) == 2
+
+    backups.back_up(source=place_of(committed, settings.SERVERS), target=file)
+    late = keep(drawn("PNG", frame(200)), by=User.objects.get(handle="olga"))
+    restored = manage(elsewhere.data, "restore", str(file))
+
+    assert restored.returncode == 0, restored.stderr
+    with site_on(elsewhere, "carat"):
+        assert art_shown(shelf) == before
+        assert '#gift-star"' not in Client().get(f"/live/{shelf.pk}/").content.decode()
+        assert Client().get(reverse("gifts:art_still", args=[late.pk])).status_code == 404
+    assert (
+        Client().get(reverse("gifts:art_still", args=[late.pk])).status_code == 200
+    )  # the control
 
 
 @pytest.mark.proof

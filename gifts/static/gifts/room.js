@@ -7,6 +7,7 @@ import * as captions from "./captions.js";
 import * as chat from "./chat.js";
 import * as combo from "./combo.js";
 import * as goal from "./goal.js";
+import * as joined from "./joined.js";
 import * as lines from "./lines.js";
 import * as page from "./page.js";
 import * as ranks from "./ranks.js";
@@ -18,6 +19,6 @@ import { listen } from "./stream.js";
 const room = document.querySelector("[data-room]");
 const stream = listen(room);
 
-for (const part of [lines, stage, captions, sound, page, sending, combo, goal, ranks, chat, breaks]) part.start(room, stream);
+for (const part of [lines, stage, captions, sound, page, sending, combo, goal, ranks, chat, joined, breaks]) part.start(room, stream);
 
 stream.open();

@@ -23,6 +23,7 @@ export function start(room, stream) {
   const stage = room.querySelector("[data-gift-stage]");
   if (!stage) return;
   const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+  keepAbove(room, stage);
   const big = bigShow(room, stage, stillness);
   const lane = bannerLane(room, stage, stillness);
 
@@ -36,6 +37,16 @@ export function start(room, stream) {
     big.end(streak);
     lane.end(streak);
   });
+}
+
+/* On a phone the chat stands over the picture: the lane begins where it ends. */
+function keepAbove(room, stage) {
+  const side = room.querySelector(".room-side");
+  if (!side) return;
+  new ResizeObserver(() => {
+    const height = side.clientHeight - parseFloat(getComputedStyle(side).paddingTop);
+    stage.style.setProperty("--below", `${Math.round(height)}px`);
+  }).observe(side);
 }
 
 function words(entry) {
