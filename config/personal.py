@@ -177,6 +177,12 @@ REGISTER: Final = (
          at_erasure=KEEP, why_kept=PAID_OUT),
     Held(model="payouts.SettlementLine", whose="creator", purpose="Earnings", at_erasure=KEEP,
          why_kept=BOOKS),
+    Held(model="payouts.EarningsDay", whose="creator", purpose="Sums of earnings",
+         at_erasure=KEEP, why_kept=NO_WORDS),
+    Held(model="payouts.EarningsLabel", whose="creator", purpose="What places were called",
+         at_erasure=DELETE),
+    Held(model="payouts.GifterMonth", whose="gifter", purpose="Sums of gifts to creators",
+         at_erasure=KEEP, why_kept=NO_WORDS),
     Held(model="payouts.Payout", whose="creator", purpose="Payouts", at_erasure=SHED,
          sheds={"failure": ""}, why_kept=PAID_OUT),
 )  # fmt: skip
@@ -210,6 +216,7 @@ OTHER_SIDES: Final = frozenset(
         ("gifts.Entitlement", "creator"),
         ("gifts.Moderator", "creator"),
         ("gifts.Mute", "creator"),
+        ("payouts.GifterMonth", "creator"),
         ("allauth_idp_oidc.Client", "owner"),
     }
 )

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from payouts import settlements, submissions
+from payouts import settlements, submissions, tallies
 
 
 @shared_task
@@ -22,3 +22,9 @@ def continue_settlements() -> None:
 def sweep_payouts() -> None:
     """Send, look up and book every payout that is due."""
     submissions.sweep_payouts(at=timezone.now())
+
+
+@shared_task
+def count_earnings() -> None:
+    """Add what the ledger has folded since the last time to the sums of earnings."""
+    tallies.count_earnings()

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from payouts import views
+from payouts import earnings_pages, views
 
 app_name = "payouts"
 
 urlpatterns = [
     path("studio/", views.studio, name="studio"),
+    path("studio/earnings/", earnings_pages.charts, name="charts"),
     path("studio/gifts/", views.gifts, name="earnings"),
     path("studio/settlements/", views.settlement_lines, name="settlements"),
     path("studio/payouts/", views.payouts, name="payouts"),

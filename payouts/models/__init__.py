@@ -1,7 +1,26 @@
-"""Where creators are paid, settlement runs and their lines, and payouts."""
+"""Where creators are paid, settlements and their lines, payouts, and sums of what was earned."""
 
 from payouts.models.destinations import Destination
 from payouts.models.payouts import Payout
 from payouts.models.settlements import SettlementLine, SettlementRun
+from payouts.models.tallies import (
+    EVER,
+    HIDDEN,
+    EarningsCursor,
+    EarningsDay,
+    EarningsLabel,
+    GifterMonth,
+)
 
-__all__ = ["Destination", "Payout", "SettlementLine", "SettlementRun"]
+__all__ = [
+    "EVER",
+    "HIDDEN",
+    "Destination",
+    "EarningsCursor",
+    "EarningsDay",
+    "EarningsLabel",
+    "GifterMonth",
+    "Payout",
+    "SettlementLine",
+    "SettlementRun",
+]

@@ -155,6 +155,7 @@ TABLE: Final = {
     "POST gifts:hide_video": ">login 403 403 >gifts:post_video 404 403 403",
     # Studio: everybody may look at their own, which is empty for those who are no creators.
     "GET payouts:studio": SIGNED_IN,
+    "GET payouts:charts": SIGNED_IN,
     "GET payouts:earnings": SIGNED_IN,
     "GET payouts:settlements": SIGNED_IN,
     "GET payouts:payouts": SIGNED_IN,
