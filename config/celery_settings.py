@@ -65,6 +65,7 @@ beat_schedule = {
     "sweep settlements": every(20.0, "payouts.tasks.continue_settlements"),
     "sweep payouts": every(10.0, "payouts.tasks.sweep_payouts"),
     "count earnings": every(5.0, "payouts.tasks.count_earnings"),
+    "close months": every(60.0, "payouts.tasks.close_months", expires=60),
     "send notices": every(5.0, "accounts.tasks.send_notices"),
     "end standings": every(60.0, "accounts.tasks.end_standings", expires=60),
     "review clocks": every(300.0, "accounts.tasks.keep_review_clocks", expires=300),

@@ -183,6 +183,8 @@ REGISTER: Final = (
          at_erasure=DELETE),
     Held(model="payouts.GifterMonth", whose="gifter", purpose="Sums of gifts to creators",
          at_erasure=KEEP, why_kept=NO_WORDS),
+    Held(model="payouts.Statement", whose="creator", purpose="Monthly statements",
+         at_erasure=KEEP, why_kept=BOOKS),
     Held(model="payouts.Payout", whose="creator", purpose="Payouts", at_erasure=SHED,
          sheds={"failure": ""}, why_kept=PAID_OUT),
 )  # fmt: skip

@@ -35,7 +35,7 @@ from gifts import (
     stream,
 )  # fmt: skip
 from gifts import risk as gifts
-from payouts import destinations, settlements
+from payouts import destinations, settlements, vouching
 from payouts import risk as payouts
 from payouts import services as payout_services
 from wallet import (
@@ -225,6 +225,8 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     payout_services.SamePerson: Answer(403, "payout_same_person"),
     destinations.UnfitAccount: Answer(409, "unfit_account"),
     settlements.AnotherRunning: Answer(409, "settlement_running"),
+    vouching.TooManyChecks: Answer(429, "too_many_checks"),
+    vouching.NoSuchStatement: Answer(404, "no_such_statement"),
     payouts.NotEligible: Answer(403, "not_eligible"),
     # people: reviews, reports, leaving
     claims.BadLink: Answer(404, "bad_link"),

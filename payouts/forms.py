@@ -1,13 +1,13 @@
-"""What creators fill in to be paid."""
+"""What creators fill in to be paid, and anybody to check a statement."""
 
-from typing import Final
+from typing import Any, Final
 
 from babel import Locale
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from payouts import destinations
+from payouts import destinations, vouching
 
 NAMES: Final = Locale("en").currencies
 
@@ -46,3 +46,27 @@ class PayoutForm(forms.Form):
 
     payout_id = forms.UUIDField(widget=forms.HiddenInput)
     amount_minor = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+
+class VerifyForm(forms.Form):
+    """A statement's code, and its file if that is to be compared too."""
+
+    code = forms.CharField(
+        label="Code or digest",
+        max_length=100,
+        help_text="At the end of the statement: four groups of four. Spaces do not matter.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters"}
+        ),
+    )
+    file = forms.FileField(
+        label="The file, if you have it",
+        required=False,
+        help_text="The PDF or CSV as you got it. It is compared and not kept.",
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file and file.size > vouching.FILE_MAX_BYTES:
+            raise ValidationError("This is no statement of ours: it is too large.")
+        return file

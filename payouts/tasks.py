@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from payouts import settlements, submissions, tallies
+from payouts import closing, settlements, submissions, tallies
 
 
 @shared_task
@@ -28,3 +28,9 @@ def sweep_payouts() -> None:
 def count_earnings() -> None:
     """Add what the ledger has folded since the last time to the sums of earnings."""
     tallies.count_earnings()
+
+
+@shared_task
+def close_months() -> int:
+    """Make the statements of the months that have ended, once their last period is sealed."""
+    return closing.close_months(at=timezone.now())

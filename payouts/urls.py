@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payouts import earnings_pages, views
+from payouts import earnings_pages, statement_pages, views
 
 app_name = "payouts"
 
@@ -11,6 +11,11 @@ urlpatterns = [
     path("studio/earnings/", earnings_pages.charts, name="charts"),
     path("studio/gifts/", views.gifts, name="earnings"),
     path("studio/settlements/", views.settlement_lines, name="settlements"),
+    path("studio/statements/", statement_pages.statements, name="statements"),
+    path("studio/statements/<str:month>/", statement_pages.statement, name="statement"),
+    path("studio/statements/<str:month>.pdf", statement_pages.statement_pdf, name="statement_pdf"),
+    path("studio/statements/<str:month>.csv", statement_pages.statement_csv, name="statement_csv"),
+    path("verify/", statement_pages.verify, name="verify"),
     path("studio/payouts/", views.payouts, name="payouts"),
     path("studio/payouts/new/", views.request_payout, name="request_payout"),
     path("studio/payouts/<uuid:payout_id>/", views.payout, name="payout"),

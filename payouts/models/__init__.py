@@ -3,6 +3,12 @@
 from payouts.models.destinations import Destination
 from payouts.models.payouts import Payout
 from payouts.models.settlements import SettlementLine, SettlementRun
+from payouts.models.statements import (
+    Statement,
+    StatementFile,
+    StatementMonth,
+    StatementSeries,
+)
 from payouts.models.tallies import (
     EVER,
     HIDDEN,
@@ -23,4 +29,8 @@ __all__ = [
     "Payout",
     "SettlementLine",
     "SettlementRun",
+    "Statement",
+    "StatementFile",
+    "StatementMonth",
+    "StatementSeries",
 ]

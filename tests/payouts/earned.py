@@ -1,5 +1,6 @@
 """Gifts, losses and what matures, for the tests of what a creator sees of them."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -7,9 +8,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts.models import User
-from payouts import queries, tallies
+from payouts import months, papers, queries, tallies
+from payouts.models import Statement, StatementMonth
 from tests import database
-from wallet import ledger, returns
+from wallet import ledger, receipts, returns
+from wallet.models import Seller
 from wallet.returns import Recourse
 
 
@@ -90,3 +93,23 @@ def settle_all(creator: User, *, currency: str = "USD") -> None:
                 operation_id=ledger.new_operation_id(), creator_id=creator.pk, card_id=card_id,
                 currency=currency, fx_per_usd=Decimal(1), memo={}, context="settlement:test",
             ).check()  # fmt: skip
+
+
+def make_statement(creator: User) -> Statement:
+    """The row alone: the statement of a month in which nothing happened."""
+    on = date(2026, 10, 1)
+    month, _ = StatementMonth.objects.get_or_create(
+        month=on, defaults={"mark": 1, "state": StatementMonth.State.DONE}
+    )
+    seller = Seller.objects.get(is_default=True)
+    facts = papers.facts_of(
+        months.Month(), account=creator.pk, on=on, settled={},
+        periods={"first": 1, "last": 1, "seal": "0" * 64},
+    ) | {
+        "number": "CARAT-S0000001", "issued": "2026-11-01", "region": "Germany",
+        "seller": receipts.seller_facts(seller),
+    }  # fmt: skip
+    return Statement.objects.create(
+        creator=creator, month=month, seller=seller, number=1, code="0123456789ABCDEF",
+        issued_at=datetime(2026, 11, 1, tzinfo=UTC), facts=facts, digest=papers.digest(facts),
+    )  # fmt: skip

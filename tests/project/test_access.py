@@ -28,6 +28,7 @@ from accounts.models import Consent, Review, ReviewReason, Scope, User
 from gifts.models import ChatMessage, GiftVersion, HeldGift, PlannedLive, Room, Video
 from payouts.models import Destination, Payout
 from tests import factories
+from tests.payouts.earned import make_statement
 from wallet import ledger
 from wallet.models import Lot, PaymentMethod, Purchase, Refund
 
@@ -158,6 +159,11 @@ TABLE: Final = {
     "GET payouts:charts": SIGNED_IN,
     "GET payouts:earnings": SIGNED_IN,
     "GET payouts:settlements": SIGNED_IN,
+    "GET payouts:statements": SIGNED_IN,
+    "GET payouts:statement": BOB,
+    "GET payouts:statement_pdf": BOB,
+    "GET payouts:statement_csv": BOB,
+    "GET payouts:verify": PUBLIC,
     "GET payouts:payouts": SIGNED_IN,
     "GET payouts:request_payout": SIGNED_IN,
     "GET payouts:payout": BOB,
@@ -392,7 +398,8 @@ def bobs_objects(bob: User) -> dict[str, Any]:
         "streak_id": ledger.new_operation_id(),
         "video_id": video.pk,
     }
-    return {"handle": "bob", "payout_id": payout.pk} | places
+    month = make_statement(bob).month.month
+    return {"handle": "bob", "payout_id": payout.pk, "month": f"{month:%Y-%m}"} | places
 
 
 def a_message(alice: User, room_id: UUID) -> UUID:
