@@ -185,6 +185,8 @@ REGISTER: Final = (
          at_erasure=KEEP, why_kept=NO_WORDS),
     Held(model="payouts.Statement", whose="creator", purpose="Monthly statements",
          at_erasure=KEEP, why_kept=BOOKS),
+    Held(model="payouts.PayoutChoice", whose="creator", purpose="Whether runs pay them out",
+         at_erasure=DELETE),
     Held(model="payouts.Payout", whose="creator", purpose="Payouts", at_erasure=SHED,
          sheds={"failure": ""}, why_kept=PAID_OUT),
 )  # fmt: skip

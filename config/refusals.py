@@ -35,7 +35,7 @@ from gifts import (
     stream,
 )  # fmt: skip
 from gifts import risk as gifts
-from payouts import destinations, settlements, vouching
+from payouts import destinations, settlements, terms, vouching
 from payouts import risk as payouts
 from payouts import services as payout_services
 from wallet import (
@@ -227,6 +227,9 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     settlements.AnotherRunning: Answer(409, "settlement_running"),
     vouching.TooManyChecks: Answer(429, "too_many_checks"),
     vouching.NoSuchStatement: Answer(404, "no_such_statement"),
+    settlements.NotWaiting: Answer(409, "settlement_not_waiting"),
+    settlements.SamePerson: Answer(403, "settlement_same_person"),
+    terms.TooMuch: Answer(409, "too_much"),
     payouts.NotEligible: Answer(403, "not_eligible"),
     # people: reviews, reports, leaving
     claims.BadLink: Answer(404, "bad_link"),

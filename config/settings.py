@@ -107,10 +107,23 @@ OWN_LIMIT_LARGE_USD = env.int("OWN_LIMIT_LARGE_USD", 1000)
 FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
 DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt
 PERIOD_S = env.int("PERIOD_SECONDS", 600)  # length of the ledger's periods
-# time between settlements; 0: Mondays at 00:00 UTC
+SETTLEMENT_CALENDAR = env.str(
+    "SETTLEMENT_CALENDAR", "weekly"
+)  # weekly: Mondays; or monthly: the 1st
+if SETTLEMENT_CALENDAR not in {"weekly", "monthly"}:
+    env.refuse("SETTLEMENT_CALENDAR", "It is weekly or monthly.")
+# time between settlements in place of the calendar's, for demos; 0: by the calendar, 00:00 UTC
 SETTLEMENT_INTERVAL_S = env.int("SETTLEMENT_INTERVAL_SECONDS", 0)
+# from this settlement on, in cents of a US dollar, two members of staff agree before it begins
+SETTLEMENT_SECOND_PERSON_USD_CENTS = env.int("SETTLEMENT_SECOND_PERSON_USD_CENTS", 10_000_000)
 # the least payout, in cents of a US dollar
 PAYOUT_MINIMUM_USD_CENTS = env.int("PAYOUT_MINIMUM_USD_CENTS", 1000)
+# the most a creator is paid out in 24 hours, in cents of a US dollar
+PAYOUT_DAY_MAX_USD_CENTS = env.int("PAYOUT_DAY_MAX_USD_CENTS", 500_000)
+# the same in 7 days
+PAYOUT_WEEK_MAX_USD_CENTS = env.int("PAYOUT_WEEK_MAX_USD_CENTS", 1_000_000)
+# what a creator pays for a payout by rail, in cents of a US dollar, as sepa=20,stripe=25
+PAYOUT_FEES_USD_CENTS: dict[str, int] = env.dict("PAYOUT_FEES_USD_CENTS", {}, subcast_values=int)
 # from this payout on, a second member of staff agrees
 PAYOUT_SECOND_PERSON_USD_CENTS = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_000)
 # from this refund on, a second member of staff agrees

@@ -70,7 +70,7 @@ _STEPS: Final = f"""
 SELECT leg.owner_id, leg.op_id, o.recorded_at, leg.code, leg.place, leg.unit, leg.card_id,
        o.request ->> 'payout', abs(leg.amount)
   FROM leg JOIN ledger.operation AS o ON o.id = leg.op_id AND {_THIS_MONTH}
- WHERE leg.code BETWEEN 40 AND 59 AND (leg.place <> {IN_PAYOUT} OR leg.code = 51)
+ WHERE leg.code BETWEEN 40 AND 59 AND (leg.place <> {IN_PAYOUT} OR leg.code IN (51, 54))
  ORDER BY o.recorded_at, leg.transfer_id
 """  # noqa: S608 - our own words
 

@@ -36,12 +36,14 @@ MONEY_WORDS: Final[Mapping[int, str]] = {
     CODE.PAYOUT_RESERVE: "Set aside for payouts",
     CODE.PAYOUT_VOID: "Payouts not made, put back",
     CODE.PAYOUT_POST: "Paid out",
+    CODE.PAYOUT_FEE: "Fees",
     CODE.PAYOUT_RETURN: "Sent back by the bank",
 }
 STEP_WORDS: Final[Mapping[int, str]] = {
     CODE.PAYOUT_RESERVE: "Set aside",
     CODE.PAYOUT_VOID: "Not made",
     CODE.PAYOUT_POST: "Paid",
+    CODE.PAYOUT_FEE: "Fee",
     CODE.PAYOUT_RETURN: "Sent back",
 }
 HEAD: Final = (
@@ -184,7 +186,7 @@ def _rows(
     moved: dict[str, list[int]] = dict.fromkeys(words.values(), [0] * len(places))
     for (place, of_unit, code, other), amount in month.moved.items():
         if of_unit == unit and place in places:
-            name = "Fees" if other in FEES else words.get(code, "Other")
+            name = words.get(code, "Fees" if other in FEES else "Other")
             parts = list(moved.get(name, [0] * len(places)))
             parts[places.index(place)] += amount
             moved[name] = parts
@@ -219,7 +221,7 @@ def _settled(month: Month, known: Mapping[str, Mapping[str, Any]]) -> list[dict[
 
 def _payouts(month: Month) -> list[list[Any]]:
     return [
-        [_moment(step.at), STEP_WORDS.get(CODE(step.code), "Fee"), step.payout_id,
+        [_moment(step.at), STEP_WORDS.get(CODE(step.code), "Other"), step.payout_id,
          money.currency_of(step.unit), step.amount]
         for step in month.steps
         if step.code not in {CODE.SETTLE_DIAMONDS, CODE.SETTLE_CASH}

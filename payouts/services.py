@@ -6,6 +6,7 @@ the cash returns. ``submissions`` takes it to the bank.
 """
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,9 +14,9 @@ from django.db import transaction
 
 from accounts import states
 from accounts.models import User
-from payouts import bookings, eligibility, queries, risk
-from payouts.models import Destination, Payout
-from wallet import ledger
+from payouts import bookings, eligibility, queries, risk, runs, terms
+from payouts.models import Destination, Payout, PayoutChoice
+from wallet import cash, ledger
 from wallet import queries as wallets
 from wallet.models import FxRate
 from wallet.money import money
@@ -44,8 +45,8 @@ class SamePerson(Exception):
 def request_payout(*, payout_id: UUID, creator: User, amount_minor: int, at: datetime) -> Payout:
     """Pay out the amount that the creator was shown and has confirmed.
 
-    The same id again is the same payout. Raises NotEligible, TooLittle, NothingToPay,
-    ledger.OperationConflict, and FxMissing or FxStale when the minimum cannot be known.
+    The same id again is the same payout. Raises NotEligible, TooLittle, TooMuch, NothingToPay,
+    ledger.OperationConflict, and FxMissing or FxStale when the terms cannot be known.
     """
     made = _request(payout_id=payout_id, creator_id=creator.pk, amount_minor=amount_minor, at=at)
     if isinstance(made, Payout):
@@ -73,17 +74,20 @@ def _request(
     destination = queries.destination_in_use(creator_id=creator_id)
     assert destination is not None, "the gate has seen it"
     rate = wallets.fx(currency=destination.currency, at=at)
-    least = queries.minimum_minor(rate)
+    least = terms.minimum_minor(rate)
     if amount_minor < least:
         raise TooLittle(
             f"Payouts start at {money(least, rate.currency)}. What you have stays yours until then."
         )
-    return reserve(
+    used = runs.used(creator_ids=[creator_id], at=at)[creator_id, rate.currency]
+    terms.check_maximum(amount_minor, rate=rate, used=used)
+    payout = draft(
         payout_id=payout_id, destination=destination, amount_minor=amount_minor, rate=rate, at=at
     )
+    return reserve([payout])[payout_id]
 
 
-def reserve(
+def draft(
     *,
     payout_id: UUID,
     destination: Destination,
@@ -91,19 +95,16 @@ def reserve(
     rate: FxRate,
     at: datetime,
     run_id: UUID | None = None,
-) -> Payout | ledger.Outcome:
-    """Set the cash aside and write the payout down, in the caller's transaction.
-
-    The caller holds the creator's row. A large payout waits for two members of staff with its cash
-    set aside. Without the cash there is no payout, but the ledger's refusal, to commit and raise.
-    """
-    is_large = amount_minor >= queries.second_person_minor(rate)
-    payout = Payout(
+) -> Payout:
+    """Write down a payout with its fee, not saved. A large one waits for two members of staff."""
+    is_large = amount_minor >= terms.second_person_minor(rate)
+    return Payout(
         pk=payout_id,
         creator_id=destination.creator_id,
         destination=destination,
         run_id=run_id,
         amount_minor=amount_minor,
+        fee_minor=terms.fee_minor(rate, rail=destination.rail),
         currency=destination.currency,
         state=Payout.State.REQUESTED if is_large else Payout.State.RESERVED,
         needs_approval=is_large,
@@ -113,17 +114,31 @@ def reserve(
         requested_at=at,
         due_at=None if is_large else at,
     )
-    outcome = ledger.reserve_payout(
-        operation_id=payout.reserve_op,
-        creator_id=payout.creator_id,
-        currency=payout.currency,
-        amount_minor=payout.amount_minor,
-        payout_id=payout.pk,
+
+
+def reserve(payouts: Sequence[Payout]) -> Mapping[UUID, Payout | ledger.Outcome]:
+    """Set the cash of each aside and write it down, in the caller's transaction; by payout.
+
+    The caller holds the creators' rows; at most one payout for each of them. Without the cash there
+    is no payout, but the ledger's refusal, to commit and raise.
+    """
+    outcomes = cash.reserve_payouts(
+        [
+            cash.Reservation(
+                operation_id=payout.reserve_op,
+                creator_id=payout.creator_id,
+                currency=payout.currency,
+                amount_minor=payout.amount_minor,
+                payout_id=payout.pk,
+            )
+            for payout in payouts
+        ]
     )
-    if not outcome.done:
-        return outcome
-    payout.save(force_insert=True)
-    return payout
+    Payout.objects.bulk_create([row for row in payouts if outcomes[row.reserve_op].done])
+    return {
+        row.pk: row if outcomes[row.reserve_op].done else outcomes[row.reserve_op]
+        for row in payouts
+    }
 
 
 @transaction.atomic(durable=True)
@@ -174,6 +189,14 @@ def cancel_payout(*, payout_id: UUID, by: User, why: str, at: datetime) -> Payou
             body=f"{why} The money is back in your balance.",
         )
     return payout
+
+
+@transaction.atomic(durable=True)
+def choose_automatic(*, creator: User, is_automatic: bool, at: datetime) -> None:
+    """Keep whether runs pay the creator out, or only their own requests do."""
+    PayoutChoice.objects.update_or_create(
+        creator=creator, defaults={"is_automatic": is_automatic, "chosen_at": at}
+    )
 
 
 @transaction.atomic(durable=True)

@@ -87,7 +87,7 @@ def _send(payout: Payout, *, rail: base.Rail, is_first: bool, at: datetime) -> N
         transfer = rail.submit(
             base.Instruction(
                 reference=str(payout.pk),
-                amount_minor=payout.amount_minor,
+                amount_minor=payout.sent_minor,
                 currency=payout.currency,
                 account=payout.destination.account,
                 holder_name=payout.destination.holder_name,
@@ -159,7 +159,7 @@ def _record(payout: Payout, *, transfer: base.Transfer, at: datetime) -> None:
     locked = _own(payout)
     if locked is None:
         return
-    is_ours = (transfer.amount_minor, transfer.currency) == (locked.amount_minor, locked.currency)
+    is_ours = (transfer.amount_minor, transfer.currency) == (locked.sent_minor, locked.currency)
     locked.failure = "" if is_ours else "The bank has another amount under this reference."
     locked.rail_ref, locked.leased_until = transfer.rail_ref, None
     locked.due_at = bookings.next_look(locked, at=at)

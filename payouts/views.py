@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from payouts import destinations, earnings, eligibility, queries, risk, services, settlements
+from payouts import destinations, earnings, eligibility, periods, queries, risk, services, terms
 from payouts.forms import DestinationForm, PayoutForm
 from wallet import books, ledger
 from wallet import money as units
@@ -60,7 +60,7 @@ def studio(request: SignedIn) -> HttpResponse:
         "checklist": checklist,
         "is_eligible": all(row["line"].is_met for row in checklist),
         "offer": earnings.offer(creator=creator, at=at),
-        "next_settlement_at": settlements.period_at(at=at).ends_at,
+        "next_settlement_at": periods.settlement_at(at=at).ends_at,
         "gifts": earnings.gifts(creator=creator, at=at, limit=LATEST),
         "lines": earnings.settlement_lines(creator=creator, limit=LATEST),
         "payouts": earnings.payouts(creator=creator, limit=LATEST),
@@ -92,7 +92,7 @@ def gifts(request: SignedIn) -> HttpResponse:
 def settlement_lines(request: SignedIn) -> HttpResponse:
     lines = earnings.settlement_lines(creator=request.user, limit=earnings.LINES_A_PAGE)
     at = timezone.now()
-    context = {"lines": lines, "next_settlement_at": settlements.period_at(at=at).ends_at}
+    context = {"lines": lines, "next_settlement_at": periods.settlement_at(at=at).ends_at}
     return render(request, "payouts/settlements.html", context)
 
 
@@ -126,6 +126,7 @@ def request_payout(request: SignedIn) -> HttpResponse:
         except (
             services.NothingToPay,
             services.TooLittle,
+            terms.TooMuch,
             risk.NotEligible,
             ledger.OperationConflict,
             wallets.FxMissing,

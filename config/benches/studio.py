@@ -25,7 +25,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from config.benches import knocks, postings, scratch
 from payouts import tallies
-from wallet import ledger
+from wallet import cash, ledger
 from wallet.models import RateCard
 
 FANS: Final = 1_000
@@ -90,12 +90,12 @@ def fill(*, gifts: int, say: Say) -> dict[str, float]:
         )
     with transaction.atomic():
         ledger.release_due(debt_share_bps=settings.DEBT_SHARE_BPS, limit=100)
+    card_id = RateCard.objects.earliest("pk").pk
+    settlement = cash.Settlement(
+        ledger.new_operation_id(), scratch.FIRST_CREATOR, card_id, "EUR", Decimal("0.9")
+    )
     with transaction.atomic():
-        ledger.settle(
-            operation_id=ledger.new_operation_id(), creator_id=scratch.FIRST_CREATOR,
-            card_id=RateCard.objects.earliest("pk").pk, currency="EUR", fx_per_usd=Decimal("0.9"),
-            memo={}, context="settlement:bench",
-        ).check()  # fmt: skip
+        cash.settle([settlement], memo={}, context="settlement:bench")
     with transaction.atomic():
         ledger.fold()
     say("Sums of earnings")

@@ -1,8 +1,8 @@
 """Where creators are paid, settlements and their lines, payouts, and sums of what was earned."""
 
 from payouts.models.destinations import Destination
-from payouts.models.payouts import Payout
-from payouts.models.settlements import SettlementLine, SettlementRun
+from payouts.models.payouts import Payout, PayoutChoice
+from payouts.models.settlements import SettlementChunk, SettlementLine, SettlementRun
 from payouts.models.statements import (
     Statement,
     StatementFile,
@@ -27,6 +27,8 @@ __all__ = [
     "EarningsLabel",
     "GifterMonth",
     "Payout",
+    "PayoutChoice",
+    "SettlementChunk",
     "SettlementLine",
     "SettlementRun",
     "Statement",

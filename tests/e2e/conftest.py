@@ -55,6 +55,7 @@ def whole_site(committed: str, tmp_path: Path) -> Iterator[WholeSite]:
             "REDIS_URL": settings.REDIS_URL,
             "BROKER_URL": settings.BROKER_URL,
             "SECRET_KEY": settings.SECRET_KEY,  # sessions that tests make are the site's too
+            "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
             "ALLOW_STANDIN": "true",
             "STRIPE_API_KEY": outside.api_key,
             "STRIPE_WEBHOOK_SECRET": outside.webhook_secret,

@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts.models import User
-from payouts import months, papers, queries, tallies
+from payouts import months, papers, tallies
 from payouts.models import Statement, StatementMonth
 from tests import database
-from wallet import ledger, receipts, returns
-from wallet.models import Seller
+from wallet import cash, ledger, receipts, returns
+from wallet.models import Account, Seller
 from wallet.returns import Recourse
 
 
@@ -87,12 +87,14 @@ def count() -> None:
 
 def settle_all(creator: User, *, currency: str = "USD") -> None:
     """Turn what is available into cash, under each card."""
-    for card_id in queries.cards_to_settle(creator_id=creator.pk):
-        with transaction.atomic():
-            ledger.settle(
-                operation_id=ledger.new_operation_id(), creator_id=creator.pk, card_id=card_id,
-                currency=currency, fx_per_usd=Decimal(1), memo={}, context="settlement:test",
-            ).check()  # fmt: skip
+    cards = Account.objects.filter(owner_id=creator.pk, code=Account.Code.DIAMOND_AVAILABLE)
+    asked = [
+        cash.Settlement(ledger.new_operation_id(), creator.pk, card_id, currency, Decimal(1))
+        for card_id in cards.values_list("card_id", flat=True)
+    ]
+    with transaction.atomic():
+        for outcome in cash.settle(asked, memo={}, context="settlement:test").values():
+            outcome.check()
 
 
 def make_statement(creator: User) -> Statement:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Notice, User
-from payouts import settlements, submissions
+from payouts import periods, submissions
 from payouts.bookings import STUDIO_PATH
 from payouts.models import Destination, Payout
 from payouts.rails import base
@@ -197,7 +197,7 @@ def test_a_forged_amount_is_refused_in_words_and_moves_nothing(as_bob: Client, b
 
     response = as_bob.post(
         reverse("payouts:request_payout"),
-        {"payout_id": ledger.new_operation_id(), "amount_minor": 999_999},
+        {"payout_id": ledger.new_operation_id(), "amount_minor": 1_900},
         follow=True,
     )
 
@@ -379,7 +379,7 @@ def test_the_next_settlement_is_shown(as_bob: Client, settings: LazySettings) ->
 
     due = response.context["next_settlement_at"]
     assert due.weekday() == 0
-    assert timedelta() < due - timezone.now() <= settlements.WEEK
+    assert timedelta() < due - timezone.now() <= periods.WEEK
 
 
 def test_sweeping_with_nothing_to_do_does_nothing(db: None, rail: MemoryRail) -> None:

@@ -33,7 +33,7 @@ IN_THE_SUITE = (
     "services.reserve:after",
     "Bank.submit:before",
     "Bank.submit:after",
-    "ledger.post_payout:after",
+    "cash.post_payout:after",
 )
 # One is simply paid; one bank answer is lost; one request is answered 500 first.
 ACCOUNTS = ("9900005555", "9900002222", "9900004444")
@@ -90,6 +90,7 @@ def workers(folder: Path, *, bank: Standin, database: str) -> Iterator[Workers]:
         "REDIS_URL": settings.SERVERS.redis_url_for(VALKEY_DATABASE),
         "BROKER_URL": broker,
         "SECRET_KEY": "for this test alone",
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
         "ALLOW_STANDIN": "true",
         "STANDIN_BANK_URL": f"{bank.url}/bank",
         "STANDIN_BANK_KEY": bank.bank_key,

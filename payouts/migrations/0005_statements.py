@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payouts', '0003_tallies'),
+        ('payouts', '0004_tallies'),
         ('wallet', '0001_squashed_0032_credit_notes_of_old_returns'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
