@@ -129,7 +129,7 @@ def report(*, creator: User, span: Span, at: datetime) -> Report:
         parts=_parts(found, cards, rate),
         gifters=gifters(creator_id=creator.pk, month=month),
         gifters_since=month,
-        counted_at=EarningsCursor.objects.values_list("counted_at", flat=True).first(),
+        counted_at=counted_at(),
     )
 
 
@@ -137,6 +137,11 @@ def by_day(*, creator: User, begins: date, ends: date) -> list[Row]:
     """The days on which the creator earned something or lost it, earliest first."""
     span = Span(key="", label="", begins=begins, ends=ends)
     return sorted(_rows(creator_id=creator.pk, span=span)["day"], key=lambda row: row.key)
+
+
+def counted_at() -> datetime | None:
+    """Up to when the ledger is counted, a few seconds ago as a rule."""
+    return EarningsCursor.objects.values_list("counted_at", flat=True).first()
 
 
 def gifters(*, creator_id: int, month: date | None) -> list[Gifter]:

@@ -92,7 +92,9 @@ def _percent(part: int, whole: int) -> str:
     return f"{Decimal(100 * part) / (whole or 1):.2f}"
 
 
-def lying(key: str, title: str, *, rows: Sequence[Row], rest: Row | None, total: Row) -> Chart:
+def lying(
+    key: str, title: str, *, rows: Sequence[Row], rest: Row | None, total: Row, summary: str = ""
+) -> Chart:
     """Lying bars of rows, the largest first; what has no bar stands in the table."""
     shown = rows[:BARS_MAX]
     most = max((row.diamonds_milli for row in shown), default=0)
@@ -101,7 +103,7 @@ def lying(key: str, title: str, *, rows: Sequence[Row], rest: Row | None, total:
     return Chart(
         key=key,
         title=title,
-        summary=f"Most by {first.words}: {_words(first.diamonds_milli)} diamonds.{more}",
+        summary=summary or f"Most by {first.words}: {_words(first.diamonds_milli)} diamonds.{more}",
         bars=[_lying(row, number, most) for number, row in enumerate(shown)],
         rows=[*rows, rest] if rest else rows,
         total=total,

@@ -8,12 +8,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import fingerprints
 from accounts.models import User
-from payouts import closing, papers, vouching
+from payouts import closing, papers, taxes, vouching
 from payouts.forms import VerifyForm
 from payouts.models import Statement, StatementMonth
 
@@ -36,6 +37,7 @@ def statements(request: SignedIn) -> HttpResponse:
         ],
         "coming": StatementMonth.objects.exclude(state=state.DONE).order_by("month"),
         "verify_url": reverse("payouts:verify"),
+        "years": taxes.years(creator_id=request.user.pk, at=timezone.now()),
     }
     return render(request, "payouts/statements.html", context)
 

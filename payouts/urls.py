@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payouts import earnings_pages, statement_pages, views
+from payouts import earnings_pages, outlook_pages, statement_pages, views
 
 app_name = "payouts"
 
@@ -11,6 +11,10 @@ urlpatterns = [
     path("studio/earnings/", earnings_pages.charts, name="charts"),
     path("studio/gifts/", views.gifts, name="earnings"),
     path("studio/settlements/", views.settlement_lines, name="settlements"),
+    path("studio/forecast/", outlook_pages.forecast, name="forecast"),
+    path("studio/how-money-comes/", outlook_pages.explained, name="explained"),
+    path("studio/year/<int:year>/", outlook_pages.tax_year, name="tax_year"),
+    path("studio/year/<int:year>.csv", outlook_pages.tax_year_csv, name="tax_year_csv"),
     path("studio/statements/", statement_pages.statements, name="statements"),
     path("studio/statements/<str:month>/", statement_pages.statement, name="statement"),
     path("studio/statements/<str:month>.pdf", statement_pages.statement_pdf, name="statement_pdf"),

@@ -12,7 +12,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from payouts import destinations, earnings, eligibility, periods, queries, risk, services, terms
+from payouts import (
+    destinations,
+    earnings,
+    eligibility,
+    forecasts,
+    periods,
+    queries,
+    risk,
+    services,
+    terms,
+)
 from payouts.forms import DestinationForm, PayoutForm
 from wallet import books, ledger
 from wallet import money as units
@@ -22,6 +32,7 @@ GIFTS_A_PAGE: Final = 30
 PAYOUTS_SHOWN: Final = 100
 TAKEN_BACK_SHOWN: Final = 20
 LATEST: Final = 5
+STEPS_SHOWN: Final = 8
 
 # Where each line of the checklist is put right.
 REMEDIES: Final = {
@@ -54,14 +65,15 @@ def studio(request: SignedIn) -> HttpResponse:
     """The first page: the four sums, what comes next, and what stands in the way."""
     at, creator = timezone.now(), request.user
     checklist = _checklist(creator)
+    read = earnings.known(creator=creator, at=at)
     context = {
-        "sums": earnings.sums(creator=creator, at=at),
-        "steps": earnings.maturing(creator=creator, at=at),
+        "sums": earnings.sums_of(read),
+        "steps": forecasts.steps(read)[:STEPS_SHOWN],
         "checklist": checklist,
         "is_eligible": all(row["line"].is_met for row in checklist),
-        "offer": earnings.offer(creator=creator, at=at),
+        "offer": earnings.offer_of(read),
         "next_settlement_at": periods.settlement_at(at=at).ends_at,
-        "gifts": earnings.gifts(creator=creator, at=at, limit=LATEST),
+        "gifts": earnings.gifts_of(read.rate, creator=creator, limit=LATEST),
         "lines": earnings.settlement_lines(creator=creator, limit=LATEST),
         "payouts": earnings.payouts(creator=creator, limit=LATEST),
     }

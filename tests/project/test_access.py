@@ -159,6 +159,10 @@ TABLE: Final = {
     "GET payouts:charts": SIGNED_IN,
     "GET payouts:earnings": SIGNED_IN,
     "GET payouts:settlements": SIGNED_IN,
+    "GET payouts:forecast": SIGNED_IN,
+    "GET payouts:explained": SIGNED_IN,
+    "GET payouts:tax_year": SIGNED_IN,
+    "GET payouts:tax_year_csv": SIGNED_IN,
     "GET payouts:statements": SIGNED_IN,
     "GET payouts:statement": BOB,
     "GET payouts:statement_pdf": BOB,
@@ -399,7 +403,8 @@ def bobs_objects(bob: User) -> dict[str, Any]:
         "video_id": video.pk,
     }
     month = make_statement(bob).month.month
-    return {"handle": "bob", "payout_id": payout.pk, "month": f"{month:%Y-%m}"} | places
+    times = {"month": f"{month:%Y-%m}", "year": timezone.now().year}
+    return {"handle": "bob", "payout_id": payout.pk} | times | places
 
 
 def a_message(alice: User, room_id: UUID) -> UUID:
