@@ -8,6 +8,7 @@ gifts in it were paid for, and how long that waits.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import groupby
 from typing import Final
 
@@ -87,10 +88,14 @@ def chart(found: Sequence[Step]) -> Chart | None:
         for number, step in enumerate(found)
     ]
     total = Row(key="total", words="In all", diamonds_milli=sum(s.diamonds_milli for s in found))
-    summary = f"The next {len(rows[: charts.BARS_MAX])} releases, in their order."
+    summary = f"In the order of time; the next is {_milli_words(found[0])}."
     return charts.lying(
         "coming", "What matures when", rows=rows, rest=None, total=total, summary=summary
     )
+
+
+def _milli_words(step: Step) -> str:
+    return f"{Decimal(step.diamonds_milli).scaleb(-3).normalize():,f} diamonds, {step.words}"
 
 
 def _moment(part: Maturing) -> tuple[datetime | None, int]:

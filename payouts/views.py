@@ -85,9 +85,8 @@ def gifts(request: SignedIn) -> HttpResponse:
     """Each gift received, newest first."""
     before = request.GET.get("before", "")
     cursor = int(before) if before.isdecimal() and len(before) < 19 else None
-    rows = earnings.gifts(
-        creator=request.user, at=timezone.now(), before=cursor, limit=GIFTS_A_PAGE + 1
-    )
+    read = earnings.known(creator=request.user, at=timezone.now())
+    rows = earnings.gifts_of(read.rate, creator=request.user, before=cursor, limit=GIFTS_A_PAGE + 1)
     shown = rows[:GIFTS_A_PAGE]
     more = f"?before={shown[-1].cursor}" if len(rows) > GIFTS_A_PAGE else ""
     context = {
@@ -95,7 +94,7 @@ def gifts(request: SignedIn) -> HttpResponse:
         "next_url": more,
         "first_url": "?" if before else "",
         "taken_back": books.taken_back(creator_id=request.user.pk, limit=TAKEN_BACK_SHOWN),
-        "sums": earnings.sums(creator=request.user, at=timezone.now()),
+        "sums": earnings.sums_of(read),
     }
     return render(request, "payouts/gifts.html", context)
 
