@@ -211,6 +211,10 @@ def rebase(*, target: Place) -> None:
             ) from error
         for path in sorted((settings.BASE_DIR / "wallet/sql").glob(GRANTS)):
             connection.execute(sql.SQL(path.read_text()))
+        # The sums of earnings know how far they have come by the old cluster's transaction ids.
+        for table in ("earningsday", "giftermonth", "earningslabel"):
+            connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(f"payouts_{table}")))
+        connection.execute("UPDATE payouts_earningscursor SET xid = 0")
         connection.execute("VACUUM (ANALYZE)")
 
 

@@ -74,6 +74,8 @@ beat_schedule = {
     "close SEPA files": at(SEPA_EVERY_S or WORKING_DAYS, "payouts.tasks.close_sepa_batches"),
     "Stripe accounts": every(15.0, "payouts.tasks.look_at_stripe_accounts"),
     "follow bank files": every(60.0, "payouts.tasks.follow_bank_files", expires=60),
+    "count earnings": every(5.0, "payouts.tasks.count_earnings"),
+    "close months": every(60.0, "payouts.tasks.close_months", expires=60),
     "send notices": every(5.0, "accounts.tasks.send_notices"),
     "end standings": every(60.0, "accounts.tasks.end_standings", expires=60),
     "review clocks": every(300.0, "accounts.tasks.keep_review_clocks", expires=300),

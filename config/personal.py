@@ -203,6 +203,14 @@ REGISTER: Final = (
          sheds={"reason": "-"}, why_kept=FAIRNESS),
     Held(model="payouts.SettlementLine", whose="creator", purpose="Earnings", at_erasure=KEEP,
          why_kept=BOOKS),
+    Held(model="payouts.EarningsDay", whose="creator", purpose="Sums of earnings",
+         at_erasure=KEEP, why_kept=NO_WORDS),
+    Held(model="payouts.EarningsLabel", whose="creator", purpose="What places were called",
+         at_erasure=DELETE),
+    Held(model="payouts.GifterMonth", whose="gifter", purpose="Sums of gifts to creators",
+         at_erasure=KEEP, why_kept=NO_WORDS),
+    Held(model="payouts.Statement", whose="creator", purpose="Monthly statements",
+         at_erasure=KEEP, why_kept=BOOKS),
     Held(model="payouts.PayoutChoice", whose="creator", purpose="Whether runs pay them out",
          at_erasure=DELETE),
     Held(model="payouts.Payout", whose="creator", purpose="Payouts", at_erasure=SHED,
@@ -241,6 +249,7 @@ OTHER_SIDES: Final = frozenset(
         ("gifts.Entitlement", "creator"),
         ("gifts.Moderator", "creator"),
         ("gifts.Mute", "creator"),
+        ("payouts.GifterMonth", "creator"),
         ("allauth_idp_oidc.Client", "owner"),
     }
 )

@@ -48,6 +48,7 @@ from payouts import (
     tax_numbers,
     taxes,
     terms,
+    vouching,
 )
 from payouts import risk as payouts
 from payouts import services as payout_services
@@ -247,6 +248,8 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     stripe_accounts.StripeAway: Answer(503, "stripe_away"),
     bank_files.UnreadableFile: Answer(422, "unreadable_bank_file"),
     settlements.AnotherRunning: Answer(409, "settlement_running"),
+    vouching.TooManyChecks: Answer(429, "too_many_checks"),
+    vouching.NoSuchStatement: Answer(404, "no_such_statement"),
     settlements.NotWaiting: Answer(409, "settlement_not_waiting"),
     settlements.SamePerson: Answer(403, "settlement_same_person"),
     terms.TooMuch: Answer(409, "too_much"),

@@ -4,7 +4,8 @@ Promises: what a creator sees in the studio and nothing of what their fans paid.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from datetime import date, timedelta
+from typing import Any, ClassVar, Final
 
 from django.utils import timezone
 from djmoney.money import Money
@@ -17,8 +18,11 @@ from rest_framework.response import Response
 from accounts import api as base
 from accounts import queries as people
 from accounts.models import User
-from payouts import earnings, eligibility, risk, rules
+from payouts import breakdowns, closing, earnings, eligibility, risk, rules
+from payouts.models import Statement
 from wallet import api as value
+
+DAYS_MAX: Final = 366
 
 
 class EarningsAnswered(base.Answered):
@@ -159,6 +163,126 @@ class EarnedGifts(base.Door):
                 cursor=lambda row: base.cursor_of(row.cursor),
             )
         )
+
+
+class EarnedDayAnswered(base.Answered):
+    """What a creator earned on one UTC day, and what went that day with payments taken back."""
+
+    day = serializers.DateField()
+    gifts = serializers.IntegerField()
+    diamonds = value.DiamondsField()
+    diamonds_taken_back = value.DiamondsField()
+
+
+class EarnedDaysAnswered(base.Answered):
+    """Counted from the ledger up to that moment; days on which nothing happened are left out."""
+
+    results = EarnedDayAnswered(many=True)
+    counted_at = serializers.DateTimeField(allow_null=True)
+
+
+class DaysQuery(base.Asked):
+    """From one UTC day to another, both included."""
+
+    first = serializers.DateField(help_text="The first day, as 2026-11-01.")
+    last = serializers.DateField(help_text="The last day; at most 366 days in all.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not 0 <= (attrs["last"] - attrs["first"]).days < DAYS_MAX:
+            raise serializers.ValidationError({"last": [f"Ask for 1 to {DAYS_MAX} days."]})
+        return attrs
+
+
+class EarnedDays(base.Door):
+    """What a creator earned, day by day."""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "earnings:read"}
+
+    @extend_schema(
+        operation_id="creators_earnings_days_list",
+        parameters=[DaysQuery],
+        responses=EarnedDaysAnswered,
+    )
+    def get(self, _request: Request, creator: str) -> Response:
+        asked = self.asked(DaysQuery)
+        found = breakdowns.by_day(
+            creator=_creator_or_404(creator),
+            begins=asked["first"],
+            ends=asked["last"] + timedelta(days=1),
+        )
+        return Response(
+            {
+                "results": [
+                    {
+                        "day": row.on,
+                        "gifts": row.gifts,
+                        "diamonds": value.diamonds(row.diamonds_milli),
+                        "diamonds_taken_back": value.diamonds(row.taken_milli),
+                    }
+                    for row in found
+                ],
+                "counted_at": breakdowns.counted_at(),
+            }
+        )
+
+
+class StatementAnswered(base.Answered):
+    """A month's statement. Anybody can check it by its code on the public page."""
+
+    number = serializers.CharField()
+    month = serializers.CharField(help_text="As 2026-11: a UTC calendar month.")
+    issued_at = serializers.DateTimeField()
+    digest = serializers.CharField(help_text="SHA-256 of its lines.")
+    code = serializers.CharField()
+    closing_diamonds = value.DiamondsField()
+    last_period = serializers.IntegerField()
+    last_seal = serializers.CharField()
+
+
+class StatementPageAnswered(base.Answered):
+    results = StatementAnswered(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class Statements(base.Door):
+    """A creator's monthly statements, newest first."""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "earnings:read"}
+
+    @extend_schema(
+        operation_id="creators_statements_list",
+        parameters=[base.PageQuery],
+        responses=StatementPageAnswered,
+    )
+    def get(self, _request: Request, creator: str) -> Response:
+        asked = self.asked(base.PageQuery)
+        after = base.read_cursor(asked.get("after"), base.whole)
+        rows = closing.statements_of(creator=_creator_or_404(creator))
+        if after:
+            rows = rows.filter(
+                month_id__lt=date.fromordinal(max(1, min(after[0], date.max.toordinal())))
+            )
+        return Response(
+            base.page(
+                list(rows[: asked["limit"] + 1]),
+                limit=asked["limit"],
+                shown=_statement,
+                cursor=lambda row: base.cursor_of(row.month_id.toordinal()),
+            )
+        )
+
+
+def _statement(row: Statement) -> dict[str, Any]:
+    return {
+        "number": row.label,
+        "month": f"{row.month_id:%Y-%m}",
+        "issued_at": row.issued_at,
+        "digest": row.digest,
+        "code": row.code,
+        "closing_diamonds": value.diamonds(row.facts["diamonds"][-1][1]),
+        "last_period": row.facts["periods"]["last"],
+        "last_seal": row.facts["periods"]["seal"],
+    }
 
 
 def _creator_or_404(given: str) -> User:

@@ -8,4 +8,6 @@ urlpatterns = [
     path("creators/<str:creator>/earnings", api.Earnings.as_view()),
     path("creators/<str:creator>/eligibility", api.Eligibility.as_view()),
     path("creators/<str:creator>/earnings/gifts", api.EarnedGifts.as_view()),
+    path("creators/<str:creator>/earnings/days", api.EarnedDays.as_view()),
+    path("creators/<str:creator>/statements", api.Statements.as_view()),
 ]

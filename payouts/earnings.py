@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from itertools import groupby
 from math import floor
 from typing import Final
 from uuid import UUID
@@ -19,11 +18,10 @@ from djmoney.money import Money
 from accounts.models import StateChange, User
 from payouts import queries, runs, terms
 from payouts.models import Destination, Payout, SettlementLine
-from wallet import books, money, reversals
+from wallet import books, holds, money, reversals
 from wallet import queries as wallets
 from wallet.models import FxRate, RateCard
 
-MATURING_STEPS_MAX: Final = 8
 LINES_A_PAGE: Final = 50
 
 TONES: Final[Mapping[str, str]] = {
@@ -53,15 +51,16 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """Diamonds that mature at one time. No time: once the current period has closed and the hold
-    has passed. ``share`` is of the largest step, in percent."""
+class Known:
+    """What several parts of one page need, read once."""
 
-    release_at: datetime | None
-    hold_days: int
-    diamonds_milli: int
-    worth: Money | None
-    share: int
+    creator: User
+    at: datetime
+    destination: Destination | None
+    currency: str
+    rate: FxRate | None
+    cash: Sequence[books.Cash]
+    maturing: Sequence[books.Maturing]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +80,12 @@ class Gift:
     worth: Money | None
     cursor: int
     reversed_milli: int  # taken back since
+    wait: holds.Wait | None  # None: it has matured
+
+    @property
+    def wait_words(self) -> str:
+        """How it was paid, where it waits for that."""
+        return "" if self.wait is None else holds.PAID_BY[self.wait.hold]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +136,10 @@ class Offer:
 
 def currency_of(*, creator: User) -> str:
     """The currency the creator is paid in, or would be where they live."""
-    destination = queries.destination_in_use(creator_id=creator.pk)
+    return _currency(creator, queries.destination_in_use(creator_id=creator.pk))
+
+
+def _currency(creator: User, destination: Destination | None) -> str:
     if destination is not None:
         return destination.currency
     region = wallets.region_for(str(creator.country.code or ""))
@@ -156,15 +164,34 @@ def worth(parts: Iterable[tuple[int, RateCard]], *, rate: FxRate | None) -> Mone
     return money.money(total, rate.currency)
 
 
+def known(*, creator: User, at: datetime) -> Known:
+    """Read once what the parts of a page share."""
+    destination = queries.destination_in_use(creator_id=creator.pk)
+    currency = _currency(creator, destination)
+    return Known(
+        creator=creator,
+        at=at,
+        destination=destination,
+        currency=currency,
+        rate=rate_of(currency=currency, at=at),
+        cash=books.cash_accounts(creator_id=creator.pk),
+        maturing=books.maturing(creator_id=creator.pk),
+    )
+
+
 def sums(*, creator: User, at: datetime) -> Sums:
-    currency = currency_of(creator=creator)
-    rate = rate_of(currency=currency, at=at)
+    return sums_of(known(creator=creator, at=at))
+
+
+def sums_of(read: Known) -> Sums:
+    """The four tiles, of what was read already."""
+    creator, rate = read.creator, read.rate
     held = books.diamond_accounts(creator_id=creator.pk)
-    cash = books.cash_accounts(creator_id=creator.pk)
-    dates = [step.release_at for step in books.maturing(creator_id=creator.pk) if step.release_at]
+    cash = read.cash
+    dates = [step.release_at for step in read.maturing if step.release_at]
     settled = SettlementLine.objects.filter(creator=creator).aggregate(sum=Sum("diamonds_milli"))
     return Sums(
-        currency=currency,
+        currency=read.currency,
         pending_milli=held.pending_milli,
         pending_worth=worth([(part.pending_milli, part.card) for part in held.per_card], rate=rate),
         next_at=min(dates, default=None),
@@ -181,33 +208,22 @@ def sums(*, creator: User, at: datetime) -> Sums:
     )
 
 
-def maturing(*, creator: User, at: datetime) -> list[Step]:
-    """The next steps, soonest first; what has no date yet comes last."""
-    rate = rate_of(currency=currency_of(creator=creator), at=at)
-    found = books.maturing(creator_id=creator.pk)
-    groups = [
-        list(group)
-        for _, group in groupby(
-            found, key=lambda part: (part.release_at, None if part.release_at else part.hold_days)
-        )
-    ]
-    most = max((sum(part.diamonds_milli for part in group) for group in groups), default=1)
-    return [
-        Step(
-            release_at=group[0].release_at,
-            hold_days=group[0].hold_days,
-            diamonds_milli=sum(part.diamonds_milli for part in group),
-            worth=worth([(part.diamonds_milli, part.card) for part in group], rate=rate),
-            share=100 * sum(part.diamonds_milli for part in group) // most,
-        )
-        for group in groups[:MATURING_STEPS_MAX]
-    ]
-
-
 def gifts(*, creator: User, at: datetime, before: int | None = None, limit: int) -> list[Gift]:
     """Gifts received, newest first, in the words that were frozen when they were sent."""
-    rate = rate_of(currency=currency_of(creator=creator), at=at)
+    return gifts_of(known_rate(creator=creator, at=at), creator=creator, before=before, limit=limit)
+
+
+def known_rate(*, creator: User, at: datetime) -> FxRate | None:
+    """The rate of the currency the creator is paid in."""
+    return rate_of(currency=currency_of(creator=creator), at=at)
+
+
+def gifts_of(
+    rate: FxRate | None, *, creator: User, before: int | None = None, limit: int
+) -> list[Gift]:
+    """The same at a rate that was read already."""
     earned = books.earned(creator_id=creator.pk, before=before, limit=limit)
+    waits = holds.waiting(creator_id=creator.pk, gifts=earned)
     taken_back = reversals.reversed_gifts(operation_ids=[entry.operation_id for entry in earned])
     return [
         Gift(
@@ -224,6 +240,7 @@ def gifts(*, creator: User, at: datetime, before: int | None = None, limit: int)
             worth=worth([(entry.diamonds_milli, entry.card)], rate=rate),
             cursor=entry.cursor,
             reversed_milli=taken_back.get(entry.operation_id, 0),
+            wait=waits.get(entry.operation_id),
         )
         for entry in earned
     ]
@@ -267,13 +284,17 @@ def payout_steps(row: Payout) -> list[tuple[datetime, str, str]]:
 
 def offer(*, creator: User, at: datetime) -> Offer:
     """What the creator would be paid if they asked now, or why not."""
-    destination = queries.destination_in_use(creator_id=creator.pk)
-    cash = [part for part in books.cash_accounts(creator_id=creator.pk) if part.payable_minor]
+    return offer_of(known(creator=creator, at=at))
+
+
+def offer_of(read: Known) -> Offer:
+    """The same, of what was read already."""
+    creator, at, destination, rate = read.creator, read.at, read.destination, read.rate
+    cash = [part for part in read.cash if part.payable_minor]
     if destination is None:
         return _no_offer(None, "Set where you are paid first.", cash)
     elsewhere = [part for part in cash if part.currency != destination.currency]
     payable = queries.payable_minor(creator_id=creator.pk, currency=destination.currency)
-    rate = rate_of(currency=destination.currency, at=at)
     if rate is None:
         return _no_offer(
             destination,

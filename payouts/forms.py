@@ -1,4 +1,4 @@
-"""What creators fill in to be paid."""
+"""What creators fill in to be paid, and anybody to check a statement."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from payouts import destinations
+from payouts import destinations, vouching
 from payouts.models import Destination
 
 Rail = Destination.Rail
@@ -114,3 +114,27 @@ class PayoutForm(forms.Form):
 type AccountForm = DestinationForm | SepaForm
 
 FORMS: Final[Mapping[str, type[AccountForm]]] = {Rail.BANK: DestinationForm, Rail.SEPA: SepaForm}
+
+
+class VerifyForm(forms.Form):
+    """A statement's code, and its file if that is to be compared too."""
+
+    code = forms.CharField(
+        label="Code or digest",
+        max_length=100,
+        help_text="At the end of the statement: four groups of four. Spaces do not matter.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters"}
+        ),
+    )
+    file = forms.FileField(
+        label="The file, if you have it",
+        required=False,
+        help_text="The PDF or CSV as you got it. It is compared and not kept.",
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file and file.size > vouching.FILE_MAX_BYTES:
+            raise ValidationError("This is no statement of ours: it is too large.")
+        return file

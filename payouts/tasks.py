@@ -7,11 +7,13 @@ from django.utils import timezone
 
 from payouts import (
     bank_files,
+    closing,
     reconciliations,
     sepa_batches,
     settlements,
     stripe_accounts,
     submissions,
+    tallies,
 )
 
 
@@ -56,3 +58,15 @@ def reconcile(*, hours: int) -> int:
     """Hold our payouts against the rails' books."""
     runs = reconciliations.reconcile_recent(at=timezone.now(), over=timedelta(hours=hours))
     return sum(run.compared for run in runs)
+
+
+@shared_task
+def count_earnings() -> None:
+    """Add what the ledger has folded since the last time to the sums of earnings."""
+    tallies.count_earnings()
+
+
+@shared_task
+def close_months() -> int:
+    """Make the statements of the months that have ended, once their last period is sealed."""
+    return closing.close_months(at=timezone.now())

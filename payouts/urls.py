@@ -2,14 +2,31 @@
 
 from django.urls import path
 
-from payouts import tax_pages, views, webhooks
+from payouts import (
+    earnings_pages,
+    outlook_pages,
+    statement_pages,
+    tax_pages,
+    views,
+    webhooks,
+)
 
 app_name = "payouts"
 
 urlpatterns = [
     path("studio/", views.studio, name="studio"),
+    path("studio/earnings/", earnings_pages.charts, name="charts"),
     path("studio/gifts/", views.gifts, name="earnings"),
     path("studio/settlements/", views.settlement_lines, name="settlements"),
+    path("studio/forecast/", outlook_pages.forecast, name="forecast"),
+    path("studio/how-money-comes/", outlook_pages.explained, name="explained"),
+    path("studio/year/<int:year>/", outlook_pages.tax_year, name="tax_year"),
+    path("studio/year/<int:year>.csv", outlook_pages.tax_year_csv, name="tax_year_csv"),
+    path("studio/statements/", statement_pages.statements, name="statements"),
+    path("studio/statements/<str:month>/", statement_pages.statement, name="statement"),
+    path("studio/statements/<str:month>.pdf", statement_pages.statement_pdf, name="statement_pdf"),
+    path("studio/statements/<str:month>.csv", statement_pages.statement_csv, name="statement_csv"),
+    path("verify/", statement_pages.verify, name="verify"),
     path("studio/payouts/", views.payouts, name="payouts"),
     path("studio/payouts/new/", views.request_payout, name="request_payout"),
     path("studio/payouts/<uuid:payout_id>/", views.payout, name="payout"),

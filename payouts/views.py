@@ -18,6 +18,7 @@ from payouts import (
     destinations,
     earnings,
     eligibility,
+    forecasts,
     periods,
     queries,
     risk,
@@ -37,6 +38,7 @@ GIFTS_A_PAGE: Final = 30
 PAYOUTS_SHOWN: Final = 100
 TAKEN_BACK_SHOWN: Final = 20
 LATEST: Final = 5
+STEPS_SHOWN: Final = 8
 
 # Where each line of the checklist is put right.
 REMEDIES: Final = {
@@ -74,15 +76,16 @@ def studio(request: SignedIn) -> HttpResponse:
     """The first page: the four sums, what comes next, and what stands in the way."""
     at, creator = timezone.now(), request.user
     checklist = _checklist(creator)
+    read = earnings.known(creator=creator, at=at)
     context = {
-        "sums": earnings.sums(creator=creator, at=at),
-        "steps": earnings.maturing(creator=creator, at=at),
+        "sums": earnings.sums_of(read),
+        "steps": forecasts.steps(read)[:STEPS_SHOWN],
         "checklist": checklist,
         "is_eligible": all(row["line"].is_met for row in checklist),
         "now": at,
-        "offer": earnings.offer(creator=creator, at=at),
+        "offer": earnings.offer_of(read),
         "next_settlement_at": periods.settlement_at(at=at).ends_at,
-        "gifts": earnings.gifts(creator=creator, at=at, limit=LATEST),
+        "gifts": earnings.gifts_of(read.rate, creator=creator, limit=LATEST),
         "lines": earnings.settlement_lines(creator=creator, limit=LATEST),
         "payouts": earnings.payouts(creator=creator, limit=LATEST),
     }
@@ -94,9 +97,8 @@ def gifts(request: SignedIn) -> HttpResponse:
     """Each gift received, newest first."""
     before = request.GET.get("before", "")
     cursor = int(before) if before.isdecimal() and len(before) < 19 else None
-    rows = earnings.gifts(
-        creator=request.user, at=timezone.now(), before=cursor, limit=GIFTS_A_PAGE + 1
-    )
+    read = earnings.known(creator=request.user, at=timezone.now())
+    rows = earnings.gifts_of(read.rate, creator=request.user, before=cursor, limit=GIFTS_A_PAGE + 1)
     shown = rows[:GIFTS_A_PAGE]
     more = f"?before={shown[-1].cursor}" if len(rows) > GIFTS_A_PAGE else ""
     context = {
@@ -104,7 +106,7 @@ def gifts(request: SignedIn) -> HttpResponse:
         "next_url": more,
         "first_url": "?" if before else "",
         "taken_back": books.taken_back(creator_id=request.user.pk, limit=TAKEN_BACK_SHOWN),
-        "sums": earnings.sums(creator=request.user, at=timezone.now()),
+        "sums": earnings.sums_of(read),
     }
     return render(request, "payouts/gifts.html", context)
 

@@ -242,7 +242,8 @@ def earned(*, creator_id: int, before: int | None = None, limit: int = 50) -> li
     A gift paid from several lots is one entry. Nothing of what the payer paid is read.
     """
     found: list[Earning] = []
-    for legs in _chunks(_diamond_legs(creator_id, before)):
+    chunk = min(CHUNK, 2 * limit)
+    for legs in _chunks(_diamond_legs(creator_id, before, chunk), chunk):
         whole = _whole_gifts(creator_id, [leg.op_id for leg in legs])
         for leg in legs:
             entry = whole[leg.op_id]
@@ -266,31 +267,34 @@ def _paid_minor(creator_id: int, unit: int) -> int:
     return (sums["paid"] or 0) - (sums["returned"] or 0)
 
 
-def _diamond_legs(creator_id: int, before: int | None) -> Iterator[Transfer]:
+def _diamond_legs(creator_id: int, before: int | None, chunk: int) -> Iterator[Transfer]:
     """The creator's gift legs, newest first: one index read an account, merged."""
     accounts = Account.objects.filter(owner_id=creator_id, code=Account.Code.DIAMOND_PENDING)
     return heapq.merge(
-        *(_legs_of(account_id, before) for account_id in accounts.values_list("pk", flat=True)),
+        *(
+            _legs_of(account_id, before, chunk)
+            for account_id in accounts.values_list("pk", flat=True)
+        ),
         key=lambda leg: -leg.pk,
     )
 
 
-def _legs_of(account_id: int, before: int | None) -> Iterator[Transfer]:
+def _legs_of(account_id: int, before: int | None, chunk: int) -> Iterator[Transfer]:
     while True:
         legs = Transfer.objects.filter(
             credit_account_id=account_id, code=Transfer.Code.GIFT_DIAMONDS
         ).only("pk", "op_id")
         page = list(
-            (legs if before is None else legs.filter(pk__lt=before)).order_by("-pk")[:CHUNK]
+            (legs if before is None else legs.filter(pk__lt=before)).order_by("-pk")[:chunk]
         )
         yield from page
-        if len(page) < CHUNK:
+        if len(page) < chunk:
             return
         before = page[-1].pk
 
 
-def _chunks(legs: Iterable[Transfer]) -> Iterator[list[Transfer]]:
-    for _, chunk in groupby(enumerate(legs), key=lambda pair: pair[0] // CHUNK):
+def _chunks(legs: Iterable[Transfer], size: int) -> Iterator[list[Transfer]]:
+    for _, chunk in groupby(enumerate(legs), key=lambda pair: pair[0] // size):
         yield [leg for _, leg in chunk]
 
 

@@ -41,6 +41,11 @@ def credit_note_pdf(*, facts: Mapping[str, Any], issued_at: datetime) -> bytes:
     return _numbered("credit_note.typ", facts=facts, issued_at=issued_at)
 
 
+def statement_pdf(*, facts: Mapping[str, Any], issued_at: datetime) -> bytes:
+    """Write a creator's monthly statement as a PDF dated when it was issued."""
+    return _numbered("statement.typ", facts=facts, issued_at=issued_at)
+
+
 def figure(amount_minor: int, currency: str) -> str:
     """Write an amount with the decimals of its currency, marks at the thousands."""
     return f"{money(amount_minor, currency).amount:,f}"

@@ -1,20 +1,40 @@
-"""Where creators are paid, whether they may be, settlement runs, payouts, and bank files."""
+"""Destinations, the gate, settlements, payouts, bank files, statements and sums of earnings."""
 
 from payouts.models.destinations import Destination
 from payouts.models.eligibility import EligibilityOverride, EligibilityResult
 from payouts.models.payouts import Payout, PayoutChoice
 from payouts.models.settlements import SettlementChunk, SettlementLine, SettlementRun
+from payouts.models.statements import (
+    Statement,
+    StatementFile,
+    StatementMonth,
+    StatementSeries,
+)
 from payouts.models.stripe_accounts import StripeAccount
+from payouts.models.tallies import (
+    EVER,
+    HIDDEN,
+    EarningsCursor,
+    EarningsDay,
+    EarningsLabel,
+    GifterMonth,
+)
 from payouts.models.taxes import EEA, TaxExport, TaxForm, TaxProfile, form_for
 from payouts.models.transfer_files import BankFile, BankFileLine, SepaBatch, SepaEntry
 
 __all__ = [
     "EEA",
+    "EVER",
+    "HIDDEN",
     "BankFile",
     "BankFileLine",
     "Destination",
+    "EarningsCursor",
+    "EarningsDay",
+    "EarningsLabel",
     "EligibilityOverride",
     "EligibilityResult",
+    "GifterMonth",
     "Payout",
     "PayoutChoice",
     "SepaBatch",
@@ -22,6 +42,10 @@ __all__ = [
     "SettlementChunk",
     "SettlementLine",
     "SettlementRun",
+    "Statement",
+    "StatementFile",
+    "StatementMonth",
+    "StatementSeries",
     "StripeAccount",
     "TaxExport",
     "TaxForm",

@@ -1,5 +1,6 @@
 """Services read what a creator earned, and nothing of what fans paid."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from gifts import services as gifts
 from gifts.models import GiftVersion, Room
+from payouts.models import EarningsDay
 from tests import factories, services
 from tests.payouts.books import give_diamonds
+from tests.payouts.earned import make_statement
 from wallet import ledger
+from wallet.models import RateCard
 
 
 @pytest.fixture
@@ -85,3 +89,33 @@ def test_only_creators_have_earnings(tipbot: APIClient, alice: User, name: str) 
     for path in ("earnings", "earnings/gifts"):
         answer = tipbot.get(f"/api/v1/creators/{name}/{path}")
         assert services.refused(answer) == (404, "not_found")
+
+
+def test_days_are_exact_and_only_those_asked_for(tipbot: APIClient, bob: User) -> None:
+    card_id = RateCard.objects.earliest("pk").pk
+    for day, milli, taken in ((1, 1_500, 0), (2, 2_000, 500), (9, 9_000, 0)):
+        EarningsDay.objects.create(
+            creator=bob, day=date(2026, 11, day), place="room:1", gift="rosebud", gifts=1,
+            coins=1, diamonds_milli=milli, taken_milli=taken, card_id=card_id,
+        )  # fmt: skip
+    address = "/api/v1/creators/bob/earnings/days"
+
+    answer = tipbot.get(address, {"first": "2026-11-01", "last": "2026-11-02"}).json()
+
+    assert answer["results"] == [
+        {"day": "2026-11-01", "gifts": 1, "diamonds": "1.500", "diamonds_taken_back": "0.000"},
+        {"day": "2026-11-02", "gifts": 1, "diamonds": "2.000", "diamonds_taken_back": "0.500"},
+    ]
+    for first, last in (("2026-11-02", "2026-11-01"), ("2020-01-01", "2026-01-01")):
+        assert tipbot.get(address, {"first": first, "last": last}).status_code == 400
+
+
+def test_statements_are_listed_with_what_checks_them(tipbot: APIClient, bob: User) -> None:
+    made = make_statement(bob)
+
+    answer = tipbot.get("/api/v1/creators/bob/statements").json()
+
+    assert answer["next"] is None
+    (told,) = answer["results"]
+    assert (told["number"], told["month"], told["code"]) == (made.label, "2026-10", made.code)
+    assert (told["digest"], told["closing_diamonds"]) == (made.digest, "0.000")

@@ -29,6 +29,7 @@ from gifts.models import ChatMessage, GiftVersion, HeldGift, PlannedLive, Room, 
 from payouts.models import Payout
 from tests import factories
 from tests.payouts.books import bare_destination
+from tests.payouts.earned import make_statement
 from wallet import ledger
 from wallet.models import Lot, PaymentMethod, Purchase, Refund
 
@@ -160,8 +161,18 @@ TABLE: Final = {
     "POST gifts:hide_video": ">login 403 403 >gifts:post_video 404 403 403",
     # Studio: everybody may look at their own, which is empty for those who are no creators.
     "GET payouts:studio": SIGNED_IN,
+    "GET payouts:charts": SIGNED_IN,
     "GET payouts:earnings": SIGNED_IN,
     "GET payouts:settlements": SIGNED_IN,
+    "GET payouts:forecast": SIGNED_IN,
+    "GET payouts:explained": SIGNED_IN,
+    "GET payouts:tax_year": SIGNED_IN,
+    "GET payouts:tax_year_csv": SIGNED_IN,
+    "GET payouts:statements": SIGNED_IN,
+    "GET payouts:statement": BOB,
+    "GET payouts:statement_pdf": BOB,
+    "GET payouts:statement_csv": BOB,
+    "GET payouts:verify": PUBLIC,
     "GET payouts:payouts": SIGNED_IN,
     "GET payouts:request_payout": SIGNED_IN,
     "GET payouts:payout": BOB,
@@ -401,7 +412,9 @@ def bobs_objects(bob: User) -> dict[str, Any]:
         "streak_id": ledger.new_operation_id(),
         "video_id": video.pk,
     }
-    return {"handle": "bob", "payout_id": payout.pk} | places
+    month = make_statement(bob).month.month
+    times = {"month": f"{month:%Y-%m}", "year": timezone.now().year}
+    return {"handle": "bob", "payout_id": payout.pk} | times | places
 
 
 def a_message(alice: User, room_id: UUID) -> UUID:

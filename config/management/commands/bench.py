@@ -15,7 +15,18 @@ from rich.progress import Progress
 from rich.table import Table
 
 from config import running, seed, supervisor
-from config.benches import doors, postings, purchases, rooms, scratch, senders, settling, talking
+from config.benches import (
+    doors,
+    knocks,
+    postings,
+    purchases,
+    rooms,
+    scratch,
+    senders,
+    settling,
+    studio,
+    talking,
+)
 
 TURNS: Final = 3  # of what the ledger is measured by
 
@@ -43,14 +54,15 @@ MEANINGS = {
     "webhook_over_floor": "webhooks_per_s / webhook_floor_per_s",
     **rooms.MEANINGS,
     **settling.MEANINGS,
+    **studio.MEANINGS,
 }
 
 
 class Command(BaseCommand):
-    help = "Measure gifts, purchases, a room or a settlement on a scratch database, on this server."
+    help = "Measure a part of Carat on a scratch database, on this server."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["gifts", "purchases", "room", "settlement"])
+        parser.add_argument("what", choices=["gifts", "purchases", "room", "settlement", "studio"])
         parser.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output"
         )
@@ -59,6 +71,7 @@ class Command(BaseCommand):
             "--creators", type=int, default=100_000, help="creators of the settlement"
         )
         parser.add_argument("--viewers", type=int, default=1_000, help="open streams of the room")
+        parser.add_argument("--gifts", type=int, default=100_000, help="gifts of the creator")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         terminal = Console(stderr=True)
@@ -67,6 +80,7 @@ class Command(BaseCommand):
             "purchases": measure_purchases,
             "room": partial(measure_room, viewers=options["viewers"]),
             "settlement": partial(measure_settlement, creators=options["creators"]),
+            "studio": partial(measure_studio, gifts=options["gifts"]),
         }
         try:
             figures = measures[options["what"]](options["seconds"], terminal)
@@ -74,6 +88,7 @@ class Command(BaseCommand):
             raise CommandError("Stopped: nothing was measured.") from told
         except (
             supervisor.RunsAlready, running.NotReady, rooms.TooFewFiles, talking.Silent,
+            knocks.Refused,
         ) as refusal:  # fmt: skip
             raise CommandError(str(refusal)) from refusal
         title = f"{options['what'].capitalize()}, {options['seconds']} s each part"
@@ -176,6 +191,17 @@ def measure_room(seconds: int, terminal: Console, *, viewers: int) -> dict[str, 
             payers=range(scratch.FIRST_PAYER, scratch.FIRST_PAYER + rooms.PAYERS),
             viewers=viewers,
             seconds=seconds,
+            say=lambda part: progress.update(task, description=part, total=None),
+        )
+
+
+def measure_studio(_seconds: int, terminal: Console, *, gifts: int) -> dict[str, float]:
+    with Progress(console=terminal) as progress, scratch.database_of_its_own("studio") as name:
+        task = progress.add_task("Fans", total=studio.FANS + 1)
+        scratch.fill(lambda people: progress.advance(task, people), payers=studio.FANS, creators=1)
+        return studio.figures(
+            name,
+            gifts=gifts,
             say=lambda part: progress.update(task, description=part, total=None),
         )
 
