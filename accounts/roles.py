@@ -62,7 +62,10 @@ CATALOGUE: Final = _view(
     "gifts", "gift", "giftversion", "giftart", "room", "video", "sending", "goal", "chatmessage",
     "mute", "entitlement", "membershipoffer", "clubgifter", "fantotal",
 )  # fmt: skip
-PAYOUTS: Final = _view("payouts", "destination", "settlementrun", "settlementline", "payout")
+PAYOUTS: Final = _view(
+    "payouts", "destination", "settlementrun", "settlementline", "payout", "sepabatch",
+    "sepaentry", "bankfile", "bankfileline", "stripeaccount",
+)  # fmt: skip
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
 SIGN_IN: Final = _view("account", "emailaddress") | _view("mfa", "authenticator")
 OPERATION: Final = _view("accounts", "outboxevent")
@@ -136,6 +139,9 @@ ROLES: Final = {
         "wallet.view_sellerregion",
         "payouts.change_payout",
         "payouts.change_settlementrun",
+        "payouts.add_sepabatch",
+        "payouts.change_sepabatch",
+        "payouts.add_bankfile",
     },
     # Judges people and payments.
     "risk": PEOPLE

@@ -33,6 +33,8 @@ def at(schedule: float | crontab, task: str, **kwargs: Any) -> dict[str, Any]:
 
 SETTLES_EVERY_S = float(settings.SETTLEMENT_INTERVAL_S)
 MONDAYS = crontab(minute=0, hour=0, day_of_week="mon")
+SEPA_EVERY_S = float(settings.SEPA_INTERVAL_S)
+WORKING_DAYS = crontab(minute=0, hour=8, day_of_week="mon-fri")
 
 beat_schedule = {
     "send held gifts": every(1.0, "gifts.tasks.send_held", expires=5),
@@ -57,6 +59,10 @@ beat_schedule = {
     "forget customers": every(600.0, "wallet.tasks.forget_customers", expires=600),
     "reconcile": every(900.0, "wallet.tasks.reconcile", expires=900, hours=3),
     "reconcile the last days": at(crontab(minute=40, hour=3), "wallet.tasks.reconcile", hours=80),
+    "reconcile payouts": every(3600.0, "payouts.tasks.reconcile", expires=3600, hours=6),
+    "reconcile the last weeks' payouts": at(
+        crontab(minute=30, hour=4), "payouts.tasks.reconcile", hours=21 * 24
+    ),
     "recognise revenue": at(crontab(minute=20, hour=0), "wallet.tasks.recognise_revenue"),
     "tell of prices": every(10.0, "wallet.tasks.tell_of_prices", expires=30),
     "number receipts": every(5.0, "wallet.tasks.number_receipts"),
@@ -64,6 +70,9 @@ beat_schedule = {
     "settle": at(SETTLES_EVERY_S or MONDAYS, "payouts.tasks.start_settlement"),
     "sweep settlements": every(20.0, "payouts.tasks.continue_settlements"),
     "sweep payouts": every(10.0, "payouts.tasks.sweep_payouts"),
+    "close SEPA files": at(SEPA_EVERY_S or WORKING_DAYS, "payouts.tasks.close_sepa_batches"),
+    "Stripe accounts": every(15.0, "payouts.tasks.look_at_stripe_accounts"),
+    "follow bank files": every(60.0, "payouts.tasks.follow_bank_files", expires=60),
     "send notices": every(5.0, "accounts.tasks.send_notices"),
     "end standings": every(60.0, "accounts.tasks.end_standings", expires=60),
     "review clocks": every(300.0, "accounts.tasks.keep_review_clocks", expires=300),

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from schwifty import BIC, IBAN
+from schwifty.exceptions import SchwiftyException
 
 STRIPE_API_URL = "https://api.stripe.com"  # docs.stripe.com/api, 2026-11
 WEBHOOK_SECRET_CHARACTERS_MIN = 24
@@ -48,4 +50,37 @@ def webhook_secret(**_kwargs: Any) -> Iterable[CheckMessage]:
             f"STRIPE_WEBHOOK_SECRET has fewer than {WEBHOOK_SECRET_CHARACTERS_MIN} characters.",
             hint="Copy the signing secret of the endpoint from the provider's dashboard.",
             id="carat.E003",
+        )
+
+
+@register(Tags.security)
+def connect_secret(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Paying by Stripe needs Stripe, and a secret that proves its notices about accounts."""
+    secret = settings.STRIPE_CONNECT_WEBHOOK_SECRET
+    is_short = len(secret) < WEBHOOK_SECRET_CHARACTERS_MIN
+    if "stripe" in settings.PAYOUT_RAILS and (is_short or not settings.STRIPE_API_KEY):
+        yield Error(
+            "PAYOUT_RAILS has stripe, but STRIPE_API_KEY or STRIPE_CONNECT_WEBHOOK_SECRET is not "
+            "set, or the secret is too short.",
+            hint="Copy the signing secret of the endpoint for connected accounts from Stripe.",
+            id="carat.E005",
+        )
+
+
+@register(Tags.security)
+def sepa_debtor(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """SEPA files need an account that pays, or banks refuse them one by one."""
+    if "sepa" not in settings.PAYOUT_RAILS:
+        return
+    try:
+        IBAN(settings.SEPA_DEBTOR_IBAN)
+        BIC(settings.SEPA_DEBTOR_BIC)
+        is_right = bool(settings.SEPA_DEBTOR_NAME)
+    except SchwiftyException:
+        is_right = False
+    if not is_right:
+        yield Error(
+            "PAYOUT_RAILS has sepa, but the account that pays is missing or has a mistake.",
+            hint="Set SEPA_DEBTOR_NAME, SEPA_DEBTOR_IBAN and SEPA_DEBTOR_BIC.",
+            id="carat.E004",
         )

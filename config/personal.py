@@ -187,6 +187,10 @@ REGISTER: Final = (
     Held(model="gifts.Video", whose="creator", purpose="Videos", at_erasure=SHED,
          sheds={"title": "A video", "video_url": "", "is_public": False}),
     Held(model="payouts.Destination", whose="creator", purpose="Where they are paid",
+         at_erasure=KEEP, why_kept=PAID_OUT, secret=("account_sealed", "mark")),
+    Held(model="payouts.SepaEntry", whose="payout__creator", purpose="Transfers to their bank",
+         at_erasure=KEEP, why_kept=PAID_OUT),
+    Held(model="payouts.StripeAccount", whose="creator", purpose="Their account at Stripe",
          at_erasure=KEEP, why_kept=PAID_OUT),
     Held(model="payouts.TaxProfile", whose="creator", purpose="What tax offices are told",
          at_erasure=KEEP, why_kept=BOOKS, secret=("sealed", "name_mark", "tin_mark")),
@@ -197,6 +201,8 @@ REGISTER: Final = (
          sheds={"reason": "-"}, why_kept=FAIRNESS),
     Held(model="payouts.SettlementLine", whose="creator", purpose="Earnings", at_erasure=KEEP,
          why_kept=BOOKS),
+    Held(model="payouts.PayoutChoice", whose="creator", purpose="Whether runs pay them out",
+         at_erasure=DELETE),
     Held(model="payouts.Payout", whose="creator", purpose="Payouts", at_erasure=SHED,
          sheds={"failure": ""}, why_kept=PAID_OUT),
 )  # fmt: skip
@@ -217,6 +223,8 @@ STAFF_COLUMNS: Final = frozenset(
         "removed_by",
         "decided_by",
         "final_by",
+        "closed_by",
+        "read_by",
     }
 )
 # Tables about two people: listed for one of them, and the other's rows name them by number alone.

@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 
 from accounts.models import MANUAL, IdentityCheck, Notice, OutboxEvent, PaperAccess, Review
 from gifts.models import RankDifference
-from payouts.models import Payout
+from payouts.models import BankFileLine, Payout, SepaBatch
 from wallet import balances
 from wallet.models import (
     Adjustment,
@@ -32,6 +32,8 @@ from wallet.models import (
 # How long each may take; past it somebody should look.
 SECOND_PERSON: Final = timedelta(days=1)
 BANK_ANSWER: Final = timedelta(minutes=30)
+SEPA_ANSWER: Final = timedelta(days=4)  # a weekend and a holiday between
+WEEK: Final = timedelta(days=7)
 HANDED_ON: Final = timedelta(minutes=5)
 REFUND_DECISION: Final = timedelta(days=2)
 REFUND_SENT: Final = timedelta(days=1)
@@ -106,6 +108,7 @@ def all_queues(*, at: datetime) -> list[Queue]:
         Queue(
             "Payouts behind their time", Payout, {"due_at__lt": at - HANDED_ON}, "due_at", HANDED_ON
         ),
+        *_bank_files(at=at),
         *_money_back(),
         Queue(
             "Adjustments for a second person",
@@ -131,6 +134,32 @@ def all_queues(*, at: datetime) -> list[Queue]:
         *_reviews(at=at),
         *_papers(),
         *_letters(),
+    ]
+
+
+def _bank_files(*, at: datetime) -> list[Queue]:
+    return [
+        Queue(
+            "SEPA files to hand to the bank",
+            SepaBatch,
+            {"state__exact": SepaBatch.State.CLOSED.value},
+            "closed_at",
+            SECOND_PERSON,
+        ),
+        Queue(
+            "SEPA files without an answer",
+            SepaBatch,
+            {"state__exact": SepaBatch.State.EXPORTED.value},
+            "exported_at",
+            SEPA_ANSWER,
+        ),
+        Queue(
+            "Lines of bank files for a person",
+            BankFileLine,
+            {"outcome__in": tuple(sorted(BankFileLine.TROUBLES)), "handled_at__gt": at - WEEK},
+            "handled_at",
+            SECOND_PERSON,
+        ),
     ]
 
 

@@ -38,7 +38,17 @@ from gifts import (
     stream,
 )  # fmt: skip
 from gifts import risk as gifts
-from payouts import destinations, overrides, settlements, tax_numbers, taxes
+from payouts import (
+    bank_files,
+    destinations,
+    overrides,
+    sepa_batches,
+    settlements,
+    stripe_accounts,
+    tax_numbers,
+    taxes,
+    terms,
+)
 from payouts import risk as payouts
 from payouts import services as payout_services
 from wallet import (
@@ -227,7 +237,17 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     payout_services.NotWaiting: Answer(409, "payout_not_waiting"),
     payout_services.SamePerson: Answer(403, "payout_same_person"),
     destinations.UnfitAccount: Answer(409, "unfit_account"),
+    destinations.RailNotOffered: Answer(409, "rail_not_offered"),
+    sepa_batches.NothingToSend: Answer(409, "nothing_to_send"),
+    sepa_batches.BatchNotWaiting: Answer(409, "batch_not_waiting"),
+    sepa_batches.NeedsAnother: Answer(403, "batch_needs_another"),
+    sepa_batches.FileDiffers: Answer(500, "file_differs"),
+    stripe_accounts.StripeAway: Answer(503, "stripe_away"),
+    bank_files.UnreadableFile: Answer(422, "unreadable_bank_file"),
     settlements.AnotherRunning: Answer(409, "settlement_running"),
+    settlements.NotWaiting: Answer(409, "settlement_not_waiting"),
+    settlements.SamePerson: Answer(403, "settlement_same_person"),
+    terms.TooMuch: Answer(409, "too_much"),
     payouts.NotEligible: Answer(403, "not_eligible"),
     overrides.OwnOverride: Answer(403, "own_override"),
     overrides.NotOverridable: Answer(403, "line_not_overridable"),

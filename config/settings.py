@@ -79,9 +79,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", "")  # the account's secret key: none, no card payments
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", "")  # signing secret of /hooks/stripe/
+# signing secret of /hooks/stripe-connect/, for creators' accounts
+STRIPE_CONNECT_WEBHOOK_SECRET = env.str("STRIPE_CONNECT_WEBHOOK_SECRET", "")
 STRIPE_API_URL = env.str("STRIPE_API_URL", "https://api.stripe.com")  # where Stripe is asked
 # where people pay
 STRIPE_CHECKOUT_ORIGIN = env.str("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
+# where creators open their accounts
+STRIPE_CONNECT_ORIGIN = env.str("STRIPE_CONNECT_ORIGIN", "https://connect.stripe.com")
 STANDIN_BANK_URL = env.str("STANDIN_BANK_URL", "")  # the stand-in bank: moves no real money
 STANDIN_BANK_KEY = env.str("STANDIN_BANK_KEY", "")  # its key
 ALLOW_STANDIN = env.bool("ALLOW_STANDIN", False)  # allow addresses that are not the real ones
@@ -107,12 +111,35 @@ OWN_LIMIT_LARGE_USD = env.int("OWN_LIMIT_LARGE_USD", 1000)
 FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
 DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt
 PERIOD_S = env.int("PERIOD_SECONDS", 600)  # length of the ledger's periods
-# time between settlements; 0: Mondays at 00:00 UTC
+# when settlements are due: weekly (Mondays) or monthly (the 1st), at 00:00 UTC
+SETTLEMENT_CALENDAR = env.str("SETTLEMENT_CALENDAR", "weekly")
+if SETTLEMENT_CALENDAR not in {"weekly", "monthly"}:
+    env.refuse("SETTLEMENT_CALENDAR", "It is weekly or monthly.")
+# time between settlements in place of the calendar's, for demos; 0: by the calendar
 SETTLEMENT_INTERVAL_S = env.int("SETTLEMENT_INTERVAL_SECONDS", 0)
+# from this settlement on, in cents of a US dollar, two members of staff agree before it begins
+SETTLEMENT_SECOND_PERSON_USD_CENTS = env.int("SETTLEMENT_SECOND_PERSON_USD_CENTS", 10_000_000)
 # the least payout, in cents of a US dollar
 PAYOUT_MINIMUM_USD_CENTS = env.int("PAYOUT_MINIMUM_USD_CENTS", 1000)
+# the most a creator is paid out in 24 hours, in cents of a US dollar
+PAYOUT_DAY_MAX_USD_CENTS = env.int("PAYOUT_DAY_MAX_USD_CENTS", 500_000)
+# the same in 7 days
+PAYOUT_WEEK_MAX_USD_CENTS = env.int("PAYOUT_WEEK_MAX_USD_CENTS", 1_000_000)
+# what a creator pays for a payout by rail, in cents of a US dollar, as sepa=20,stripe=25
+PAYOUT_FEES_USD_CENTS: dict[str, int] = env.dict("PAYOUT_FEES_USD_CENTS", {}, subcast_values=int)
 # from this payout on, a second member of staff agrees
 PAYOUT_SECOND_PERSON_USD_CENTS = env.int("PAYOUT_SECOND_PERSON_USD_CENTS", 100_000)
+# the ways creators can be paid, of: bank (the stand-in), sepa, stripe
+PAYOUT_RAILS: list[str] = env.list("PAYOUT_RAILS", ["bank"])
+if not set(PAYOUT_RAILS) <= {"bank", "sepa", "stripe"}:
+    env.refuse("PAYOUT_RAILS", "Each is one of bank, sepa and stripe.")
+SEPA_DEBTOR_NAME = env.str("SEPA_DEBTOR_NAME", "")  # whose account pays SEPA transfers
+SEPA_DEBTOR_IBAN = env.str("SEPA_DEBTOR_IBAN", "")  # its IBAN
+SEPA_DEBTOR_BIC = env.str("SEPA_DEBTOR_BIC", "")  # its bank's BIC
+# time between SEPA files; 0: working days at 08:00 UTC
+SEPA_INTERVAL_S = env.int("SEPA_INTERVAL_SECONDS", 0)
+# how long payouts wait after a creator has changed where they go
+DESTINATION_HOLD_DAYS = env.int("DESTINATION_HOLD_DAYS", 7)
 # from this refund on, a second member of staff agrees
 REFUND_SECOND_PERSON_USD_CENTS = env.int("REFUND_SECOND_PERSON_USD_CENTS", 20_000)
 # paid but not credited for this long: staff are told
@@ -257,7 +284,7 @@ SECURE_CSP = {
     "img-src": [CSP.SELF, "data:"],
     "media-src": [CSP.SELF, *VIDEO_ORIGINS],
     # A browser also checks where a posted form is redirected to: the provider's checkout.
-    "form-action": [CSP.SELF, STRIPE_CHECKOUT_ORIGIN],
+    "form-action": [CSP.SELF, STRIPE_CHECKOUT_ORIGIN, STRIPE_CONNECT_ORIGIN],
     "frame-ancestors": [CSP.NONE],
     "base-uri": [CSP.NONE],
     "object-src": [CSP.NONE],

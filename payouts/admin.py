@@ -3,7 +3,6 @@ its service, after showing what it will do.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,19 +13,20 @@ from django.utils import timezone
 
 from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
-from payouts import admin_eligibility, admin_tax, queries, services, settlements, submissions
-from payouts.models import Destination, Payout, SettlementLine, SettlementRun
+from payouts import (
+    admin_eligibility,
+    admin_runs,
+    admin_tax,
+    admin_transfer_files,
+    services,
+    submissions,
+)
+from payouts.models import Destination, Payout, StripeAccount
 
-CALLS_AN_ACTION: Final = 5  # as much of a run as one click may take; the clock does the rest
+# Django finds these desks through this module.
+__all__ = ["admin_eligibility", "admin_runs", "admin_tax", "admin_transfer_files"]
 
 __all__ = ["admin_eligibility", "admin_tax"]  # these desks register themselves
-
-
-class DeedAdmin(ReadOnlyAdmin):
-    """Deeds need the permission to change the object: the roles' word for a deed."""
-
-    def has_deed_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"payouts.change_{self.opts.model_name}")
 
 
 class ReasonForm(forms.Form):
@@ -41,91 +41,22 @@ class NoReasonForm(forms.Form):
     """Nothing more to say."""
 
 
-@admin.register(SettlementRun)
-class SettlementRunAdmin(DeedAdmin):
-    list_display = (
-        "period_key",
-        "state",
-        "stopped_why",
-        "creators_settled",
-        "totals",
-        "left",
-        "started_at",
-        "ended_at",
-    )
-    list_filter = ("state",)
-    search_fields = ("period_key",)
-    ordering = ("-started_at",)
-    actions = ("go_on",)
-
-    @admin.display(description="Creators settled")
-    def creators_settled(self, run: SettlementRun) -> int:
-        return run.lines.values("creator").distinct().count()
-
-    @admin.display(description="Settled")
-    def totals(self, run: SettlementRun) -> str:
-        totals = queries.run_totals(run)
-        return ", ".join(f"{row.amount} in {row.lines:,} lines" for row in totals) or "-"
-
-    @admin.display(description="Creators left")
-    def left(self, run: SettlementRun) -> int:
-        return queries.creators_left(run)
-
-    @admin.action(description="Go on with this run now", permissions=["deed"])
-    def go_on(self, request: HttpRequest, queryset: QuerySet[SettlementRun]) -> None:
-        for run in queryset:
-            creators, progress = 0, None
-            for _ in range(CALLS_AN_ACTION):
-                progress = settlements.continue_settlement(run_id=run.pk, at=timezone.now())
-                creators += progress.creators
-                if progress.is_done or progress.is_busy or progress.stopped_why:
-                    break
-            assert progress is not None, "at least one call was made"
-            self.message_user(request, *_told(run, progress, creators=creators))
-
-
-def _told(run: SettlementRun, progress: settlements.Progress, *, creators: int) -> tuple[str, int]:
-    if progress.stopped_why:
-        return f"{run} waits: {progress.stopped_why}", messages.ERROR
-    if progress.is_busy:
-        return f"{run}: a worker is at it.", messages.WARNING
-    words = "is done" if progress.is_done else "goes on by itself"
-    return f"{run}: looked at {creators:,} creators; it {words}.", messages.SUCCESS
-
-
-@admin.register(SettlementLine)
-class SettlementLineAdmin(ReadOnlyAdmin):
-    list_display = (
-        "settled_at",
-        "run",
-        "creator",
-        "card_id",
-        "diamonds_milli",
-        "diamond_usd",
-        "fx_per_usd",
-        "money",
-        "remainder_minor",
-    )
-    list_filter = ("currency",)
-    search_fields = ("creator__handle", "=id", "run__period_key")
-    list_select_related = ("run", "creator")
-    ordering = ("-settled_at", "-pk")
-
-
 @admin.register(Destination)
 class DestinationAdmin(ReadOnlyAdmin):
     """The account number is masked here too: nobody in the office needs it whole."""
 
     list_display = (
         "creator",
+        "rail",
         "holder_name",
         "masked",
         "currency",
         "added_at",
+        "usable_at",
         "replaced_at",
         "blocked_why",
     )
-    list_filter = ("currency",)
+    list_filter = ("rail", "currency")
     search_fields = ("creator__handle", "holder_name")
     list_select_related = ("creator",)
     ordering = ("-added_at", "pk")
@@ -134,12 +65,27 @@ class DestinationAdmin(ReadOnlyAdmin):
         "rail",
         "holder_name",
         "masked",
+        "bic",
         "currency",
         "added_at",
+        "usable_at",
         "replaced_at",
         "blocked_at",
         "blocked_why",
     )
+
+
+@admin.register(StripeAccount)
+class StripeAccountAdmin(ReadOnlyAdmin):
+    list_display = (
+        "creator", "__str__", "is_submitted", "is_enabled", "due", "disabled_reason", "fetched_at",
+        "due_at",
+    )  # fmt: skip
+    list_filter = ("is_enabled", "is_submitted")
+    search_fields = ("creator__handle", "=ref")
+    list_select_related = ("creator",)
+    ordering = ("-opened_at", "pk")
+    exclude = ("ref",)
 
 
 def _deed(words: str, form: type[forms.Form], act: "Deed") -> Callable[..., HttpResponse | None]:
@@ -190,7 +136,7 @@ def look_up(payout: Payout, _by: User, _reason: str) -> str:
 
 
 @admin.register(Payout)
-class PayoutAdmin(DeedAdmin):
+class PayoutAdmin(admin_runs.DeedAdmin):
     list_display = (
         "requested_at",
         "creator",

@@ -14,7 +14,7 @@ from accounts.models import NoticeKind
 from payouts import destinations, events
 from payouts.models import Payout
 from payouts.rails import base
-from wallet import ledger
+from wallet import cash, ledger
 
 STUDIO_PATH: Final = "/studio/"
 # How long banks may take to send a payout back. Later returns are found by reconciling.
@@ -44,11 +44,12 @@ def follow(payout: Payout, *, transfer: base.Transfer, at: datetime) -> None:
 
 def _book_paid(payout: Payout, *, at: datetime) -> None:
     _booked(
-        ledger.post_payout(
+        cash.post_payout(
             operation_id=payout.resolve_op,
             creator_id=payout.creator_id,
             currency=payout.currency,
             amount_minor=payout.amount_minor,
+            fee_minor=payout.fee_minor,
             payout_id=payout.pk,
         )
     )
@@ -59,19 +60,26 @@ def _book_paid(payout: Payout, *, at: datetime) -> None:
     events.payout_resolved(payout, name=events.PAYOUT_PAID)
     tell(
         payout,
-        title=f"{payout.money} has been paid to your bank account",
-        body=f"To {payout.destination}. Reference {payout.pk}.",
+        title=f"{payout.sent} has been paid to your bank account",
+        body=f"To {payout.destination}. Reference {payout.pk}.{_fee_words(payout)}",
     )
+
+
+def _fee_words(payout: Payout) -> str:
+    if not payout.fee_minor:
+        return ""
+    return f" The transfer cost {payout.fee} of the {payout.money} in your balance."
 
 
 def _book_returned(payout: Payout, *, why: str, at: datetime) -> None:
     """Money that came back is the creator's again, and nothing more goes to that account."""
     _booked(
-        ledger.return_payout(
+        cash.return_payout(
             operation_id=payout.return_op,
             creator_id=payout.creator_id,
             currency=payout.currency,
             amount_minor=payout.amount_minor,
+            fee_minor=payout.fee_minor,
             payout_id=payout.pk,
         )
     )
@@ -82,7 +90,7 @@ def _book_returned(payout: Payout, *, why: str, at: datetime) -> None:
     events.payout_resolved(payout, name=events.PAYOUT_RETURNED)
     tell(
         payout,
-        title=f"Your bank sent {payout.money} back",
+        title=f"Your bank sent {payout.sent} back",
         body=f"{why} The money is back in your balance. Check the account or set another one, "
         "then ask for the payout again.",
     )
@@ -109,7 +117,7 @@ def give_back(payout: Payout, *, why: str, is_about_account: bool, at: datetime)
 def void(payout: Payout) -> None:
     """Book the reserved cash as the creator's again, once."""
     _booked(
-        ledger.void_payout(
+        cash.void_payout(
             operation_id=payout.resolve_op,
             creator_id=payout.creator_id,
             currency=payout.currency,

@@ -17,7 +17,7 @@ from django.db.models import Sum
 from djmoney.money import Money
 
 from accounts.models import StateChange, User
-from payouts import queries
+from payouts import queries, runs, terms
 from payouts.models import Destination, Payout, SettlementLine
 from wallet import books, money, reversals
 from wallet import queries as wallets
@@ -120,6 +120,9 @@ class Offer:
     destination: Destination | None
     amount: Money | None
     fee: Money | None
+    sent: Money | None  # the amount less the fee
+    rest: Money | None  # what the maximum leaves for later
+    maxima: tuple[Money, Money] | None  # the most in a day and in a week
     minimum: Money | None
     refusal: str
     elsewhere: Sequence[Money]  # cash in currencies the destination does not take
@@ -277,17 +280,30 @@ def offer(*, creator: User, at: datetime) -> Offer:
             f"The exchange rate for {destination.currency} is too old. We are on it.",
             elsewhere,
         )
-    least = queries.minimum_minor(rate)
+    used = runs.used(creator_ids=[creator.pk], at=at)[creator.pk, rate.currency]
+    amount = min(payable, terms.left_minor(rate, used=used))
+    least = terms.minimum_minor(rate)
+    fee = terms.fee_minor(rate, rail=destination.rail)
     words = f"Payouts start at {money.money(least, rate.currency)}."
+    if payable >= least > amount:
+        words = f"You have reached the most that is paid out: {_maxima_words(rate)}. Ask tomorrow."
     return Offer(
         destination=destination,
-        amount=money.money(payable, rate.currency),
-        fee=money.money(0, rate.currency),
+        amount=money.money(amount, rate.currency),
+        fee=money.money(fee, rate.currency),
+        sent=money.money(max(0, amount - fee), rate.currency),
+        rest=money.money(payable - amount, rate.currency) if amount < payable else None,
+        maxima=terms.maxima(rate),
         minimum=money.money(least, rate.currency),
-        refusal=words if payable < least else "",
+        refusal=words if amount < least else "",
         elsewhere=[part.payable for part in elsewhere],
-        needs_approval=payable >= queries.second_person_minor(rate),
+        needs_approval=amount >= terms.second_person_minor(rate),
     )
+
+
+def _maxima_words(rate: FxRate) -> str:
+    day, week = terms.maxima(rate)
+    return f"{day} a day and {week} a week"
 
 
 def _no_offer(
@@ -297,6 +313,9 @@ def _no_offer(
         destination=destination,
         amount=None,
         fee=None,
+        sent=None,
+        rest=None,
+        maxima=None,
         minimum=None,
         refusal=refusal,
         elsewhere=[part.payable for part in elsewhere],

@@ -114,6 +114,7 @@ def _destination(row: Destination | None) -> dict[str, Any]:
     return {
         "has_destination": True,
         "destination_blocked_why": row.blocked_why,
+        "destination_usable_at": row.usable_at,
         "holder_mark": name_mark(row.holder_name),
     }
 

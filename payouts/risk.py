@@ -73,6 +73,7 @@ class Facts:
     tax_valid_until: datetime | None = None
     followers: int = 0
     kind: str = AccountKind.PERSONAL
+    destination_usable_at: datetime | None = None  # after a change; None: at once
     held_why: str = ""  # why a review holds the creator's payouts; empty: none does
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     # What the operator asks for.
@@ -111,7 +112,7 @@ def checklist(*, facts: Facts, at: datetime) -> tuple[Line, ...]:
         _standing(facts),
         *_kind(facts),
         *_review(facts),
-        _destination(facts),
+        _destination(facts, at),
         *_holder(facts),
     )
     return tuple(_waived(line, facts, at) for line in lines)
@@ -299,13 +300,17 @@ def _review(facts: Facts) -> tuple[Line, ...]:
     )
 
 
-def _destination(facts: Facts) -> Line:
+def _destination(facts: Facts, at: datetime) -> Line:
     title = "Where you are paid"
-    if facts.has_destination and not facts.destination_blocked_why:
+    if not facts.has_destination:
         return Line(
-            key=Key.DESTINATION, title=title, state=State.DONE, reason="Your bank account is set."
+            key=Key.DESTINATION,
+            title=title,
+            state=State.TODO,
+            reason="We do not know where to pay you.",
+            todo="Add a bank account in your own name.",
         )
-    if facts.has_destination:
+    if facts.destination_blocked_why:
         return Line(
             key=Key.DESTINATION,
             title=title,
@@ -313,10 +318,13 @@ def _destination(facts: Facts) -> Line:
             reason=f"Your bank did not take the last payout: {facts.destination_blocked_why}",
             todo="Check the account with your bank, or set another one.",
         )
-    return Line(
-        key=Key.DESTINATION,
-        title=title,
-        state=State.TODO,
-        reason="We do not know where to pay you.",
-        todo="Add a bank account in your own name.",
-    )
+    if facts.destination_usable_at is not None and facts.destination_usable_at > at:
+        return Line(
+            key=Key.DESTINATION,
+            title=title,
+            state=State.BAD,
+            reason="You changed your account, so payouts wait until "
+            f"{facts.destination_usable_at:%d %B %Y, %H:%M} UTC.",
+            todo="There is nothing to do but wait. If you did not change it, write to us at once.",
+        )
+    return Line(key=Key.DESTINATION, title=title, state=State.DONE, reason="Your account is set.")

@@ -6,16 +6,19 @@ the cash returns. ``submissions`` takes it to the bank.
 """
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import states
 from accounts.models import User
-from payouts import bookings, eligibility, queries, risk
-from payouts.models import Destination, Payout
-from wallet import ledger
+from payouts import bookings, eligibility, queries, risk, runs, terms
+from payouts.models import Destination, Payout, PayoutChoice
+from wallet import cash, ledger
 from wallet import queries as wallets
 from wallet.models import FxRate
 from wallet.money import money
@@ -44,8 +47,8 @@ class SamePerson(Exception):
 def request_payout(*, payout_id: UUID, creator: User, amount_minor: int, at: datetime) -> Payout:
     """Pay out the amount that the creator was shown and has confirmed.
 
-    The same id again is the same payout. Raises NotEligible, TooLittle, NothingToPay,
-    ledger.OperationConflict, and FxMissing or FxStale when the minimum cannot be known.
+    The same id again is the same payout. Raises NotEligible, TooLittle, TooMuch, NothingToPay,
+    ledger.OperationConflict, and FxMissing or FxStale when the terms cannot be known.
     """
     made = _request(payout_id=payout_id, creator_id=creator.pk, amount_minor=amount_minor, at=at)
     if isinstance(made, Payout):
@@ -73,57 +76,104 @@ def _request(
     destination = queries.destination_in_use(creator_id=creator_id)
     assert destination is not None, "the gate has seen it"
     rate = wallets.fx(currency=destination.currency, at=at)
-    least = queries.minimum_minor(rate)
+    least = terms.minimum_minor(rate)
     if amount_minor < least:
         raise TooLittle(
             f"Payouts start at {money(least, rate.currency)}. What you have stays yours until then."
         )
-    return reserve(
-        payout_id=payout_id, destination=destination, amount_minor=amount_minor, rate=rate, at=at
+    used = runs.used(creator_ids=[creator_id], at=at)[creator_id, rate.currency]
+    terms.check_maximum(amount_minor, rate=rate, used=used)
+    made = draft(payout_id=payout_id, destination=destination, amount_minor=amount_minor, rate=rate)
+    (refusal,) = reserve([made], at=at)
+    if refusal is not None:
+        return refusal
+    return Payout.objects.get(pk=payout_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A payout to be reserved, with what the creator pays for it."""
+
+    payout_id: UUID
+    creator_id: int
+    destination_id: UUID
+    currency: str
+    amount_minor: int
+    fee_minor: int
+    is_large: bool
+
+
+RESERVE_SQL: Final = f"""
+WITH reserved AS MATERIALIZED (
+    SELECT * FROM {cash.RESERVE_SQL}
+), written AS (
+    INSERT INTO payouts_payout (id, creator_id, destination_id, run_id, amount_minor, fee_minor,
+                                currency, state, reserve_op, resolve_op, return_op, rail_ref,
+                                failure, needs_approval, attempts, due_at, requested_at)
+    SELECT draft.id, draft.creator_id, draft.destination_id, %(run)s, draft.amount, draft.fee,
+           draft.currency, CASE WHEN draft.is_large THEN 'requested' ELSE 'reserved' END,
+           draft.op, draft.resolve_op, draft.return_op, '', '', draft.is_large, 0,
+           CASE WHEN draft.is_large THEN NULL ELSE %(at)s END, %(at)s
+      FROM reserved
+      JOIN unnest(%(ops)s::uuid[], %(payouts)s::uuid[], %(creators)s::bigint[],
+                  %(destinations)s::uuid[], %(amounts)s::bigint[], %(fees)s::bigint[],
+                  %(currencies)s::text[], %(resolve_ops)s::uuid[], %(return_ops)s::uuid[],
+                  %(large)s::boolean[])
+           AS draft (op, id, creator_id, destination_id, amount, fee, currency, resolve_op,
+                     return_op, is_large) USING (op)
+     WHERE reserved.done
+)
+SELECT op, done, replayed, refusal, result FROM reserved
+"""  # noqa: S608 - our own names
+
+
+def draft(*, payout_id: UUID, destination: Destination, amount_minor: int, rate: FxRate) -> Draft:
+    """Say what a payout to that account would be. A large one waits for two members of staff."""
+    return Draft(
+        payout_id=payout_id,
+        creator_id=destination.creator_id,
+        destination_id=destination.pk,
+        currency=destination.currency,
+        amount_minor=amount_minor,
+        fee_minor=terms.fee_minor(rate, rail=destination.rail),
+        is_large=amount_minor >= terms.second_person_minor(rate),
     )
 
 
 def reserve(
-    *,
-    payout_id: UUID,
-    destination: Destination,
-    amount_minor: int,
-    rate: FxRate,
-    at: datetime,
-    run_id: UUID | None = None,
-) -> Payout | ledger.Outcome:
-    """Set the cash aside and write the payout down, in the caller's transaction.
+    drafts: Sequence[Draft], *, at: datetime, run_id: UUID | None = None
+) -> Sequence[ledger.Outcome | None]:
+    """Set the cash of each aside and write it down, in the caller's transaction.
 
-    The caller holds the creator's row. A large payout waits for two members of staff with its cash
-    set aside. Without the cash there is no payout, but the ledger's refusal, to commit and raise.
+    The caller holds the creators' rows; at most one payout for each of them. Without the cash there
+    is no payout, but the ledger's refusal in its place, to commit and raise.
     """
-    is_large = amount_minor >= queries.second_person_minor(rate)
-    payout = Payout(
-        pk=payout_id,
-        creator_id=destination.creator_id,
-        destination=destination,
-        run_id=run_id,
-        amount_minor=amount_minor,
-        currency=destination.currency,
-        state=Payout.State.REQUESTED if is_large else Payout.State.RESERVED,
-        needs_approval=is_large,
-        reserve_op=uuid.uuid5(payout_id, "reserve"),
-        resolve_op=uuid.uuid5(payout_id, "resolve"),
-        return_op=uuid.uuid5(payout_id, "return"),
-        requested_at=at,
-        due_at=None if is_large else at,
-    )
-    outcome = ledger.reserve_payout(
-        operation_id=payout.reserve_op,
-        creator_id=payout.creator_id,
-        currency=payout.currency,
-        amount_minor=payout.amount_minor,
-        payout_id=payout.pk,
-    )
-    if not outcome.done:
-        return outcome
-    payout.save(force_insert=True)
-    return payout
+    reservations = [
+        cash.Reservation(
+            operation_id=uuid.uuid5(made.payout_id, "reserve"),
+            creator_id=made.creator_id,
+            currency=made.currency,
+            amount_minor=made.amount_minor,
+            payout_id=made.payout_id,
+        )
+        for made in drafts
+    ]
+    facts = cash.reserve_facts(reservations) | {
+        "at": at,
+        "run": run_id,
+        "destinations": [made.destination_id for made in drafts],
+        "fees": [made.fee_minor for made in drafts],
+        "currencies": [made.currency for made in drafts],
+        "resolve_ops": [uuid.uuid5(made.payout_id, "resolve") for made in drafts],
+        "return_ops": [uuid.uuid5(made.payout_id, "return") for made in drafts],
+        "large": [made.is_large for made in drafts],
+    }
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    with connection.cursor() as cursor:
+        cursor.execute(RESERVE_SQL, facts)
+        outcomes = {row[0]: ledger.outcome(row[0], row[1:]) for row in cursor}
+    asked = (outcomes[reservation.operation_id] for reservation in reservations)
+    return [None if outcome.done else outcome for outcome in asked]
 
 
 @transaction.atomic(durable=True)
@@ -174,6 +224,14 @@ def cancel_payout(*, payout_id: UUID, by: User, why: str, at: datetime) -> Payou
             body=f"{why} The money is back in your balance.",
         )
     return payout
+
+
+@transaction.atomic(durable=True)
+def choose_automatic(*, creator: User, is_automatic: bool, at: datetime) -> None:
+    """Keep whether runs pay the creator out, or only their own requests do."""
+    PayoutChoice.objects.update_or_create(
+        creator=creator, defaults={"is_automatic": is_automatic, "chosen_at": at}
+    )
 
 
 @transaction.atomic(durable=True)

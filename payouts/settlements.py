@@ -1,37 +1,35 @@
 """Settlements: at each period's end, creators' available diamonds become cash, and cash a payout.
 
-Promises: one run for a period, one run at a time; a creator is settled in one transaction with the
-run's progress, under operation ids that follow from run, creator and card, so a run that is killed
-anywhere goes on where it was and settles everyone once. Each card's diamonds are paid at that
-card's own value. A rate that is missing or too old stops the run, which says so until it can go on.
+Promises: one run for a period, one run at a time; a run is planned in chunks of creators, each done
+in one transaction under its row's lock, so any number of workers may be at it, and a run that is
+killed anywhere goes on where it was and settles everyone once. A large run waits for two members of
+staff. A rate that is missing or too old stops the run, which says so until it can go on.
 """
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import services as people
 from accounts import states
-from accounts.models import NoticeKind, User
-from payouts import eligibility, events, queries, risk, services
-from payouts.bookings import STUDIO_PATH
-from payouts.models import Destination, SettlementLine, SettlementRun
+from accounts.models import User
+from payouts import chunks, events, periods, runs
+from payouts.models import Destination, SettlementChunk, SettlementRun
 from wallet import ledger
 from wallet import queries as wallets
-from wallet.models import FxRate, RateCard
-from wallet.money import money
+from wallet.models import FxRate
 
-CREATORS_A_CALL: Final = 200  # a call is one task's worth of work; a creator is one transaction
-WEEK: Final = timedelta(days=7)
+CREATORS_A_CHUNK: Final = 500  # a transaction's worth: less than a second
+CHUNKS_A_CALL: Final = 40  # a task's worth
+
+State = SettlementRun.State
+Kind = SettlementRun.Kind
 
 log = structlog.get_logger(__name__)
 
@@ -40,18 +38,17 @@ class AnotherRunning(Exception):
     """Another period's run has not ended yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """What one run is for. ``cutoff_at``: what has matured by then is sure to be in it."""
+class NotWaiting(Exception):
+    """The run does not wait for an approval."""
 
-    key: str
-    cutoff_at: datetime
-    ends_at: datetime
+
+class SamePerson(Exception):
+    """The two who approve a run must be two people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far one call has brought a run. ``is_busy``: another worker is at it."""
+    """How far one call has brought a run. ``is_busy``: other workers are at what is left of it."""
 
     run_id: UUID
     creators: int
@@ -64,32 +61,34 @@ class _Step(Enum):
     MOVED = auto()
     DONE = auto()
     BUSY = auto()
-
-
-def period_at(*, at: datetime) -> Period:
-    """The period whose run is due: since Monday 00:00 UTC, or the interval's number."""
-    if interval_s := settings.SETTLEMENT_INTERVAL_S:
-        number = int(at.timestamp()) // interval_s
-        start = datetime.fromtimestamp(number * interval_s, UTC)
-        key = f"{start:%Y-%m-%d} {interval_s}s {number}"
-        return Period(key=key, cutoff_at=start, ends_at=start + timedelta(seconds=interval_s))
-    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    monday = midnight - timedelta(days=midnight.weekday())
-    return Period(key=f"{monday:%G-W%V}", cutoff_at=monday, ends_at=monday + WEEK)
+    WAITING = auto()
 
 
 @transaction.atomic(durable=True)
-def start_settlement(*, period_key: str, cutoff_at: datetime, at: datetime) -> SettlementRun:
-    """Open the period's run, or give back the one there is. Raises AnotherRunning."""
+def start_settlement(
+    *, period_key: str, cutoff_at: datetime, at: datetime, kind: str = Kind.SETTLEMENT
+) -> SettlementRun:
+    """Plan the period's run, or give back the one there is. Raises AnotherRunning.
+
+    It begins at once, or waits for two members of staff where it could come to the amount from
+    which they must agree (``SETTLEMENT_SECOND_PERSON_USD_CENTS``).
+    """
     known = SettlementRun.objects.filter(period_key=period_key).first()
     if known is not None:
         return known
+    expected = runs.expected(kind=kind, rates=_rates(at=at))
+    usd_cents = sum(row["usd_cents"] for row in expected)
+    is_large = usd_cents >= settings.SETTLEMENT_SECOND_PERSON_USD_CENTS
     try:
         with transaction.atomic():
-            return SettlementRun.objects.create(
+            run = SettlementRun.objects.create(
                 pk=ledger.new_operation_id(),
+                kind=kind,
                 period_key=period_key,
                 cutoff_at=cutoff_at,
+                state=State.PLANNED if is_large else State.RUNNING,
+                expected=expected,
+                needs_approval=is_large,
                 started_at=at,
             )
     except IntegrityError as error:
@@ -97,21 +96,75 @@ def start_settlement(*, period_key: str, cutoff_at: datetime, at: datetime) -> S
         if rival is not None:
             return rival
         raise AnotherRunning("Another settlement is running. This one starts after it.") from error
+    SettlementChunk.objects.bulk_create(
+        SettlementChunk(
+            run=run,
+            number=number,
+            first_creator_id=part.first_creator_id,
+            last_creator_id=part.last_creator_id,
+            creators=part.creators,
+        )
+        for number, part in enumerate(runs.parts(kind=kind, size=CREATORS_A_CHUNK), start=1)
+    )
+    return run
+
+
+def preview(*, at: datetime) -> list[dict[str, Any]]:
+    """What a settlement could come to now, by currency: a dry run that writes nothing."""
+    return runs.expected(kind=Kind.SETTLEMENT, rates=_rates(at=at))
+
+
+def _rates(*, at: datetime) -> dict[str, FxRate]:
+    """The rates of the currencies creators are paid in, as far as there are any."""
+    used = Destination.objects.filter(replaced_at=None).values_list("currency", flat=True)
+    found: dict[str, FxRate] = {}
+    for currency in used.distinct():
+        try:
+            found[currency] = wallets.fx(currency, at)
+        except (wallets.FxMissing, wallets.FxStale):
+            continue
+    return found
+
+
+@transaction.atomic(durable=True)
+def approve_settlement(*, run_id: UUID, by: User, at: datetime) -> SettlementRun:
+    """Give one of the two approvals a large run needs; the second lets it begin.
+
+    Raises NotWaiting, SamePerson.
+    """
+    run = SettlementRun.objects.select_for_update(no_key=True, of=("self",)).get(pk=run_id)
+    if run.state not in {State.PLANNED, State.CHECKED}:
+        raise NotWaiting(f"This run does not wait for an approval: {run.get_state_display()}.")
+    if by.pk == run.checked_by_id:
+        raise SamePerson("You approved this run before. It needs another member of staff.")
+    if run.state == State.PLANNED:
+        run.checked_by = by
+        run.save(update_fields=["checked_by"])
+        return states.move(run, to=State.CHECKED, why="First approval", at=at, by_id=by.pk)
+    run.approved_by = by
+    run.save(update_fields=["approved_by"])
+    return states.move(run, to=State.RUNNING, why="Second approval", at=at, by_id=by.pk)
 
 
 def start_due(*, at: datetime) -> SettlementRun | None:
-    """Open the run of the period that is due. None: an earlier one has not ended yet."""
-    period = period_at(at=at)
+    """Plan the run that is due, a settlement before payouts. None: an earlier one has not ended."""
+    period = periods.settlement_at(at=at)
     try:
-        return start_settlement(period_key=period.key, cutoff_at=period.cutoff_at, at=at)
+        run = start_settlement(period_key=period.key, cutoff_at=period.cutoff_at, at=at)
+        if run.state in SettlementRun.OPEN or settings.SETTLEMENT_INTERVAL_S:
+            return run
+        day = periods.payouts_at(at=at)
+        return start_settlement(
+            period_key=day.key, cutoff_at=day.cutoff_at, at=at, kind=Kind.PAYOUTS
+        )
     except AnotherRunning:
         return None
 
 
 def sweep_settlements(*, at: datetime) -> Progress | None:
-    """Open the run that is due, if its message was lost, and bring the open one a call further."""
+    """Plan the run that is due, if its message was lost, and bring the open one a call further."""
     start_due(at=at)
-    running = SettlementRun.objects.filter(state=SettlementRun.State.RUNNING).first()
+    running = SettlementRun.objects.filter(state=State.RUNNING).first()
     return continue_settlement(run_id=running.pk, at=at) if running else None
 
 
@@ -119,25 +172,25 @@ def continue_settlement(
     *,
     run_id: UUID,
     at: datetime,
-    creators_max: int = CREATORS_A_CALL,
-    on_creator: Callable[[], None] = lambda: None,
+    chunks_max: int = CHUNKS_A_CALL,
+    on_creators: Callable[[int], None] = lambda _creators: None,
 ) -> Progress:
-    """Settle the next creators of a run, each in a transaction of its own.
+    """Settle the next chunks of a run, each in a transaction of its own.
 
-    Any number of workers may call it; one at a time does the work. ``on_creator`` is called after
-    each commit, to show progress.
+    Any number of workers may call it at once. ``on_creators`` is called after each commit with how
+    many creators were looked at, to show progress.
     """
-    creators, step, stopped_why = 0, _Step.MOVED, ""
-    while step is _Step.MOVED and creators < creators_max:
+    creators, step, stopped_why, done = 0, _Step.MOVED, "", 0
+    while step is _Step.MOVED and done < chunks_max:
         try:
-            step = _settle_next(run_id=run_id, at=at)
+            step, looked_at = _settle_next(run_id=run_id, at=at)
         except (wallets.FxMissing, wallets.FxStale) as reason:
             stopped_why = str(reason)
             _stop(run_id=run_id, why=stopped_why)
             break
         if step is _Step.MOVED:
-            creators += 1
-            on_creator()
+            creators, done = creators + looked_at, done + 1
+            on_creators(looked_at)
     return Progress(
         run_id=run_id,
         creators=creators,
@@ -148,123 +201,45 @@ def continue_settlement(
 
 
 @transaction.atomic(durable=True)
-def _settle_next(*, run_id: UUID, at: datetime) -> _Step:
-    """Settle one creator and note it on the run, or end the run after the last.
+def _settle_next(*, run_id: UUID, at: datetime) -> tuple[_Step, int]:
+    """Settle one chunk that nobody is at, or end the run after the last. How many creators.
 
-    Locks the run, then the creator, then (in the ledger) their accounts.
+    Locks the chunk, then its creators by id, then (in the ledger) their accounts.
     """
+    run = SettlementRun.objects.get(pk=run_id)
+    if run.state != State.RUNNING:
+        return (_Step.DONE if run.state == State.DONE else _Step.WAITING), 0
+    waiting = SettlementChunk.objects.filter(run=run, done_at=None).order_by("number")
+    chunk = waiting.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
+    if chunk is None:
+        if waiting.exists():
+            return _Step.BUSY, 0
+        return (_Step.DONE if _end(run_id, at=at) else _Step.BUSY), 0
+    chunks.settle(chunk, run=run, at=at)
+    if run.stopped_why:
+        SettlementRun.objects.filter(pk=run_id).update(stopped_why="")
+    return _Step.MOVED, chunk.creators
+
+
+def _end(run_id: UUID, *, at: datetime) -> bool:
+    """End the run whose chunks are all done. False: another worker does."""
     run = (
-        SettlementRun.objects.select_for_update(no_key=True, skip_locked=True)
+        SettlementRun.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
         .filter(pk=run_id)
         .first()
     )
     if run is None:
-        return _Step.BUSY
-    if run.state == SettlementRun.State.DONE:
-        return _Step.DONE
-    creator_id = queries.next_creator_id(after=run.after_creator_id)
-    if creator_id is None:
-        _end(run, at=at)
-        return _Step.DONE
-    creator = User.objects.select_for_update(no_key=True).get(pk=creator_id)
-    if risk.is_eligible(eligibility.checklist(creator=creator, at=at)):
-        _settle_creator(run, creator_id=creator_id, at=at)
-    run.after_creator_id, run.stopped_why = creator_id, ""
-    run.save(update_fields=["after_creator_id", "stopped_why"])
-    return _Step.MOVED
-
-
-def _end(run: SettlementRun, *, at: datetime) -> None:
-    run.ended_at, run.stopped_why = at, ""
-    run.save(update_fields=["ended_at", "stopped_why"])
-    states.move(run, to=SettlementRun.State.DONE, why="All creators settled", at=at)
-    events.settlement_done(run)
+        return False
+    if run.state != State.DONE:
+        run.ended_at, run.stopped_why = at, ""
+        run.save(update_fields=["ended_at", "stopped_why"])
+        states.move(run, to=State.DONE, why="All creators settled", at=at)
+        events.settlement_done(run)
+    return True
 
 
 @transaction.atomic(durable=True)
 def _stop(*, run_id: UUID, why: str) -> None:
     """Write on the run why it waits. The next call tries again."""
-    SettlementRun.objects.filter(pk=run_id, state=SettlementRun.State.RUNNING).update(
-        stopped_why=why[:300]
-    )
+    SettlementRun.objects.filter(pk=run_id, state=State.RUNNING).update(stopped_why=why[:300])
     log.error("settlement_stopped", run=str(run_id), why=why)
-
-
-def _settle_creator(run: SettlementRun, *, creator_id: int, at: datetime) -> None:
-    destination = queries.destination_in_use(creator_id=creator_id)
-    assert destination is not None, "the gate has seen it"
-    rate = wallets.fx(currency=destination.currency, at=at)
-    lines = [
-        line
-        for card_id in queries.cards_to_settle(creator_id=creator_id)
-        if (line := _settle_card(run, creator_id=creator_id, card_id=card_id, rate=rate, at=at))
-    ]
-    if lines:
-        _tell(run, lines=lines)
-    _pay_out(run, destination=destination, rate=rate, at=at)
-
-
-def _settle_card(
-    run: SettlementRun, *, creator_id: int, card_id: int, rate: FxRate, at: datetime
-) -> SettlementLine | None:
-    """All available diamonds of one card, at its value. None: too few for one minor unit."""
-    card = RateCard.objects.get(pk=card_id)
-    operation_id = uuid.uuid5(run.pk, f"{creator_id}:{card_id}")
-    outcome = ledger.settle(
-        operation_id=operation_id,
-        creator_id=creator_id,
-        card_id=card_id,
-        currency=rate.currency,
-        fx_per_usd=rate.per_usd,
-        memo={"text": f"Settlement {run.period_key}", "card": card.name},
-        context=f"settlement:{run.pk}",
-    )
-    if outcome.refusal == "nothing_available":
-        return None
-    assert outcome.done, f"the ledger refused {operation_id}: {outcome.refusal}"
-    return SettlementLine.objects.create(
-        pk=operation_id,
-        run=run,
-        creator_id=creator_id,
-        card_id=card_id,
-        diamonds_milli=outcome.result["diamonds"],
-        diamond_usd=card.diamond_usd,
-        currency=rate.currency,
-        fx_per_usd=rate.per_usd,
-        fx_source=rate.source,
-        fx_quoted_at=rate.quoted_at,
-        amount_minor=outcome.result["amount_minor"],
-        remainder_minor=Decimal(outcome.result["remainder"]),
-        settled_at=at,
-    )
-
-
-def _pay_out(run: SettlementRun, *, destination: Destination, rate: FxRate, at: datetime) -> None:
-    """Reserve all of the creator's cash in that currency for a payout, from the minimum up."""
-    payable = queries.payable_minor(creator_id=destination.creator_id, currency=rate.currency)
-    if payable < queries.minimum_minor(rate):
-        return
-    services.reserve(
-        payout_id=uuid.uuid5(run.pk, f"{destination.creator_id}:payout"),
-        destination=destination,
-        amount_minor=payable,
-        rate=rate,
-        at=at,
-        run_id=run.pk,
-    )
-
-
-def _tell(run: SettlementRun, *, lines: list[SettlementLine]) -> None:
-    first = lines[0]
-    amount = money(sum(line.amount_minor for line in lines), first.currency)
-    diamonds = Decimal(sum(line.diamonds_milli for line in lines)).scaleb(-3).normalize()
-    people.notify(
-        user_id=first.creator_id,
-        kind=NoticeKind.EARNINGS,
-        subject_key=f"settlement:{run.pk}",
-        title=f"Your diamonds were settled: {amount}",
-        body=f"{diamonds:,f} diamonds at the value of their rate cards. "
-        f"1 USD = {first.fx_per_usd.normalize():f} {first.currency} "
-        f"({first.fx_source}, {first.fx_quoted_at:%-d %B %Y}).",
-        path=f"{STUDIO_PATH}settlements/",
-    )

@@ -13,14 +13,19 @@ import structlog
 from django.db import transaction
 
 from accounts import states
-from payouts import bookings, queries
-from payouts.models import Payout
+from payouts import bookings, destinations, queries
+from payouts.models import Destination, Payout
 from payouts.rails import base
 
 LEASE: Final = timedelta(seconds=120)  # longer than a call to a rail can take
 # How long a request whose answer was lost may still be on its way into the rail's book. Only after
 # that "not found" means that it never arrived.
 RESEND_AFTER: Final = timedelta(seconds=60)
+
+# States from which what a rail says leads on.
+FOLLOWED: Final = frozenset(
+    {Payout.State.SENDING, Payout.State.UNKNOWN, Payout.State.SUBMITTED, Payout.State.PAID}
+)
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +49,19 @@ def advance_payout(*, payout_id: UUID, at: datetime) -> bool:
     return True
 
 
+def follow_transfer(*, payout_id: UUID, transfer: base.Transfer, at: datetime) -> Payout:
+    """Follow what a rail lists of a payout that was sent, as if it had been looked up; the payout.
+
+    One that a worker is at, that is over or that was never sent is left as it is.
+    """
+    payout = Payout.objects.get(pk=payout_id)
+    is_leased = payout.leased_until is not None and payout.leased_until > at
+    if payout.state in FOLLOWED and not is_leased:
+        _record(payout, transfer=transfer, at=at)
+        payout.refresh_from_db()
+    return payout
+
+
 @transaction.atomic(durable=True)
 def _lease(*, payout_id: UUID, at: datetime) -> Payout | None:
     """Take the row for this worker. A reserved one is marked as being sent before it is sent."""
@@ -56,6 +74,10 @@ def _lease(*, payout_id: UUID, at: datetime) -> Payout | None:
     if payout is None or (payout.leased_until is not None and payout.leased_until > at):
         return None
     if payout.state == Payout.State.RESERVED:
+        if payout.destination.rail in Destination.IN_FILES:
+            payout.due_at = None  # it waits for the next file: ``sepa_batches``
+            payout.save(update_fields=["due_at"])
+            return None
         return _mark_sending(payout, why="Handed to the bank", at=at)
     if payout.state == Payout.State.SENDING:
         states.move(payout, to=Payout.State.UNKNOWN, why="No answer was recorded", at=at)
@@ -87,9 +109,9 @@ def _send(payout: Payout, *, rail: base.Rail, is_first: bool, at: datetime) -> N
         transfer = rail.submit(
             base.Instruction(
                 reference=str(payout.pk),
-                amount_minor=payout.amount_minor,
+                amount_minor=payout.sent_minor,
                 currency=payout.currency,
-                account=payout.destination.account,
+                account=destinations.account_of(payout.destination),
                 holder_name=payout.destination.holder_name,
             )
         )
@@ -159,7 +181,7 @@ def _record(payout: Payout, *, transfer: base.Transfer, at: datetime) -> None:
     locked = _own(payout)
     if locked is None:
         return
-    is_ours = (transfer.amount_minor, transfer.currency) == (locked.amount_minor, locked.currency)
+    is_ours = (transfer.amount_minor, transfer.currency) == (locked.sent_minor, locked.currency)
     locked.failure = "" if is_ours else "The bank has another amount under this reference."
     locked.rail_ref, locked.leased_until = transfer.rail_ref, None
     locked.due_at = bookings.next_look(locked, at=at)

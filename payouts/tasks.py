@@ -1,9 +1,18 @@
 """The clock's doors: each finds its work in PostgreSQL, so a lost message only delays it."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
-from payouts import settlements, submissions
+from payouts import (
+    bank_files,
+    reconciliations,
+    sepa_batches,
+    settlements,
+    stripe_accounts,
+    submissions,
+)
 
 
 @shared_task
@@ -22,3 +31,28 @@ def continue_settlements() -> None:
 def sweep_payouts() -> None:
     """Send, look up and book every payout that is due."""
     submissions.sweep_payouts(at=timezone.now())
+
+
+@shared_task
+def close_sepa_batches() -> None:
+    """Put every payout that waits for a SEPA file into one."""
+    sepa_batches.close_all(at=timezone.now())
+
+
+@shared_task
+def follow_bank_files() -> None:
+    """Follow the lines of bank files whose reader died."""
+    bank_files.sweep(at=timezone.now())
+
+
+@shared_task
+def look_at_stripe_accounts() -> None:
+    """Ask Stripe about creators' accounts that are due."""
+    stripe_accounts.sweep(at=timezone.now())
+
+
+@shared_task
+def reconcile(*, hours: int) -> int:
+    """Hold our payouts against the rails' books."""
+    runs = reconciliations.reconcile_recent(at=timezone.now(), over=timedelta(hours=hours))
+    return sum(run.compared for run in runs)

@@ -1,8 +1,8 @@
-"""Doors of payouts: the creator's studio."""
+"""Doors of payouts: the creator's studio, and Stripe's notices about accounts."""
 
 from django.urls import path
 
-from payouts import tax_pages, views
+from payouts import tax_pages, views, webhooks
 
 app_name = "payouts"
 
@@ -16,4 +16,7 @@ urlpatterns = [
     path("studio/payouts/<uuid:payout_id>/cancel/", views.cancel_payout, name="cancel_payout"),
     path("studio/tax/", tax_pages.tax, name="tax"),
     path("studio/destination/", views.destination, name="destination"),
+    path("studio/destination/stripe/", views.connect_stripe, name="connect_stripe"),
+    path("studio/destination/stripe/back/", views.back_from_stripe, name="back_from_stripe"),
+    path("hooks/stripe-connect/", webhooks.stripe_connect, name="stripe_connect_hook"),
 ]

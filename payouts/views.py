@@ -4,19 +4,34 @@ from typing import Any, Final
 from uuid import UUID
 
 from allauth.account.decorators import reauthentication_required
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from payouts import destinations, earnings, eligibility, queries, risk, services, settlements
-from payouts.forms import DestinationForm, PayoutForm
+from payouts import (
+    destinations,
+    earnings,
+    eligibility,
+    periods,
+    queries,
+    risk,
+    services,
+    stripe_accounts,
+    terms,
+)
+from payouts.forms import FORMS, AccountForm, PayoutForm, StripeForm
+from payouts.models import Destination
 from wallet import books, ledger
 from wallet import money as units
 from wallet import queries as wallets
+
+Rail = Destination.Rail
 
 GIFTS_A_PAGE: Final = 30
 PAYOUTS_SHOWN: Final = 100
@@ -64,8 +79,9 @@ def studio(request: SignedIn) -> HttpResponse:
         "steps": earnings.maturing(creator=creator, at=at),
         "checklist": checklist,
         "is_eligible": all(row["line"].is_met for row in checklist),
+        "now": at,
         "offer": earnings.offer(creator=creator, at=at),
-        "next_settlement_at": settlements.period_at(at=at).ends_at,
+        "next_settlement_at": periods.settlement_at(at=at).ends_at,
         "gifts": earnings.gifts(creator=creator, at=at, limit=LATEST),
         "lines": earnings.settlement_lines(creator=creator, limit=LATEST),
         "payouts": earnings.payouts(creator=creator, limit=LATEST),
@@ -97,7 +113,7 @@ def gifts(request: SignedIn) -> HttpResponse:
 def settlement_lines(request: SignedIn) -> HttpResponse:
     lines = earnings.settlement_lines(creator=request.user, limit=earnings.LINES_A_PAGE)
     at = timezone.now()
-    context = {"lines": lines, "next_settlement_at": settlements.period_at(at=at).ends_at}
+    context = {"lines": lines, "next_settlement_at": periods.settlement_at(at=at).ends_at}
     return render(request, "payouts/settlements.html", context)
 
 
@@ -131,6 +147,7 @@ def request_payout(request: SignedIn) -> HttpResponse:
         except (
             services.NothingToPay,
             services.TooLittle,
+            terms.TooMuch,
             risk.NotEligible,
             ledger.OperationConflict,
             wallets.FxMissing,
@@ -172,23 +189,83 @@ def cancel_payout(request: SignedIn, payout_id: UUID) -> HttpResponse:
 @login_required
 @reauthentication_required
 def destination(request: SignedIn) -> HttpResponse:
-    """Set where the creator is paid. Asks for the password again."""
+    """Set where the creator is paid, by one of the rails offered. Asks for the password again."""
     current = queries.destination_in_use(creator_id=request.user.pk)
     initial = {
         "destination_id": ledger.new_operation_id(),
         "holder_name": current.holder_name if current else "",
         "currency": earnings.currency_of(creator=request.user),
     }
-    form = DestinationForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    ways = destinations.offered(country=str(request.user.country.code or ""))
+    asked = request.POST.get("rail", Rail.BANK)
+    forms: dict[str, AccountForm] = {
+        rail: FORMS[rail](
+            request.POST if asked == rail else None, initial=initial, auto_id=f"{rail}_%s"
+        )
+        for rail in ways
+        if rail in FORMS
+    }
+    form = forms.get(asked)
+    if request.method == "POST" and form is not None and form.is_valid():
         made = destinations.set_destination(
-            creator=request.user, at=timezone.now(), **form.cleaned_data
+            creator=request.user, rail=asked, at=timezone.now(), **form.cleaned_data
         )
         messages.success(request, f"You are paid to {made} from now on. We have told you by email.")
         return redirect("payouts:studio")
     context = {
-        "form": form,
+        "forms": forms.values(),
         "current": current,
+        "is_held": current is not None and current.usable_at > timezone.now(),
+        "hold_days": settings.DESTINATION_HOLD_DAYS,
+        "stripe_form": _stripe_form(request.user, current) if Rail.STRIPE in ways else None,
+        "stripe_account": queries.stripe_account(creator_id=request.user.pk),
         "earlier": queries.earlier_destinations(creator_id=request.user.pk),
     }
     return render(request, "payouts/destination.html", context)
+
+
+def _stripe_form(creator: User, current: Destination | None) -> StripeForm:
+    name = current.holder_name if current else creator.display_name
+    return StripeForm(initial={"holder_name": name}, auto_id="stripe_%s")
+
+
+@login_required
+@reauthentication_required
+@require_POST
+def connect_stripe(request: SignedIn) -> HttpResponse:
+    """Go on at Stripe, where the creator says who they are and where Stripe pays them."""
+    form = StripeForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Write the account holder's name.")
+        return redirect("payouts:destination")
+    back = request.build_absolute_uri(reverse("payouts:back_from_stripe"))
+    try:
+        onboarding = stripe_accounts.connect(
+            creator=request.user,
+            holder_name=form.cleaned_data["holder_name"],
+            return_url=back,
+            refresh_url=back,
+            at=timezone.now(),
+        )
+    except (destinations.RailNotOffered, stripe_accounts.StripeAway) as refusal:
+        messages.error(request, str(refusal))
+        return redirect("payouts:destination")
+    return redirect(onboarding.url)
+
+
+@login_required
+def back_from_stripe(request: SignedIn) -> HttpResponse:
+    """Look at the account that the creator comes back from. Coming back proves nothing."""
+    account = queries.stripe_account(creator_id=request.user.pk)
+    if account is None:
+        return redirect("payouts:destination")
+    try:
+        account = stripe_accounts.refresh(account_id=account.pk, at=timezone.now())
+    except (destinations.RailNotOffered, stripe_accounts.StripeAway) as refusal:
+        messages.warning(request, f"{refusal} We look again by ourselves.")
+        return redirect("payouts:destination")
+    if account.is_enabled:
+        messages.success(request, "Stripe can pay you. We have told you by email.")
+        return redirect("payouts:studio")
+    messages.warning(request, "Stripe wants to know more before it can pay you. Go on there.")
+    return redirect("payouts:destination")

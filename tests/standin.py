@@ -24,6 +24,7 @@ API_KEY: Final = "sk_test_carat_tests"
 BANK_KEY: Final = "bank_carat_tests"
 IDENTITY_KEY: Final = "identity_carat_tests"
 WEBHOOK_SECRET: Final = "whsec_carat_tests_0123456789abcdef"
+CONNECT_SECRET: Final = "whsec_carat_connect_0123456789abcdef"
 START_WITHIN_S: Final = 30.0
 STOP_WITHIN_S: Final = 10.0
 
@@ -88,6 +89,22 @@ class Standin:
         asked = {"payment_intent": payment_intent, "fraud_type": fraud_type}
         return self.ask("POST", "/standin/warnings", asked)
 
+    def onboard(self, url: str, *, answer: str = "all") -> str:
+        """Fill in the page that an account's link leads to; where it leads back to."""
+        response = httpx.post(url, data={"answer": answer}, follow_redirects=False)
+        assert response.status_code == 302, response
+        return response.headers["Location"]
+
+    def change_account(self, account: str, **changes: Any) -> dict[str, Any]:
+        """Change an account as the company would: due, disabled_reason, submitted."""
+        return self.ask("POST", "/standin/accounts", {"account": account, **changes})
+
+    def transfers(self, *, seed: int = 0, lag_ms: int = 0, broke: bool = False) -> dict[str, Any]:
+        """Let lists of transfers lag by a seed, or the merchant's balance be empty."""
+        return self.ask(
+            "POST", "/standin/connect", {"seed": seed, "lag_ms": lag_ms, "broke": broke}
+        )
+
     def faults(self, seed: int = 0, *, late_ms: int = 200, **per_mille: int) -> dict[str, Any]:
         """Let things go wrong from now on, by a seed, so many in a thousand; none ends it."""
         asked = {"seed": seed, "late_ms": late_ms, "per_mille": per_mille}
@@ -133,7 +150,7 @@ class Standin:
 
 @contextmanager
 def running_standin(
-    folder: Path, *, webhook_url: str = "", port: int = 0, **times: str
+    folder: Path, *, webhook_url: str = "", connect_url: str = "", port: int = 0, **times: str
 ) -> Iterator[Standin]:
     """Start a stand-in with its book in ``folder``, and end it afterwards.
 
@@ -149,6 +166,8 @@ def running_standin(
         "identity_key": IDENTITY_KEY,
         "webhook_secret": WEBHOOK_SECRET,
         "webhook_url": webhook_url,
+        "connect_webhook_url": connect_url,
+        "connect_webhook_secret": CONNECT_SECRET,
         "with_parent": "1",
     }
     environ = {f"STANDIN_{name.upper()}": value for name, value in given.items()}

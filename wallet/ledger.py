@@ -251,60 +251,6 @@ def adjust_diamonds(
     return post("adjust_diamonds", operation_id, *facts, Jsonb(memo))
 
 
-def settle(
-    *,
-    operation_id: UUID,
-    creator_id: int,
-    card_id: int,
-    currency: str,
-    fx_per_usd: Decimal,
-    memo: dict[str, Any],
-    context: str,
-) -> Outcome:
-    """Turn all available diamonds of one card into payable cash, rounded down once.
-
-    The result has ``diamonds`` (thousandths), ``amount_minor`` and ``remainder`` (of a minor unit,
-    as text). Locks the creator's diamond account. Refusal: nothing_available.
-    """
-    facts = (creator_id, card_id, CURRENCY_NUMBERS[currency], fx_per_usd)
-    return post("settle", operation_id, *facts, Jsonb(memo), context)
-
-
-def reserve_payout(
-    *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
-) -> Outcome:
-    """Set payable cash aside before the rail is called. Refusal: insufficient_cash."""
-    return _payout_step("reserve", operation_id, creator_id, currency, amount_minor, payout_id)
-
-
-def post_payout(
-    *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
-) -> Outcome:
-    """Book reserved cash as paid by the bank. Shares its operation id with ``void_payout``."""
-    return _payout_step("post", operation_id, creator_id, currency, amount_minor, payout_id)
-
-
-def void_payout(
-    *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
-) -> Outcome:
-    """Give reserved cash back. Shares its operation id with ``post_payout``."""
-    return _payout_step("void", operation_id, creator_id, currency, amount_minor, payout_id)
-
-
-def return_payout(
-    *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
-) -> Outcome:
-    """Book money that the bank sent back after it was paid."""
-    return _payout_step("return", operation_id, creator_id, currency, amount_minor, payout_id)
-
-
-def _payout_step(  # noqa: PLR0917 - four callers right above
-    step: str, operation_id: UUID, creator_id: int, currency: str, amount: int, payout_id: UUID
-) -> Outcome:
-    facts = (creator_id, CURRENCY_NUMBERS[currency], amount, payout_id)
-    return post("payout", operation_id, step, *facts, None)
-
-
 def fold() -> int | None:
     """Sum folded accounts up to the transaction horizon. None: another folder is at work."""
     return _value("SELECT ledger.fold()")

@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_datetime
 
-from config.standin import accounts, bank, options, protocol
-from config.standin.models import BankTransfer
+from config.standin import accounts, bank, bank_files, options, protocol
+from config.standin.models import BankOrder, BankTransfer
 
 _SHAPES: Final[Mapping[str, tuple[str, str]]] = {
     "reference": (r"[A-Za-z0-9-]{1,64}", "up to 64 letters, digits and hyphens"),
@@ -74,6 +74,37 @@ def transfer(request: HttpRequest, *, public_id: str) -> HttpResponse:
     return JsonResponse(bank.shape(row))
 
 
+@for_the_bank
+def files(request: HttpRequest) -> HttpResponse:
+    """Take a file of transfers (pain.001)."""
+    if request.method != "POST":
+        return _error(405, "method", "Use POST.")
+    try:
+        order, is_new = bank_files.take(content=request.body, at=datetime.now(UTC))
+    except bank_files.UnfitFile as unfit:
+        return _error(422, "unfit", str(unfit), field="file")
+    except bank_files.FileTaken as taken:
+        return _error(409, "file_taken", str(taken), field="file")
+    shown = {
+        "message_id": order.message_id,
+        "transfers": BankTransfer.objects.filter(order=order).count(),
+    }
+    return JsonResponse(shown, status=201 if is_new else 200)
+
+
+@for_the_bank
+def answer_file(request: HttpRequest, *, message_id: str, kind: str) -> HttpResponse:
+    """Give the file that says what became of a file: pain.002, or camt.054 when money came back."""
+    order = BankOrder.objects.filter(message_id=message_id).first()
+    if order is None:
+        return _error(404, "unknown", f"There is no file {message_id}.")
+    write = bank_files.status_file if kind == "pain.002" else bank_files.returns_file
+    content = write(order, at=datetime.now(UTC))
+    if content is None:
+        return _error(404, "nothing", "Nothing came back.")
+    return HttpResponse(content, content_type="application/xml")
+
+
 def _send(request: HttpRequest) -> HttpResponse:
     instruction = _read_instruction(request)
     try:
@@ -90,7 +121,7 @@ def _send(request: HttpRequest) -> HttpResponse:
 
 
 def _list(request: HttpRequest) -> HttpResponse:
-    rows = BankTransfer.objects.order_by("number")
+    rows = BankTransfer.objects.filter(order=None).order_by("number")
     if reference := request.GET.get("reference"):
         rows = rows.filter(reference=reference)
     if since := _read_moment(request, "created_from"):

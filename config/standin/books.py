@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Sum
 
-from config.standin import bank, money, rails, refunds
+from config.standin import bank, connect, money, rails, refunds
 from config.standin.models import (
     BalanceKind,
     BalanceTransaction,
@@ -87,6 +87,7 @@ def whole_book() -> Json:
         "movements": [_movement(row) for row in movements],
         "balances": _balances(movements),
         "transfers": [bank.shape(row) for row in transfers],
+        "connect_transfers": connect.book(),
         "deliveries": delivery_counts(),
         "events": Event.objects.count(),
     }

@@ -28,6 +28,8 @@ class Options:
     api_key: str
     webhook_url: str
     webhook_secret: str
+    connect_webhook_url: str
+    connect_webhook_secret: str
     bank_key: str
     identity_key: str
     merchant: str
@@ -61,6 +63,8 @@ _OPTIONS: Final[Mapping[str, _Option]] = {
     "api_key": _Option("", "the merchant's secret key, sk_test_… (required)"),
     "webhook_url": _Option("", "where events are posted; empty posts none"),
     "webhook_secret": _Option("", "signs the events, whsec_… (required with a webhook url)"),
+    "connect_webhook_url": _Option("", "where events of accounts are posted; empty posts none"),
+    "connect_webhook_secret": _Option("", "signs them, whsec_… (required with their url)"),
     "bank_key": _Option("", "the key of the bank's API (required)"),
     "identity_key": _Option("", "the key of who checks papers; empty: nobody gets in"),
     "merchant": _Option("Carat", "the name payers see on the hosted page"),
@@ -125,6 +129,11 @@ def check(options: Options) -> None:
                 bool(options.webhook_url) and not options.webhook_secret.startswith("whsec_"),
                 "--webhook-secret must start with whsec_ when there is a webhook url.",
             ),
+            (
+                bool(options.connect_webhook_url)
+                and not options.connect_webhook_secret.startswith("whsec_"),
+                "--connect-webhook-secret must start with whsec_ when there is a connect url.",
+            ),
             (not options.webhook_delays_s, "--webhook-delays needs at least one number."),
         )
         if is_wrong
@@ -150,6 +159,8 @@ def _options(given: Mapping[str, str]) -> Options:
         api_key=given["api_key"],
         webhook_url=given["webhook_url"],
         webhook_secret=given["webhook_secret"],
+        connect_webhook_url=given["connect_webhook_url"],
+        connect_webhook_secret=given["connect_webhook_secret"],
         bank_key=given["bank_key"],
         identity_key=given["identity_key"],
         merchant=given["merchant"],

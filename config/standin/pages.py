@@ -265,7 +265,7 @@ def _order(session: CheckoutSession) -> dict[str, Any]:
             for item in session.line_items
         ],
         "cancel_url": session.cancel_url,
-        "home_url": _origin(session.success_url) + "/",
+        "home_url": origin(session.success_url) + "/",
     }
 
 
@@ -279,7 +279,7 @@ def _page(
 ) -> HttpResponse:
     """Render a page whose forms may end at the merchant: browsers check where a form leads."""
     response = render(request, template, context, status=status)
-    allowed = [CSP.SELF, _origin(session.success_url)]
+    allowed = [CSP.SELF, origin(session.success_url)]
     page_policy = build_policy({**policy.CONTENT, "form-action": allowed})
     response.headers["Content-Security-Policy"] = page_policy
     response.headers["Cache-Control"] = "no-store"
@@ -290,6 +290,7 @@ def _success_url(session: CheckoutSession) -> str:
     return session.success_url.replace("{CHECKOUT_SESSION_ID}", session.public_id)
 
 
-def _origin(url: str) -> str:
+def origin(url: str) -> str:
+    """Return the scheme and host of an address."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

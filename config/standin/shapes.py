@@ -277,9 +277,12 @@ def charge(row: Charge) -> Json:
 
 def event(row: Event, *, pending: int) -> Json:
     """Show an event, with its object as it stood; ``pending`` copies are yet to be taken."""
+    # An event of somebody's account names it (docs.stripe.com/connect/webhooks, 2026-11).
+    whose = {"account": row.snapshot["id"]} if row.kind.startswith("account.") else {}
     return {
         "id": row.public_id,
         "object": "event",
+        **whose,
         "api_version": API_VERSION,
         "created": epoch(row.created_at),
         "data": {"object": row.snapshot},

@@ -10,6 +10,7 @@ from config.standin import (
     api,
     bank_api,
     claims_api,
+    connect_api,
     control,
     control_claims,
     control_faults,
@@ -30,6 +31,8 @@ _OBJECTS: Final[Mapping[str, _Row]] = {
     "refunds": (claims_api.REFUNDS, claims_api.create_refund, None, None),
     "disputes": (claims_api.DISPUTES, None, claims_api.update_dispute, None),
     "radar/early_fraud_warnings": (claims_api.WARNINGS, None, None, None),
+    "accounts": (connect_api.ACCOUNTS, connect_api.create_account, None, None),
+    "transfers": (connect_api.TRANSFERS, connect_api.create_transfer, None, None),
     "customers": (
         claims_api.CUSTOMERS, claims_api.create_customer, None, claims_api.delete_customer,
     ),
@@ -49,6 +52,9 @@ urlpatterns = [
     path("identity/c/<str:public_id>", identity_api.page),
     path("bank/transfers", bank_api.transfers),
     path("bank/transfers/<str:public_id>", bank_api.transfer),
+    path("bank/files", bank_api.files),
+    path("bank/files/<str:message_id>/pain.002", bank_api.answer_file, {"kind": "pain.002"}),
+    path("bank/files/<str:message_id>/camt.054", bank_api.answer_file, {"kind": "camt.054"}),
     path(
         "v1/checkout/sessions",
         protocol.api(get=api.listing(api.SESSIONS), post=api.create_session),
@@ -60,6 +66,16 @@ urlpatterns = [
         "v1/payment_intents/<str:public_id>/capture", protocol.api(post=claims_api.capture_intent)
     ),
     path("v1/payment_intents/<str:public_id>/cancel", protocol.api(post=claims_api.cancel_intent)),
+    path("v1/account_links", protocol.api(post=connect_api.create_link)),
+    path(
+        "v1/transfers/<str:public_id>/reversals",
+        protocol.api(get=connect_api.list_reversals, post=connect_api.create_reversal),
+    ),
+    path(
+        "v1/transfers",
+        protocol.api(get=api.listing(connect_api.LISTED), post=connect_api.create_transfer),
+    ),
+    path("setup/e/<str:token>", connect_api.onboarding),
     path("v1/disputes/<str:public_id>/close", protocol.api(post=claims_api.close_dispute)),
     path(
         "v1/customers/<str:public_id>/payment_methods",
@@ -83,6 +99,8 @@ urlpatterns = [
     path("standin/refunds", control_claims.refund),
     path("standin/disputes", control_claims.dispute),
     path("standin/warnings", control_claims.warning),
+    path("standin/accounts", connect_api.change_account),
+    path("standin/connect", connect_api.change_plan),
 ]
 
 

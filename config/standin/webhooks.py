@@ -75,7 +75,7 @@ def record(*, kind: str, snapshot: Json, at: datetime, cause: Cause | None = Non
         request_id=cause.request_id,
         idempotency_key=cause.idempotency_key,
     )
-    if options.current().webhook_url:
+    if target(event)[0]:
         Delivery.objects.bulk_create(_copies(event, at=at))
         transaction.on_commit(BELL.set)
     return event
@@ -143,6 +143,14 @@ def shuffled(batch: Sequence[Delivery], *, seed: int | None) -> list[Delivery]:
     return order
 
 
+def target(event: Event) -> tuple[str, str]:
+    """Return where an event goes and what signs it: those of accounts have an endpoint apart."""
+    now = options.current()
+    if event.kind.startswith("account."):
+        return now.connect_webhook_url, now.connect_webhook_secret
+    return now.webhook_url, now.webhook_secret
+
+
 def payload(event: Event) -> str:
     """Return the text that is signed and posted for an event."""
     return json.dumps(shapes.event(event, pending=1), separators=(",", ":"))
@@ -153,7 +161,7 @@ def forged(event: Event, *, forgery: faults.Forgery, at: datetime) -> tuple[str,
 
     The body would be an event of its own if it were believed.
     """
-    secret = options.current().webhook_secret
+    _, secret = target(event)
     true = payload(event)
     body = true.replace(event.public_id, f"{event.public_id}_forged")
     match forgery:
@@ -176,7 +184,7 @@ def post(*, delivery: Delivery, at: datetime) -> Try:
     """Post one copy of an event, straight to the address and following nobody; write nothing."""
     body, signed = _written(delivery, at=at)
     headers = {**_PAYLOAD_HEADERS, "Stripe-Signature": signed}
-    address = urlsplit(options.current().webhook_url)
+    address = urlsplit(target(delivery.event)[0])
     kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
     line = kind(address.hostname or "", address.port, timeout=options.current().webhook_timeout_s)
     try:
@@ -192,7 +200,7 @@ def _written(delivery: Delivery, *, at: datetime) -> tuple[str, str]:
     if delivery.forgery:
         return forged(delivery.event, forgery=faults.Forgery(delivery.forgery), at=at)
     body = payload(delivery.event)
-    return body, signature(secret=options.current().webhook_secret, body=body, at=at)
+    return body, signature(secret=target(delivery.event)[1], body=body, at=at)
 
 
 @transaction.atomic(durable=True)

@@ -51,7 +51,8 @@ class Payout(models.Model):
     destination = models.ForeignKey(Destination, models.PROTECT, related_name="payouts")
     # The settlement run that started it; none when the creator asked for it.
     run = models.ForeignKey(SettlementRun, models.PROTECT, null=True, related_name="payouts")
-    amount_minor = models.PositiveBigIntegerField()
+    amount_minor = models.PositiveBigIntegerField()  # what leaves the creator's balance
+    fee_minor = models.PositiveBigIntegerField(default=0)  # of it, what the transfer costs them
     currency = models.CharField(max_length=3, choices=[(c, c) for c in CURRENCY_NUMBERS])
     state = models.CharField(max_length=10, choices=State, default=State.RESERVED)
     reserve_op = models.UUIDField(unique=True, editable=False)
@@ -75,6 +76,9 @@ class Payout(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(amount_minor__gte=1), name="payout_positive"),
+            models.CheckConstraint(
+                condition=models.Q(fee_minor__lt=models.F("amount_minor")), name="payout_over_fee"
+            ),
             models.CheckConstraint(
                 condition=~models.Q(checked_by=models.F("approved_by"))
                 & ~models.Q(checked_by=models.F("creator"))
@@ -103,5 +107,29 @@ class Payout(models.Model):
         return money(self.amount_minor, self.currency)
 
     @property
+    def fee(self) -> Money:
+        return money(self.fee_minor, self.currency)
+
+    @property
+    def sent_minor(self) -> int:
+        """What the bank is asked to send: the amount less the fee."""
+        return self.amount_minor - self.fee_minor
+
+    @property
+    def sent(self) -> Money:
+        return money(self.sent_minor, self.currency)
+
+    @property
     def is_cancellable(self) -> bool:
         return self.state in self.CANCELLABLE
+
+
+class PayoutChoice(models.Model):
+    """Whether runs pay a creator out. Without a row they do."""
+
+    creator = models.OneToOneField("accounts.User", models.CASCADE, primary_key=True)
+    is_automatic = models.BooleanField(default=True)
+    chosen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.creator_id}: {'automatic' if self.is_automatic else 'on request'}"

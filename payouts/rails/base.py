@@ -15,7 +15,10 @@ from typing import Final, Protocol
 from django.utils.module_loading import import_string
 
 # Adapters load by dotted path, by the rail a destination names.
-ADAPTERS: Final = {"bank": "payouts.rails.bank.Bank"}
+ADAPTERS: Final = {
+    "bank": "payouts.rails.bank.Bank",
+    "stripe": "payouts.rails.stripe_connect.StripeConnect",
+}
 
 # Words for banks' reasons: ISO 20022 external code set ExternalStatusReason1Code, 2025-08.
 REASONS: Final = {

@@ -130,6 +130,7 @@ def test_papers_are_encrypted_at_rest_each_for_its_own_row(alice: User) -> None:
     assert b"%PDF" not in stored
     assert b"Catalog" not in stored
     assert papers.JPEG not in stored
+    assert front.sealed is not None
     assert encryption.decrypt(front.sealed, context=front.context) == PDF
     with pytest.raises(encryption.CannotDecrypt):
         encryption.decrypt(front.sealed, context=selfie.context)
@@ -244,6 +245,7 @@ def test_papers_go_after_their_term_and_the_decision_stays(
     let_see(decided, by=olga, colleague=factories.make_staff("fred"))
     see_all(decided, by=olga)
     at = timezone.now()
+    assert alice.birth_date is not None
     identity.approve(
         check_id=decided.pk, by_id=olga.pk, name="Alice", birth_date=date(1990, 5, 17), at=at
     )

@@ -5,7 +5,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.utils import timezone
+from schwifty import IBAN
 
+from accounts import encryption
 from accounts.models import User
 from payouts import destinations
 from payouts.models import Destination
@@ -44,14 +46,21 @@ def new_card(name: str, *, diamond_usd: str) -> int:
     )
 
 
-def set_account(creator: User, *, currency: str = "EUR", account: str = ACCOUNT) -> Destination:
+def account_of_their_own(creator: User) -> str:
+    """An IBAN that nobody else in the tests uses: two people with one account are looked into."""
+    return str(
+        IBAN.generate("DE", bank_code="12030000", account_code=f"{creator.pk % 10**6:06}2051")
+    )
+
+
+def set_account(creator: User, *, currency: str = "EUR", account: str = "") -> Destination:
     """An account in the creator's own name, of a creator who meets all else that is asked."""
     factories.make_payable(creator)
     return destinations.set_destination(
         destination_id=ledger.new_operation_id(),
         creator=creator,
         holder_name=creator.display_name,
-        account=account,
+        account=account or account_of_their_own(creator),
         currency=currency,
         at=timezone.now(),
     )
@@ -84,3 +93,22 @@ def books(creator: User, *, currency: str = "EUR") -> Books:
         in_payout=held(Account.Code.CASH_IN_PAYOUT, unit),
         paid=credited - debited,
     )
+
+
+def bare_destination(creator: User) -> Destination:
+    """A destination as a row alone, for tests that only need one to be there."""
+    destination_id = ledger.new_operation_id()
+    sealed = encryption.encrypt(ACCOUNT.encode(), context=destinations.context_of(destination_id))
+    destination, _ = Destination.objects.get_or_create(
+        creator=creator,
+        replaced_at=None,
+        defaults={
+            "id": destination_id,
+            "holder_name": "Bob",
+            "account_sealed": sealed,
+            "last4": ACCOUNT[-4:],
+            "mark": encryption.mark(ACCOUNT, purpose=destinations.MARKED_FOR),
+            "currency": "EUR",
+        },
+    )
+    return destination

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import reviewing
 from accounts.models import Notice, OutboxEvent, Review, ReviewReason, Standing, StateChange, User
-from payouts import risk, services, settlements
+from payouts import periods, risk, services, settlements
 from payouts.models import Payout, SettlementLine, SettlementRun
 from tests import factories
 from tests.payouts.books import Books, books, give_diamonds, new_card, set_account
@@ -104,25 +104,30 @@ def test_a_second_run_waits_for_the_first_to_end(bob: User) -> None:
 def test_the_database_keeps_one_run_running_even_without_the_service(db: None) -> None:
     start("2026-W46")
 
-    with pytest.raises(IntegrityError, match="settlement_one_running"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="settlement_one_open"), transaction.atomic():
         SettlementRun.objects.create(
             pk=ledger.new_operation_id(), period_key="other", cutoff_at=timezone.now()
         )
 
 
-def test_a_run_stops_after_its_share_and_goes_on_at_the_next_call(db: None) -> None:
+def test_a_run_stops_after_its_share_and_goes_on_at_the_next_call(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settlements, "CREATORS_A_CHUNK", 2)
     creators = [factories.make_creator(f"creator{number}") for number in range(3)]
     for creator in creators:
         set_account(creator)
         give_diamonds(creator, 4_000_000)
     run = start()
 
-    first = settlements.continue_settlement(run_id=run.pk, at=timezone.now(), creators_max=2)
+    first = settlements.continue_settlement(run_id=run.pk, at=timezone.now(), chunks_max=1)
     assert (first.creators, first.is_done) == (2, False)
     assert books(creators[2]).available == 4_000_000
 
-    second = settlements.continue_settlement(run_id=run.pk, at=timezone.now(), creators_max=2)
-    assert (second.creators, second.is_done) == (1, True)
+    second = settlements.continue_settlement(run_id=run.pk, at=timezone.now(), chunks_max=1)
+    assert (second.creators, second.is_done) == (1, False)
+    third = settlements.continue_settlement(run_id=run.pk, at=timezone.now())
+    assert (third.creators, third.is_done) == (0, True)
     assert SettlementLine.objects.count() == 3
 
 
@@ -192,7 +197,7 @@ def test_a_stale_rate_stops_the_run_which_says_so_and_goes_on_with_a_fresh_one(b
     assert (progress.creators, progress.is_done) == (0, False)
     assert progress.stopped_why == run.stopped_why
     assert "EUR" in run.stopped_why
-    assert (run.state, run.after_creator_id) == ("running", 0)
+    assert (run.state, run.chunks.get().done_at) == ("running", None)
     assert not SettlementLine.objects.exists()
     assert books(bob) == Books(available=4_000_000)
 
@@ -224,8 +229,8 @@ def test_the_creator_is_told_and_the_end_of_the_run_is_published_once(bob: User)
 def test_the_weekly_period_begins_on_monday_midnight_utc(settings: LazySettings) -> None:
     settings.SETTLEMENT_INTERVAL_S = 0
 
-    sunday = settlements.period_at(at=datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
-    monday = settlements.period_at(at=datetime(2026, 11, 23, 0, 0, tzinfo=UTC))
+    sunday = periods.settlement_at(at=datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
+    monday = periods.settlement_at(at=datetime(2026, 11, 23, 0, 0, tzinfo=UTC))
 
     assert (sunday.key, sunday.cutoff_at) == ("2026-W47", datetime(2026, 11, 16, tzinfo=UTC))
     assert (monday.key, monday.cutoff_at) == ("2026-W48", datetime(2026, 11, 23, tzinfo=UTC))
@@ -236,7 +241,7 @@ def test_the_week_of_new_year_belongs_to_one_year(settings: LazySettings) -> Non
     settings.SETTLEMENT_INTERVAL_S = 0
 
     keys = {
-        settlements.period_at(at=datetime(2026, 12, 28, tzinfo=UTC) + timedelta(days=day)).key
+        periods.settlement_at(at=datetime(2026, 12, 28, tzinfo=UTC) + timedelta(days=day)).key
         for day in range(7)
     }
 
@@ -246,8 +251,8 @@ def test_the_week_of_new_year_belongs_to_one_year(settings: LazySettings) -> Non
 def test_the_demos_interval_numbers_its_periods(settings: LazySettings) -> None:
     settings.SETTLEMENT_INTERVAL_S = 180
 
-    first = settlements.period_at(at=datetime(2026, 11, 22, 10, 2, 59, tzinfo=UTC))
-    second = settlements.period_at(at=datetime(2026, 11, 22, 10, 3, 0, tzinfo=UTC))
+    first = periods.settlement_at(at=datetime(2026, 11, 22, 10, 2, 59, tzinfo=UTC))
+    second = periods.settlement_at(at=datetime(2026, 11, 22, 10, 3, 0, tzinfo=UTC))
 
     assert first.cutoff_at == datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
     assert second.cutoff_at == first.ends_at == datetime(2026, 11, 22, 10, 3, tzinfo=UTC)
@@ -261,7 +266,7 @@ def test_a_sweep_opens_the_run_whose_message_was_lost(bob: User) -> None:
     settlements.sweep_settlements(at=timezone.now())
     settlements.sweep_settlements(at=timezone.now())
 
-    assert SettlementRun.objects.get().state == "done"
+    assert SettlementRun.objects.get(kind="settlement").state == "done"
     assert books(bob) == Books(in_payout=1800)
 
 

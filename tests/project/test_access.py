@@ -26,8 +26,9 @@ from django.utils import timezone
 
 from accounts.models import Consent, IdentityCheck, Review, ReviewReason, Scope, User
 from gifts.models import ChatMessage, GiftVersion, HeldGift, PlannedLive, Room, Video
-from payouts.models import Destination, Payout
+from payouts.models import Payout
 from tests import factories
+from tests.payouts.books import bare_destination
 from wallet import ledger
 from wallet.models import Lot, PaymentMethod, Purchase, Refund
 
@@ -167,6 +168,11 @@ TABLE: Final = {
     "POST payouts:cancel_payout": ">login 404 404 - 404 404 404",
     "GET payouts:destination": CONFIRMED,
     "GET payouts:tax": CONFIRMED,
+    "GET payouts:connect_stripe": CONFIRMED,
+    "POST payouts:connect_stripe": CONFIRMED,
+    "GET payouts:back_from_stripe": ">login" + 6 * " >payouts:destination",  # of no account
+    "GET payouts:stripe_connect_hook": POSTED,
+    "POST payouts:stripe_connect_hook": "400 400 400 400 400 400 400",  # without a signature
     # Signing in
     "GET account_login": VISITOR,
     "GET account_signup": VISITOR,
@@ -372,17 +378,10 @@ def alices_objects(alice: User, bob: User) -> dict[str, Any]:
 def bobs_objects(bob: User) -> dict[str, Any]:
     room = Room.objects.create(id=ledger.new_operation_id(), creator=bob, title="Nocturnes")
     video = Video.objects.create(id=ledger.new_operation_id(), creator=bob, title="Practice")
-    destination = Destination.objects.create(
-        id=ledger.new_operation_id(),
-        creator=bob,
-        holder_name="Bob",
-        account="DE02120300000000202051",
-        currency="EUR",
-    )
     payout = Payout.objects.create(
         id=ledger.new_operation_id(),
         creator=bob,
-        destination=destination,
+        destination=bare_destination(bob),
         amount_minor=1000,
         currency="EUR",
         reserve_op=ledger.new_operation_id(),

@@ -12,11 +12,12 @@ from django.utils import timezone
 from accounts import papers
 from accounts.models import Notice, OutboxEvent, Review, User
 from config import desk
-from payouts.models import Destination, Payout, SettlementRun
+from payouts.models import BankFile, BankFileLine, Payout, SepaBatch, SettlementRun
 from tests import factories
 from tests.accounts.papers import sent_papers
 from tests.accounts.test_roles import make_role
 from tests.gifts import world
+from tests.payouts.books import bare_destination
 from wallet import adjustments, ledger
 from wallet.models import Dispute, PaymentMethod, ProviderEvent, Purchase, Refund
 from wallet.money import money
@@ -44,19 +45,22 @@ def make_refund(purchase: Purchase, **fields: Any) -> None:
 
 
 def make_payout(creator: User, **fields: Any) -> Payout:
-    destination, _ = Destination.objects.get_or_create(
-        creator=creator,
-        defaults={
-            "id": ledger.new_operation_id(), "holder_name": "Bob", "currency": "EUR",
-            "account": "DE02120300000000202051",
-        },
-    )  # fmt: skip
     values: dict[str, Any] = {
-        "id": ledger.new_operation_id(), "creator": creator, "destination": destination,
-        "amount_minor": 1000, "currency": "EUR", "reserve_op": ledger.new_operation_id(),
+        "id": ledger.new_operation_id(), "creator": creator,
+        "destination": bare_destination(creator), "amount_minor": 1000, "currency": "EUR",
+        "reserve_op": ledger.new_operation_id(),
         "resolve_op": ledger.new_operation_id(), "return_op": ledger.new_operation_id(),
     }  # fmt: skip
     return Payout.objects.create(**(values | fields))
+
+
+def make_sepa_batch(**fields: Any) -> None:
+    values: dict[str, Any] = {
+        "id": ledger.new_operation_id(), "transactions": 1, "control_sum_minor": 1000,
+        "execution_date": timezone.now().date(), "file_sealed": b"x",
+        "sha256": ledger.new_operation_id().hex, "needs_two": False,
+    }  # fmt: skip
+    SepaBatch.objects.create(**(values | fields))
 
 
 @pytest.fixture
@@ -74,6 +78,11 @@ def busy(alice: User, bob: User, olga: User) -> None:
     make_payout(bob, state="unknown", sent_at=now, due_at=now + timedelta(minutes=5))
     make_payout(bob, state="submitted", sent_at=now, due_at=now - timedelta(hours=2))
     make_payout(bob, state="paid", resolved_at=long_ago)
+    make_sepa_batch(closed_at=long_ago)
+    make_sepa_batch(state="exported", approved_by=olga, exported_at=now)
+    file = BankFile.objects.create(sha256="0" * 64, content_sealed=b"x", message_id="S1")
+    BankFileLine.objects.create(file=file, number=1, outcome="unknown", handled_at=now)
+    BankFileLine.objects.create(file=file, number=2, outcome="done", handled_at=now)
     refunded, disputed = make_purchase(alice), make_purchase(alice)
     make_refund(refunded, requested_at=long_ago)
     make_refund(make_purchase(alice), state="approved", decided_at=now)
@@ -122,6 +131,9 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Payouts for two people": (2, True),
         "Payouts unknown at the bank": (1, False),
         "Payouts behind their time": (1, True),
+        "SEPA files to hand to the bank": (1, True),
+        "SEPA files without an answer": (1, False),
+        "Lines of bank files for a person": (1, False),
         "Refunds to decide": (1, True),
         "Refunds on their way": (1, False),
         "Disputes under way": (1, False),
@@ -137,7 +149,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
     }
-    assert [row.is_late for row in shown.waiting] == [True] * 5 + [False] * 10
+    assert [row.is_late for row in shown.waiting] == [True] * 6 + [False] * 10
 
 
 def test_every_number_leads_to_the_rows_it_counts(busy: None, olga: User, client: Client) -> None:

@@ -189,7 +189,7 @@ class Settle(Intent):
     creator: int
 
     def arguments(self) -> tuple[str, list[Any]]:
-        return "settle", [self.creator, CARD, EUR, FX, Jsonb({}), "run:x"]
+        return "settle", [[self.creator], [CARD], [EUR], [FX], Jsonb({}), "run:x"]
 
     def legs(self, result: dict[str, Any]) -> list[Leg]:
         exact = Decimal(result["diamonds"]) / 1000 * DIAMOND_USD * FX * 100
@@ -208,7 +208,7 @@ class PayoutStep(Intent):
     payout_id: UUID
 
     def arguments(self) -> tuple[str, list[Any]]:
-        return "payout", [self.step, self.creator, EUR, self.amount_minor, self.payout_id, None]
+        return "payout", [self.step, self.creator, EUR, self.amount_minor, 0, self.payout_id, None]
 
     def legs(self, result: dict[str, Any]) -> list[Leg]:
         payable, in_payout = (self.creator, 310, EUR), (self.creator, 311, EUR)
@@ -241,9 +241,10 @@ class Call:
                 function, facts = self.intents[0].arguments()
                 places = ", ".join(["%s"] * (len(facts) + 1))
                 one = self.intents[0].operation_id
+                key = [one] if function == "settle" else one  # settling is for many at once
                 rows = session.execute(
                     f"SELECT %s::uuid, done, replayed, refusal, result FROM ledger.{function}({places})",  # noqa: E501 - our own names
-                    [one, one, *facts],
+                    [one, key, *facts],
                 ).fetchall()
         return {row[0]: Outcome(*row[1:]) for row in rows}
 

@@ -18,12 +18,11 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from accounts import services as people  # noqa: E402 - Django first
-from accounts import states  # noqa: E402
+from accounts import states, tellings  # noqa: E402 - Django first
 from config.celery import app  # noqa: E402
-from payouts import bookings, services, settlements, submissions  # noqa: E402
+from payouts import bookings, chunks, services, settlements, submissions  # noqa: E402
 from payouts.rails.bank import Bank  # noqa: E402
-from wallet import ledger  # noqa: E402
+from wallet import cash  # noqa: E402
 
 __all__ = ["POINTS", "app"]
 
@@ -31,18 +30,17 @@ KILL_FILE: Final = Path(os.environ["KILL_FILE"]) if "KILL_FILE" in os.environ el
 STEPS: Final[tuple[tuple[Any, str], ...]] = (
     (settlements, "start_settlement"),
     (settlements, "_settle_next"),
-    (settlements, "_settle_card"),
-    (ledger, "settle"),
-    (people, "notify"),
+    (chunks, "settle"),
+    (chunks, "_settle_diamonds"),
+    (tellings, "notify_each"),
     (services, "reserve"),
-    (ledger, "reserve_payout"),
     (submissions, "_lease"),
     (Bank, "submit"),
     (submissions, "_record"),
     (states, "move"),
     (Bank, "lookup"),
     (bookings, "follow"),
-    (ledger, "post_payout"),
+    (cash, "post_payout"),
 )
 
 

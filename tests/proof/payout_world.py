@@ -19,29 +19,29 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import services as people
-from accounts import states
+from accounts import states, tellings
 from accounts.models import OutboxEvent, User
-from payouts import bookings, destinations, services, settlements, submissions
+from payouts import bookings, chunks, destinations, services, settlements, submissions, terms
 from payouts.models import Destination, Payout, SettlementLine, SettlementRun
 from payouts.rails import base
 from tests import factories
 from tests.payouts.books import give_diamonds, new_card, set_account
 from tests.payouts.memory_rail import MemoryRail
-from wallet import ledger
+from wallet import cash, ledger
 from wallet.models import Account, Balance
 
 # Before and after each of these a worker may be killed.
 STEPS = (
-    (ledger, "settle"),
-    (ledger, "reserve_payout"),
-    (ledger, "post_payout"),
-    (ledger, "void_payout"),
-    (ledger, "return_payout"),
+    (chunks, "_settle_diamonds"),
+    (cash, "post_payout"),
+    (cash, "void_payout"),
+    (cash, "return_payout"),
+    (tellings, "notify_each"),
     (states, "move"),
     (people, "notify"),
     (settlements, "start_settlement"),
     (settlements, "_settle_next"),
-    (settlements, "_settle_card"),
+    (chunks, "settle"),
     (settlements, "_end"),
     (services, "reserve"),
     (services, "_request"),
@@ -190,7 +190,7 @@ class World:
     def _settle(self) -> None:
         run = settlements.start_settlement(period_key="sim", cutoff_at=self.at, at=self.at)
         settlements.continue_settlement(
-            run_id=run.pk, at=self.at, creators_max=self.random.randint(1, 3)
+            run_id=run.pk, at=self.at, chunks_max=self.random.randint(1, 3)
         )
 
     def _sweep(self) -> None:
@@ -218,7 +218,7 @@ class World:
     def _ask_again(self, payout: Payout) -> None:
         Destination.objects.filter(blocked_at__isnull=False).update(blocked_at=None, blocked_why="")
         amount = _held(payout.creator, Account.Code.CASH_PAYABLE)
-        with suppress(services.TooLittle, services.NothingToPay):
+        with suppress(services.TooLittle, services.NothingToPay, terms.TooMuch):
             services.request_payout(
                 payout_id=ledger.new_operation_id(),
                 creator=payout.creator,
@@ -298,7 +298,8 @@ def world_of(seed: int) -> Iterator[World]:
     undone._from_testcase = True  # type: ignore[attr-defined]  # the deeds inside are durable
     with undone:
         world = World(seed)
-        with mock.patch.object(base, "open_rail", return_value=world):
+        one_each = mock.patch.object(settlements, "CREATORS_A_CHUNK", 1)
+        with one_each, mock.patch.object(base, "open_rail", return_value=world):
             patches = [
                 mock.patch.object(module, name, _killable(world, getattr(module, name)))
                 for module, name in (*STEPS, (world, "submit"), (world, "lookup"))

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from tests import cashing
 from tests.proof.ledger_world import LedgerWorld, coins, hold_classes, people
 from wallet import ledger
 
@@ -93,7 +94,7 @@ class LedgerMachine(LedgerWorld):
     def settle(self, creator: int, currency: str) -> Any:
         expected = self.model.settle(self.creator(creator), currency, FX[currency])
         return self.post(
-            ledger.settle,
+            cashing.settle,
             expected,
             creator_id=self.creator(creator),
             card_id=self.card.pk,
@@ -110,7 +111,7 @@ class LedgerMachine(LedgerWorld):
         if expected is None:
             self.payouts.append((payout_id, self.creator(creator), currency, minor))
         return self.post(
-            ledger.reserve_payout,
+            cashing.reserve_payout,
             expected,
             creator_id=self.creator(creator),
             currency=currency,
@@ -125,7 +126,7 @@ class LedgerMachine(LedgerWorld):
         payout_id, creator, currency, minor = self.payouts.pop()
         expected = self.model.move_cash("post" if post else "void", creator, currency, minor)
         return self.post(
-            ledger.post_payout if post else ledger.void_payout,
+            cashing.post_payout if post else cashing.void_payout,
             expected,
             creator_id=creator,
             currency=currency,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from payouts import submissions
+from payouts import destinations, submissions
 from payouts.models import Payout
 from payouts.rails import base
 from tests.proof.payout_world import Fates, World, world_of
@@ -124,6 +124,6 @@ def instruction_of(payout: Payout) -> base.Instruction:
         reference=str(payout.pk),
         amount_minor=payout.amount_minor,
         currency=payout.currency,
-        account=payout.destination.account,
+        account=destinations.account_of(payout.destination),
         holder_name=payout.destination.holder_name,
     )

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from tests import cashing
 from tests.proof.ledger_world import LedgerWorld, people
-from wallet import ledger
 
 
 class ReturnsMachine(LedgerWorld):
@@ -24,7 +24,7 @@ class ReturnsMachine(LedgerWorld):
     def settle(self, creator: int) -> Any:
         expected = self.model.settle(self.creator(creator), "USD", Decimal(1))
         return self.post(
-            ledger.settle,
+            cashing.settle,
             expected,
             creator_id=self.creator(creator),
             card_id=self.card.pk,

@@ -33,7 +33,7 @@ IN_THE_SUITE = (
     "services.reserve:after",
     "Bank.submit:before",
     "Bank.submit:after",
-    "ledger.post_payout:after",
+    "cash.post_payout:after",
 )
 # One is simply paid; one bank answer is lost; one request is answered 500 first.
 ACCOUNTS = ("9900005555", "9900002222", "9900004444")
@@ -133,7 +133,7 @@ def test_a_worker_killed_at_any_step_pays_exactly_once(
     points = POINTS if proof_size > 1 else IN_THE_SUITE
     creators = [factories.make_creator(f"creator{number}") for number in range(len(points))]
     for number, creator in enumerate(creators):
-        set_account(creator, account=ACCOUNTS[number % len(ACCOUNTS)])
+        set_account(creator, account=f"{number:06}{ACCOUNTS[number % len(ACCOUNTS)][-4:]}")
 
     with (
         running_standin(tmp_path) as bank,

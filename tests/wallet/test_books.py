@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import User
-from tests import factories
+from tests import cashing, factories
 from wallet import books, ledger
 from wallet.models import RateCard
 
@@ -130,7 +130,7 @@ def test_cash_is_told_per_currency_through_a_payout_and_its_return(
         approver_id=alice.pk,
         memo={},
     ).check()
-    ledger.settle(
+    cashing.settle(
         operation_id=uuid4(),
         creator_id=bob.pk,
         card_id=card_id,
@@ -142,9 +142,9 @@ def test_cash_is_told_per_currency_through_a_payout_and_its_return(
     step = {"creator_id": bob.pk, "currency": "EUR", "payout_id": uuid4()}
     seen = [_cash(bob)]
     for deed, amount in (
-        (ledger.reserve_payout, 400),
-        (ledger.post_payout, 400),
-        (ledger.return_payout, 150),
+        (cashing.reserve_payout, 400),
+        (cashing.post_payout, 400),
+        (cashing.return_payout, 150),
     ):
         deed(operation_id=uuid4(), amount_minor=amount, **step).check()  # type: ignore[arg-type]
         seen.append(_cash(bob))

@@ -16,7 +16,7 @@ from django.test import Client
 
 from accounts.models import Notice, Review, User
 from gifts import clubs, memberships
-from tests import factories
+from tests import cashing, factories
 from tests.gifts import world
 from tests.standin import Standin, running_standin
 from tests.wallet.test_purchases import start
@@ -274,7 +274,7 @@ def settle_all(creator: User) -> None:
         for account in Account.objects.filter(
             owner_id=creator.pk, code=Code.DIAMOND_AVAILABLE, balance__credits__gt=0
         ):
-            ledger.settle(
+            cashing.settle(
                 operation_id=ledger.new_operation_id(), creator_id=creator.pk,
                 card_id=account.card_id, currency="EUR", fx_per_usd=Decimal("0.9"),
                 memo={}, context="x",

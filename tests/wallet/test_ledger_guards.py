@@ -12,7 +12,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
-from tests import factories
+from tests import cashing, factories
 from tests.database import connect, owner
 from wallet import ledger
 from wallet.models import Account, Operation, RateCard, Transfer
@@ -220,10 +220,10 @@ def test_post_and_void_of_one_payout_exclude_each_other(db: None) -> None:
         "amount_minor": 300,
         "payout_id": payout,
     }
-    assert ledger.reserve_payout(operation_id=ledger.new_operation_id(), **step).done
-    assert ledger.post_payout(operation_id=resolve, **step).done
+    assert cashing.reserve_payout(operation_id=ledger.new_operation_id(), **step).done
+    assert cashing.post_payout(operation_id=resolve, **step).done
 
-    voided = ledger.void_payout(operation_id=resolve, **step)
+    voided = cashing.void_payout(operation_id=resolve, **step)
 
     assert voided.refusal == "conflict"
     assert cash(1) == {Account.Code.CASH_PAYABLE: 200, Account.Code.CASH_IN_PAYOUT: 0}
@@ -240,7 +240,7 @@ def with_cash(creator: int, *, minor: int) -> None:
         approver_id=9,
         memo={},
     ).check()
-    ledger.settle(
+    cashing.settle(
         operation_id=ledger.new_operation_id(),
         creator_id=creator,
         card_id=card.pk,
@@ -494,7 +494,7 @@ def test_settling_floors_once_and_says_what_is_left(db: None, bob: User) -> None
         memo={},
     )
 
-    outcome = ledger.settle(
+    outcome = cashing.settle(
         operation_id=ledger.new_operation_id(),
         creator_id=bob.pk,
         card_id=card.pk,

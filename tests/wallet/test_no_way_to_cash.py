@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
+from tests import cashing
 from tests.wallet import test_returns as books
 from tests.wallet.test_returns import ANNA, BEN, EUR, PAYER, Code, owner
 from wallet import ledger, returns
@@ -115,23 +116,27 @@ def adjust(coins: int = 0, diamonds: int = 0) -> None:
             ).check()
 
 
+PAID_STEPS: Final = (cashing.post_payout, cashing.return_payout)
+
+
 def settle_and_pay(creator: int) -> None:
     """Settle, then post one payout, return it, and void another."""
     with transaction.atomic():
         card = Transfer.objects.filter(code=21).values_list("credit_account__card_id", flat=True)[0]
-        ledger.settle(
+        cashing.settle(
             operation_id=ledger.new_operation_id(), creator_id=creator, card_id=card,
             currency="EUR", fx_per_usd=Decimal(1), memo={}, context="x",
         ).check()  # fmt: skip
         for steps in (
-            (ledger.reserve_payout, ledger.post_payout, ledger.return_payout),
-            (ledger.reserve_payout, ledger.void_payout),
+            (cashing.reserve_payout, cashing.post_payout, cashing.return_payout),
+            (cashing.reserve_payout, cashing.void_payout),
         ):
             payout_id = ledger.new_operation_id()
             for step in steps:
+                fee = {"fee_minor": 2} if step in PAID_STEPS else {}
                 step(
                     operation_id=ledger.new_operation_id(), creator_id=creator, currency="EUR",
-                    amount_minor=10, payout_id=payout_id,
+                    amount_minor=10, payout_id=payout_id, **fee,
                 ).check()  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
 
+from tests import cashing
 from tests.database import fold_everything
 from wallet import ledger, recognition, returns
 from wallet.models import Account, Lot, Transfer
@@ -137,7 +138,7 @@ def test_the_worked_example_to_the_diamond(committed: str) -> None:
     mature(committed)
     with transaction.atomic():
         card = Transfer.objects.filter(code=21).values_list("credit_account__card_id", flat=True)[0]
-        ledger.settle(
+        cashing.settle(
             operation_id=ledger.new_operation_id(), creator_id=ANNA, card_id=card, currency="USD",
             fx_per_usd=Decimal(1), memo={}, context="x",
         ).check()  # fmt: skip

@@ -185,6 +185,7 @@ class Transfer(ReadOnly):
         PAYOUT_POST = 51
         PAYOUT_VOID = 52
         PAYOUT_RETURN = 53
+        PAYOUT_FEE = 54
         REFUND_HOLD = 60
         REFUND_GIVE_BACK = 61
         REFUND_COINS = 62

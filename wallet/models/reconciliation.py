@@ -30,6 +30,7 @@ class Difference(models.Model):
         PAYMENT = "payment", "Payment"
         REFUND = "refund", "Refund"
         DISPUTE = "dispute", "Dispute"
+        PAYOUT = "payout", "Payout"
 
     reconciliation = models.ForeignKey(Reconciliation, models.CASCADE, related_name="differences")
     kind = models.CharField(max_length=8, choices=Kind)

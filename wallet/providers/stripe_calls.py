@@ -24,15 +24,15 @@ class Missing(Declined):
     """Stripe has nothing of that name."""
 
 
-def client() -> "stripe.StripeClient":
-    """Make a client of the account that settings name."""
+def client(*, retries: int = NETWORK_RETRIES) -> "stripe.StripeClient":
+    """Make a client of the account that settings name. It tries again by itself so often."""
     import stripe  # noqa: PLC0415
 
     return stripe.StripeClient(
         settings.STRIPE_API_KEY,
         stripe_version=API_VERSION,
         base_addresses={"api": settings.STRIPE_API_URL},
-        max_network_retries=NETWORK_RETRIES,
+        max_network_retries=retries,
         http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
     )
 

@@ -26,13 +26,18 @@ OBJECTS: Final = (
 )
 
 
-def verify(*, body: bytes, headers: Mapping[str, str], at: datetime) -> ProviderNotice:
-    """Prove a notice. Raises Forged."""
+def verify(
+    *, body: bytes, headers: Mapping[str, str], at: datetime, secret: str | None = None
+) -> ProviderNotice:
+    """Prove a notice, by the secret of our endpoint or of another's. Raises Forged."""
     import stripe  # noqa: PLC0415
 
     header = headers.get("Stripe-Signature", "")
+    secret = settings.STRIPE_WEBHOOK_SECRET if secret is None else secret
+    if not secret:
+        raise Forged("There is no secret to prove a notice by.")
     try:
-        stripe.WebhookSignature.verify_header(body, header, settings.STRIPE_WEBHOOK_SECRET)
+        stripe.WebhookSignature.verify_header(body, header, secret)
         event = json.loads(body)
         signed_at = _signed_at(header)
         notice = _notice(event)

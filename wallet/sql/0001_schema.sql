@@ -65,7 +65,7 @@ CREATE TABLE ledger.rate_card (
     name text NOT NULL UNIQUE,
     diamonds_per_coin_milli integer NOT NULL CHECK (diamonds_per_coin_milli > 0),
     diamond_usd numeric(12, 6) NOT NULL CHECK (diamond_usd > 0),
-    hold_days jsonb NOT NULL,                          -- {"<hold class>": days}, one for every class
+    hold_days jsonb NOT NULL,                          -- {"<hold class>": days}, one for every class; "0": first payouts
     notice_days integer NOT NULL CHECK (notice_days >= 0),
     announced_at timestamptz NOT NULL,
     effective_at timestamptz NOT NULL,

@@ -50,9 +50,17 @@ BEGIN
     RETURN v_taken;
 END $$;
 
+-- How many payouts of a creator a bank has taken, counted to three.
+CREATE OR REPLACE FUNCTION ledger.payouts_posted(p_creator bigint) RETURNS integer LANGUAGE sql STABLE AS $$
+    SELECT count(*)::integer FROM (
+        SELECT 1 FROM ledger.account a JOIN ledger.transfer t ON t.debit_account_id = a.id AND t.code = 51
+         WHERE a.owner_id = p_creator AND a.code = 311 LIMIT 3) AS posted
+$$;
+
 -- Close the open period at the horizon and open the next. Answers the closed period's id, NULL if it
 -- has no transactions yet or another folder is at work. Each bucket learns when it is released: the
--- close plus the hold its rate card gives its payment class. Lock classes: fold_state, then the buckets
+-- close plus the hold its rate card gives its payment class, and no sooner than the hold under "0" until
+-- three payouts of the creator were taken by a bank. Lock classes: fold_state, then the buckets
 -- of the period, before fold() takes those that got more: a dispute may hold some of them.
 CREATE OR REPLACE FUNCTION ledger.close_period() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -76,8 +84,11 @@ BEGIN
         RETURN NULL;
     END IF;
     INSERT INTO ledger.period (xid_from) VALUES (v_horizon);
-    UPDATE ledger.bucket b
-       SET release_at = v_now + make_interval(days => (card.hold_days ->> a.hold_class::text)::integer)
+    UPDATE ledger.bucket b SET release_at = v_now + make_interval(days => greatest(
+               (card.hold_days ->> a.hold_class::text)::integer,
+               CASE WHEN (card.hold_days ->> '0')::integer > (card.hold_days ->> a.hold_class::text)::integer
+                     AND ledger.payouts_posted(a.owner_id) < 3
+                    THEN (card.hold_days ->> '0')::integer END))
       FROM ledger.account a JOIN ledger.rate_card card ON card.id = a.card_id
      WHERE b.period_id = v_closed AND a.id = b.account_id;
     RETURN v_closed;

@@ -1,15 +1,16 @@
 -- Rate cards: announced before they bind, and never changed.
 --
 -- Promise: a card that is worse for creators than the one before it (a coin earns less value, or any
--- payment class waits longer, or it promises less notice) cannot take effect inside the notice that the
+-- payment class or the first payouts wait longer, or it promises less notice) cannot take effect inside the notice that the
 -- card before it promised, and no card can take effect in the past, so no card ever touches diamonds already earned.
 
 CREATE OR REPLACE FUNCTION ledger.is_worse(p_card ledger.rate_card, p_before ledger.rate_card) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
     SELECT p_card.diamonds_per_coin_milli * p_card.diamond_usd < p_before.diamonds_per_coin_milli * p_before.diamond_usd
         OR p_card.notice_days < p_before.notice_days
-        OR EXISTS (SELECT 1 FROM jsonb_each_text(p_before.hold_days) AS b
-                    WHERE (p_card.hold_days ->> b.key)::integer > b.value::integer)
+        OR EXISTS (SELECT 1 FROM generate_series(0, 7) AS class
+                    WHERE coalesce((p_card.hold_days ->> class::text)::integer, 0)
+                        > coalesce((p_before.hold_days ->> class::text)::integer, 0))
 $$;
 
 CREATE OR REPLACE FUNCTION ledger.guard_rate_card() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -17,7 +18,8 @@ DECLARE
     v_neighbour ledger.rate_card;
 BEGIN
     IF EXISTS (SELECT 1 FROM generate_series(1, 7) AS class
-                WHERE NEW.hold_days ->> class::text IS NULL OR (NEW.hold_days ->> class::text)::integer < 0) THEN
+                WHERE NEW.hold_days ->> class::text IS NULL OR (NEW.hold_days ->> class::text)::integer < 0)
+       OR (NEW.hold_days ->> '0')::integer < 0 THEN
         RAISE EXCEPTION 'a rate card gives a hold of 0 or more days for every payment class'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'rate_card_holds';
     END IF;

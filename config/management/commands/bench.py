@@ -1,4 +1,4 @@
-"""Measure how fast Carat is on this machine: ``manage.py bench gifts|purchases|room --json``."""
+"""Measure how fast Carat is on this machine: ``manage.py bench gifts --json``."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from config import running, seed, supervisor
-from config.benches import doors, postings, purchases, rooms, scratch, senders, talking
+from config.benches import doors, postings, purchases, rooms, scratch, senders, settling, talking
 
 TURNS: Final = 3  # of what the ledger is measured by
 
@@ -42,18 +42,22 @@ MEANINGS = {
     "webhook_floor_per_s": "a bare signed endpoint doing one INSERT",
     "webhook_over_floor": "webhooks_per_s / webhook_floor_per_s",
     **rooms.MEANINGS,
+    **settling.MEANINGS,
 }
 
 
 class Command(BaseCommand):
-    help = "Measure gifts, purchases or a room on a scratch database, on the same server."
+    help = "Measure gifts, purchases, a room or a settlement on a scratch database, on this server."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["gifts", "purchases", "room"])
+        parser.add_argument("what", choices=["gifts", "purchases", "room", "settlement"])
         parser.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output"
         )
         parser.add_argument("--seconds", type=int, default=5, help="how long each part is measured")
+        parser.add_argument(
+            "--creators", type=int, default=100_000, help="creators of the settlement"
+        )
         parser.add_argument("--viewers", type=int, default=1_000, help="open streams of the room")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -62,6 +66,7 @@ class Command(BaseCommand):
             "gifts": measure_gifts,
             "purchases": measure_purchases,
             "room": partial(measure_room, viewers=options["viewers"]),
+            "settlement": partial(measure_settlement, creators=options["creators"]),
         }
         try:
             figures = measures[options["what"]](options["seconds"], terminal)
@@ -130,6 +135,33 @@ def measure_purchases(seconds: int, terminal: Console) -> dict[str, float]:
         )
     floor = figures["webhook_floor_per_s"]
     return figures | {"webhook_over_floor": figures["webhooks_per_s"] / floor}
+
+
+def measure_settlement(_seconds: int, terminal: Console, *, creators: int) -> dict[str, float]:
+    small = max(1, creators // 10)
+    with Progress(console=terminal) as progress:
+        with scratch.database_of_its_own("settling_small"):
+            task = progress.add_task(f"Filling {small:,} creators", total=small)
+            settling.fill(small, partial(progress.advance, task))
+            task = progress.add_task("Settling them", total=small)
+            small_rate = small / settling.run(partial(progress.advance, task))["run_s"]
+        with scratch.database_of_its_own("settling"):
+            task = progress.add_task(f"Filling {creators:,} creators", total=creators)
+            settling.fill(creators, partial(progress.advance, task))
+            task = progress.add_task("Bare SQL", total=None)
+            bare = settling.floor_rate(creators)
+            task = progress.add_task("Settling", total=creators)
+            figures = settling.run(partial(progress.advance, task))
+    rate = creators / figures["run_s"]
+    return {
+        "creators": creators,
+        **figures,
+        "creators_per_s": rate,
+        "sql_per_s": bare,
+        "settlement_over_sql": rate / bare,
+        "small_creators_per_s": small_rate,
+        "time_per_creator_ratio": small_rate / rate,
+    }
 
 
 def measure_room(seconds: int, terminal: Console, *, viewers: int) -> dict[str, float]:

@@ -1,8 +1,10 @@
-"""Lay our books beside the payment companies': ``manage.py reconcile --days 7``."""
+"""Lay our books beside the payment companies' and rails': ``manage.py reconcile --days 7``."""
 
 import sys
 from argparse import ArgumentParser
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -10,15 +12,15 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from wallet import reconciliations
+from payouts import reconciliations as rails
+from wallet import reconciliations as providers
 from wallet.models import Reconciliation
-from wallet.providers.base import Declined, Unavailable
 
 
 class Command(BaseCommand):
     """Compare by id in both directions; print each difference; exit 1 if there is any."""
 
-    help = "Compare our books with each payment company's, by id; exit with 1 on differences."
+    help = "Compare our books with each payment company's and rail's, by id; exit 1 on differences."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--days", type=int, default=2, help="how far back to look")
@@ -30,16 +32,16 @@ class Command(BaseCommand):
         away: list[str] = []
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            for provider in reconciliations.used_providers():
-                task = progress.add_task(provider, total=None)
+            for name, compare in _books(since=since, until=until):
+                task = progress.add_task(name, total=None)
                 try:
-                    run = reconciliations.reconcile(provider=provider, since=since, until=until)
-                except (Declined, Unavailable) as error:
-                    away.append(f"{provider}: {error}")
-                    progress.update(task, total=1, completed=1, description=f"{provider}: away")
+                    run = compare()
+                except (*providers.NO_ANSWER, *rails.NO_ANSWER) as error:
+                    away.append(f"{name}: {error}")
+                    progress.update(task, total=1, completed=1, description=f"{name}: away")
                     continue
                 runs.append(run)
-                words = f"{provider}: {run.compared} compared"
+                words = f"{name}: {run.compared} compared"
                 progress.update(task, total=1, completed=1, description=words)
         differences = [str(one) for run in runs for one in run.differences.order_by("id")]
         for line in (*differences, *away):
@@ -48,3 +50,19 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(differences)} differences, {len(away)} without an answer.")
             sys.exit(1)
         self.stdout.write("Our books and theirs say the same.")
+
+
+def _books(*, since: datetime, until: datetime) -> list[tuple[str, Callable[[], Reconciliation]]]:
+    """Everybody's book that ours is laid beside, by name."""
+    companies = [
+        (name, partial(providers.reconcile, provider=name, since=since, until=until))
+        for name in providers.used_providers()
+    ]
+    ways = [
+        (
+            f"{rails.RAILS_MODULE}{name}",
+            partial(rails.reconcile, rail=name, since=since, until=until),
+        )
+        for name in rails.used_rails(since=since)
+    ]
+    return [*companies, *ways]

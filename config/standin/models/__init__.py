@@ -10,6 +10,7 @@ from config.standin.models.balance import (
 )
 from config.standin.models.bank import (
     BankBreakdown,
+    BankOrder,
     BankTransfer,
     TransferState,
 )
@@ -21,6 +22,13 @@ from config.standin.models.claims import (
     FraudWarning,
     Refund,
     RefundStatus,
+)
+from config.standin.models.connect import (
+    AccountLink,
+    ConnectedAccount,
+    ConnectPlan,
+    ConnectTransfer,
+    TransferReversal,
 )
 from config.standin.models.identity import (
     CaseStatus,
@@ -56,14 +64,19 @@ from config.standin.models.units import (
 __all__ = (
     "CONTESTED",
     "INQUIRIES",
+    "AccountLink",
     "BalanceKind",
     "BalanceTransaction",
     "BankBreakdown",
+    "BankOrder",
     "BankTransfer",
     "CaseStatus",
     "Charge",
     "ChargeStatus",
     "CheckoutSession",
+    "ConnectPlan",
+    "ConnectTransfer",
+    "ConnectedAccount",
     "Customer",
     "Delivery",
     "DeliveryPlan",
@@ -85,6 +98,7 @@ __all__ = (
     "SavedMethod",
     "SessionStatus",
     "StoredAnswer",
+    "TransferReversal",
     "TransferState",
     "epoch",
     "moment",

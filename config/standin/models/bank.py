@@ -13,11 +13,29 @@ class TransferState(models.TextChoices):
     RETURNED = "returned"
 
 
+class BankOrder(models.Model):
+    """A file of transfers that was taken, once by its name."""
+
+    number = models.BigAutoField(primary_key=True)
+    message_id = models.CharField(max_length=35, unique=True)
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
+
+    def __str__(self) -> str:
+        return self.message_id
+
+
 class BankTransfer(models.Model):
     """Money sent to somebody's account, once per reference."""
 
     number = models.BigAutoField(primary_key=True)
     public_id = models.CharField(max_length=40, unique=True)
+    # The file it came in; none when it was asked for by itself.
+    order: models.ForeignKey[BankOrder | None, BankOrder | None] = models.ForeignKey(
+        BankOrder, null=True, on_delete=models.PROTECT, related_name="transfers"
+    )
     reference = models.CharField(max_length=64, unique=True)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)

@@ -4,6 +4,7 @@ It does what the clock would: opens the period's run, or goes on with the one th
 sends the payouts that are due. Stopped anywhere, the next call goes on where it was.
 """
 
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from payouts import queries, settlements, submissions
+from payouts import periods, runs, settlements, submissions
 from payouts.models import SettlementRun
+from wallet.money import money
 
 
 class Command(BaseCommand):
@@ -22,11 +24,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--period", help="the period's key; without it, the one that is due")
         parser.add_argument(
+            "--dry-run", action="store_true", help="say what a run could come to, and start nothing"
+        )
+        parser.add_argument(
             "--no-payouts", action="store_true", help="leave sending payouts to the workers"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
+        if options["dry_run"]:
+            console.print(_preview(at=timezone.now()))
+            return
         run = self._open(options["period"])
         self._settle(run, console)
         run.refresh_from_db()
@@ -42,7 +50,7 @@ class Command(BaseCommand):
         running = SettlementRun.objects.filter(state=SettlementRun.State.RUNNING).first()
         if running is not None and period_key in {None, running.period_key}:
             return running
-        period = settlements.period_at(at=at)
+        period = periods.settlement_at(at=at)
         try:
             return settlements.start_settlement(
                 period_key=period_key or period.key, cutoff_at=period.cutoff_at, at=at
@@ -53,10 +61,10 @@ class Command(BaseCommand):
     def _settle(self, run: SettlementRun, console: Console) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
-            task = bar.add_task(str(run), total=queries.creators_left(run))
+            task = bar.add_task(str(run), total=runs.run_progress(run).left)
             while True:
                 progress = settlements.continue_settlement(
-                    run_id=run.pk, at=timezone.now(), on_creator=lambda: bar.advance(task)
+                    run_id=run.pk, at=timezone.now(), on_creators=lambda n: bar.advance(task, n)
                 )
                 if progress.is_done or progress.stopped_why:
                     return
@@ -64,11 +72,27 @@ class Command(BaseCommand):
                     raise CommandError("A worker is at this run already. It goes on without you.")
 
 
+def _preview(*, at: datetime) -> Table:
+    table = Table(title="A settlement now would come to, at most")
+    for name in ("Currency", "Creators", "Diamonds", "Cash"):
+        table.add_column(name, justify="left" if name == "Currency" else "right")
+    for row in settlements.preview(at=at):
+        code = row["currency"]
+        table.add_row(
+            code or "no account or rate",
+            f"{row['creators']:,}",
+            f"{row['diamonds_milli'] // 1000:,}",
+            str(money(row["amount_minor"], code)) if code else "-",
+        )
+    table.caption = "Nothing was started. Who is not eligible keeps what they have."
+    return table
+
+
 def _summary(run: SettlementRun) -> Table:
     table = Table(title=f"{run}: {run.get_state_display().lower()}")
     for name in ("Currency", "Creators", "Lines", "Settled"):
         table.add_column(name, justify="left" if name == "Currency" else "right")
-    for row in queries.run_totals(run):
+    for row in runs.run_totals(run):
         table.add_row(
             str(row.amount.currency), f"{row.creators:,}", f"{row.lines:,}", str(row.amount)
         )

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0023_identity_checks'),
-        ('payouts', '0001_squashed_0002_follow_payouts_to_their_end'),
+        ('payouts', '0003_settlement_chunks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
