@@ -127,7 +127,8 @@ def test_a_line_that_staff_let_pass_says_who_why_and_until_when() -> None:
     assert [(line.key, line.reason) for line in lines if line.is_waived] == [
         ("holder", "Our staff let this pass until 1 December 2026: Married, papers are on the way")
     ]
-    assert not risk.is_eligible(risk.checklist(facts=facts, at=waiver.until))
+    ended = replace(facts, waivers={"holder": replace(waiver, until=AT)})
+    assert unmet(ended) == [("holder", "bad")]
 
 
 @pytest.mark.parametrize("key", EligibilityOverride.NEVER)
