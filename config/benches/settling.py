@@ -14,6 +14,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.models import name_mark
 from config.benches import scratch
 from payouts import settlements
 from payouts.models import Payout, SettlementLine
@@ -32,6 +33,7 @@ MEANINGS: Final = {
 }
 FIRST: Final = scratch.FIRST_CREATOR
 FILL_CHUNK: Final = 500
+HOLDER: Final = "Bench Creator"
 ELIGIBLE_SQL: Final = (
     """
     INSERT INTO accounts_creatorprofile (creator_id, about, opened_at)
@@ -43,10 +45,35 @@ ELIGIBLE_SQL: Final = (
       FROM generate_series(%(first)s, %(last)s) AS n
     """,
     """
-    INSERT INTO payouts_destination (id, creator_id, rail, holder_name, account, currency,
-                                     added_at, blocked_why)
-    SELECT gen_random_uuid(), n, 'bank', 'Person ' || n, 'DE02120300000000202051',
-           (ARRAY['EUR', 'USD', 'GBP', 'JPY'])[1 + n %% 4], now() - interval '1 year', ''
+    UPDATE accounts_user SET joined_at = now() - interval '1 year'
+     WHERE id BETWEEN %(first)s AND %(last)s
+    """,
+    """
+    INSERT INTO mfa_authenticator (user_id, type, data, created_at)
+    SELECT n, 'totp', '{}', now() FROM generate_series(%(first)s, %(last)s) AS n
+    """,
+    """
+    INSERT INTO accounts_identitycheck (id, person_id, adapter, state, provider_ref, provider_url,
+                                        name_sealed, name_mark, birth_date, why, asked_at,
+                                        decided_at)
+    SELECT gen_random_uuid(), n, 'manual', 'approved', '', '', 'x', %(name_mark)s, '1990-01-01', '',
+           now() - interval '1 year', now() - interval '1 year'
+      FROM generate_series(%(first)s, %(last)s) AS n
+    """,
+    """
+    INSERT INTO payouts_taxprofile (id, creator_id, form, country, sealed, name_mark, tin_country,
+                                    tin_ending, tin_mark, no_tin_why, statement, certified_at,
+                                    valid_until)
+    SELECT gen_random_uuid(), n, 'dac7', 'DE', '', %(name_mark)s, 'DE', '0000', 'x', '', '',
+           now() - interval '1 year', now() + interval '1 year'
+      FROM generate_series(%(first)s, %(last)s) AS n
+    """,
+    """
+    INSERT INTO payouts_destination (id, creator_id, rail, holder_name, account_sealed, last4, mark,
+                                     bic, currency, added_at, usable_at, blocked_why)
+    SELECT gen_random_uuid(), n, 'bank', %(name)s, '', '2051', n, '',
+           (ARRAY['EUR', 'USD', 'GBP', 'JPY'])[1 + n %% 4], now() - interval '1 year',
+           now() - interval '1 year', ''
       FROM generate_series(%(first)s, %(last)s) AS n
     """,
     """
@@ -153,6 +180,7 @@ SELECT count(*) FROM work
 def fill(creators: int, advance: Callable[[int], None]) -> None:
     """Write so many creators who are eligible, each with diamonds to settle."""
     scratch.fill(lambda _people: None, payers=0, creators=creators)
+    name: dict[str, str | int] = {"name": HOLDER, "name_mark": name_mark(HOLDER)}
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         for first in range(FIRST, FIRST + creators, FILL_CHUNK):
@@ -160,7 +188,7 @@ def fill(creators: int, advance: Callable[[int], None]) -> None:
             cursor.execute("DISCARD PLANS")  # those made for tables that were nearly empty
             with transaction.atomic():
                 for statement in ELIGIBLE_SQL:
-                    cursor.execute(statement, {"first": first, "last": last})
+                    cursor.execute(statement, name | {"first": first, "last": last})
             advance(last - first + 1)
         cursor.execute("SET synchronous_commit = on")
         cursor.execute("VACUUM ANALYZE")

@@ -35,6 +35,7 @@ def all_rails(settings: LazySettings) -> None:
 
 
 def set_sepa(creator: User, *, account: str = ACCOUNT, **changes: Any) -> Destination:
+    factories.make_payable(creator)
     given: dict[str, Any] = {
         "destination_id": ledger.new_operation_id(),
         "creator": creator,
@@ -93,7 +94,7 @@ def test_accounts_known_before_are_sealed_by_the_migration(committed: str) -> No
     bob = factories.make_creator("bob")
     destination_id = ledger.new_operation_id()
     database.become_owner()
-    call_command("migrate", "payouts", "0003_settlement_chunks", verbosity=0)
+    call_command("migrate", "payouts", "0004_tax_and_eligibility", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO payouts_destination (id, creator_id, rail, holder_name, account, currency,"
@@ -166,6 +167,7 @@ def test_sepa_pays_in_euros_alone(bob: User) -> None:
 @pytest.mark.usefixtures("all_rails")
 def test_a_rail_is_offered_where_it_reaches(bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(country="KE")
+    bob.refresh_from_db()
 
     with pytest.raises(destinations.RailNotOffered, match="not offered where you live"):
         set_sepa(bob)

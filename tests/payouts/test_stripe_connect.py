@@ -92,10 +92,11 @@ def booked(standin: Standin, reference: str) -> list[dict[str, Any]]:
 
 
 def pay_by_stripe(creator: User, account: str) -> Payout:
+    factories.make_payable(creator)
     destinations.set_destination(
         destination_id=ledger.new_operation_id(),
         creator=creator,
-        holder_name="Bob Baker",
+        holder_name=creator.display_name,
         account=account,
         currency="EUR",
         rail="stripe",
