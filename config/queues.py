@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 
 from accounts.models import MANUAL, IdentityCheck, Notice, OutboxEvent, PaperAccess, Review
 from gifts.models import RankDifference
-from payouts.models import BankFileLine, Payout, SepaBatch
+from payouts.models import BankFileLine, Payout, SepaBatch, SettlementRun
 from wallet import balances
 from wallet.models import (
     Adjustment,
@@ -82,7 +82,7 @@ class Waiting:
 
 def all_queues(*, at: datetime) -> list[Queue]:
     """Everything that can wait, the most urgent kind first."""
-    state = Payout.State
+    state, run_state = Payout.State, SettlementRun.State
     return [
         Queue(
             "Purchases paid without coins",
@@ -90,6 +90,13 @@ def all_queues(*, at: datetime) -> list[Queue]:
             {"state__exact": Purchase.State.PAID.value},
             "paid_at",
             timedelta(seconds=settings.UNCREDITED_ALERT_S),
+        ),
+        Queue(
+            "Settlement runs for two people",
+            SettlementRun,
+            {"state__in": (run_state.PLANNED.value, run_state.CHECKED.value)},
+            "started_at",
+            SECOND_PERSON,
         ),
         Queue(
             "Payouts for two people",

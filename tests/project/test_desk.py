@@ -22,7 +22,7 @@ from wallet import adjustments, ledger
 from wallet.models import Dispute, PaymentMethod, ProviderEvent, Purchase, Refund
 from wallet.money import money
 
-QUERIES_MAX = 30
+QUERIES_MAX = 32
 
 
 def make_purchase(buyer: User, **fields: Any) -> Purchase:
@@ -72,6 +72,10 @@ def busy(alice: User, bob: User, olga: User) -> None:
     make_purchase(alice, state="paid", paid_at=now)
     make_purchase(alice, state="pending")
     two = {"needs_approval": True}
+    SettlementRun.objects.create(
+        id=ledger.new_operation_id(), period_key="2026-W40", cutoff_at=long_ago, state="planned",
+        started_at=long_ago, **two,
+    )  # fmt: skip
     make_payout(bob, state="requested", **two)
     checked = make_payout(bob, state="checked", checked_by=olga, **two)
     Payout.objects.filter(pk=checked.pk).update(requested_at=long_ago)
@@ -128,6 +132,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
 
     assert counts(shown) == {
         "Purchases paid without coins": (2, True),
+        "Settlement runs for two people": (1, True),
         "Payouts for two people": (2, True),
         "Payouts unknown at the bank": (1, False),
         "Payouts behind their time": (1, True),
@@ -149,7 +154,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
     }
-    assert [row.is_late for row in shown.waiting] == [True] * 6 + [False] * 10
+    assert [row.is_late for row in shown.waiting] == [True] * 7 + [False] * 12
 
 
 def test_every_number_leads_to_the_rows_it_counts(busy: None, olga: User, client: Client) -> None:

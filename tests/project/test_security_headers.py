@@ -23,7 +23,11 @@ def test_pages_run_no_code_but_ours(path: str, db: None) -> None:
     assert found["default-src"] == {"'self'"}
     assert found["style-src"] == {"'self'"}
     assert found["object-src"] == found["base-uri"] == found["frame-ancestors"] == {"'none'"}
-    assert found["form-action"] == {"'self'", settings.STRIPE_CHECKOUT_ORIGIN}
+    assert found["form-action"] == {
+        "'self'",
+        settings.STRIPE_CHECKOUT_ORIGIN,
+        settings.STRIPE_CONNECT_ORIGIN,
+    }
     assert {s for s in found["script-src"] if not s.startswith("'nonce-")} == {"'self'"}
     assert "unsafe" not in str(found)
 
