@@ -82,7 +82,6 @@ class Waiting:
 
 def all_queues(*, at: datetime) -> list[Queue]:
     """Everything that can wait, the most urgent kind first."""
-    state, run_state = Payout.State, SettlementRun.State
     return [
         Queue(
             "Purchases paid without coins",
@@ -91,30 +90,7 @@ def all_queues(*, at: datetime) -> list[Queue]:
             "paid_at",
             timedelta(seconds=settings.UNCREDITED_ALERT_S),
         ),
-        Queue(
-            "Settlement runs for two people",
-            SettlementRun,
-            {"state__in": (run_state.PLANNED.value, run_state.CHECKED.value)},
-            "started_at",
-            SECOND_PERSON,
-        ),
-        Queue(
-            "Payouts for two people",
-            Payout,
-            {"state__in": (state.REQUESTED.value, state.CHECKED.value)},
-            "requested_at",
-            SECOND_PERSON,
-        ),
-        Queue(
-            "Payouts unknown at the bank",
-            Payout,
-            {"state__exact": state.UNKNOWN.value},
-            "sent_at",
-            BANK_ANSWER,
-        ),
-        Queue(
-            "Payouts behind their time", Payout, {"due_at__lt": at - HANDED_ON}, "due_at", HANDED_ON
-        ),
+        *_payouts(at=at),
         *_bank_files(at=at),
         *_money_back(),
         Queue(
@@ -141,6 +117,36 @@ def all_queues(*, at: datetime) -> list[Queue]:
         *_reviews(at=at),
         *_papers(),
         *_letters(),
+    ]
+
+
+def _payouts(*, at: datetime) -> list[Queue]:
+    state, run_state = Payout.State, SettlementRun.State
+    return [
+        Queue(
+            "Settlement runs for two people",
+            SettlementRun,
+            {"state__in": (run_state.PLANNED.value, run_state.CHECKED.value)},
+            "started_at",
+            SECOND_PERSON,
+        ),
+        Queue(
+            "Payouts for two people",
+            Payout,
+            {"state__in": (state.REQUESTED.value, state.CHECKED.value)},
+            "requested_at",
+            SECOND_PERSON,
+        ),
+        Queue(
+            "Payouts unknown at the bank",
+            Payout,
+            {"state__exact": state.UNKNOWN.value},
+            "sent_at",
+            BANK_ANSWER,
+        ),
+        Queue(
+            "Payouts behind their time", Payout, {"due_at__lt": at - HANDED_ON}, "due_at", HANDED_ON
+        ),
     ]
 
 

@@ -242,7 +242,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     destinations.UnfitAccount: Answer(409, "unfit_account"),
     destinations.RailNotOffered: Answer(409, "rail_not_offered"),
     sepa_batches.NothingToSend: Answer(409, "nothing_to_send"),
-    sepa_batches.BatchNotWaiting: Answer(409, "batch_not_waiting"),
+    sepa_batches.BatchNotWaiting: Answer(409, "sepa_batch_not_waiting"),
     sepa_batches.NeedsAnother: Answer(403, "batch_needs_another"),
     sepa_batches.FileDiffers: Answer(500, "file_differs"),
     stripe_accounts.StripeAway: Answer(503, "stripe_away"),

@@ -40,7 +40,11 @@ LEDGER_READERS = {
     "wallet/balances.py",
     "wallet/proofs.py",
     "wallet/seals.py",
+    "wallet/holds.py",
     "payouts/runs.py",
+    "payouts/closing.py",
+    "payouts/months.py",
+    "payouts/tallies.py",
 }
 LEDGER = ("wallet/ledger.py", "wallet/cash.py", "wallet/returns.py")
 # A backup begins the ledger's transaction ids anew, and benches drive it on a scratch database.
