@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies
 from tests import factories, services
 from tests.gifts import world
 
-EXAMPLES = 60  # over all operations
+EXAMPLES = 120  # over all operations
 
 
 @pytest.fixture
