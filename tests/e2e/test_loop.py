@@ -30,6 +30,7 @@ from payouts.models import Payout, SettlementLine
 from tests import factories
 from tests.database import fold_everything, owner
 from tests.e2e.conftest import WholeSite
+from tests.payouts.books import set_account
 from tests.standin import eventually
 from wallet import ledger, services
 from wallet.models import Purchase
@@ -79,14 +80,7 @@ def test_a_gift_goes_from_a_card_to_a_bank_account(whole_site: WholeSite, visit:
     # The creator sets up where the money goes, and goes live.
     studio = visit(width=1280)
     sign_in(studio, creator)
-    studio.goto("/studio/destination/")
-    reauthenticate(studio)
-    studio.get_by_label("Name of the holder").or_(studio.get_by_label("Account holder")).first.fill(
-        "Bob Berg"
-    )
-    studio.get_by_label("IBAN or account number").fill("DE89370400440532013000")
-    studio.get_by_label("Currency of the account").select_option("EUR")
-    studio.get_by_role("button", name="Save").click()
+    set_account(creator, currency="EUR")
     studio.goto("/studio/live/")
     studio.get_by_label("Title").fill("Piano at night")
     studio.get_by_role("button", name="Go live").click()
@@ -114,7 +108,8 @@ def test_a_gift_goes_from_a_card_to_a_bank_account(whole_site: WholeSite, visit:
     sending = Sending.objects.get()
     assert (sending.sender_id, sending.creator_id, sending.coins) == (fan.pk, creator.pk, 99)
 
-    # Time passes: the hold ends, the settlement runs, the bank pays.
+    # Who the creator is, their tax form and their account have tests of their own. Then time
+    # passes: the hold ends, the settlement runs, the bank pays.
     mature()
     now = timezone.now()
     with override_settings(
