@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_datetime
 
@@ -95,6 +96,34 @@ def files(request: HttpRequest) -> HttpResponse:
 @for_the_bank
 def answer_file(request: HttpRequest, *, message_id: str, kind: str) -> HttpResponse:
     """Give the file that says what became of a file: pain.002, or camt.054 when money came back."""
+    return _answer(message_id=message_id, kind=kind, is_saved=False)
+
+
+def desk(request: HttpRequest) -> HttpResponse:
+    """Be the bank's page for its customer: hand in a file, and get the bank's answers to it.
+
+    Open to whoever sits at this machine, as the books are: no real money moves.
+    """
+    told = ""
+    if request.method == "POST" and "file" in request.FILES:
+        try:
+            order, is_new = bank_files.take(
+                content=request.FILES["file"].read(), at=datetime.now(UTC)
+            )
+        except (bank_files.UnfitFile, bank_files.FileTaken) as refusal:
+            told = str(refusal)
+        else:
+            told = f"{order.message_id}: taken{'' if is_new else ' before, and not again'}."
+    context = {"orders": BankOrder.objects.order_by("-number")[:LIST_MAX], "told": told}
+    return render(request, "standin/bank_files.html", context)
+
+
+def desk_answer(_request: HttpRequest, *, message_id: str, kind: str) -> HttpResponse:
+    """Give the bank's answer to a file, at its page."""
+    return _answer(message_id=message_id, kind=kind, is_saved=True)
+
+
+def _answer(*, message_id: str, kind: str, is_saved: bool) -> HttpResponse:
     order = BankOrder.objects.filter(message_id=message_id).first()
     if order is None:
         return _error(404, "unknown", f"There is no file {message_id}.")
@@ -102,7 +131,11 @@ def answer_file(request: HttpRequest, *, message_id: str, kind: str) -> HttpResp
     content = write(order, at=datetime.now(UTC))
     if content is None:
         return _error(404, "nothing", "Nothing came back.")
-    return HttpResponse(content, content_type="application/xml")
+    response = HttpResponse(content, content_type="application/xml")
+    if is_saved:
+        name = f"{kind}-{message_id}.xml"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def _send(request: HttpRequest) -> HttpResponse:
