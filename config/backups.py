@@ -211,11 +211,20 @@ def rebase(*, target: Place) -> None:
             ) from error
         for path in sorted((settings.BASE_DIR / "wallet/sql").glob(GRANTS)):
             connection.execute(sql.SQL(path.read_text()))
-        # The sums of earnings know how far they have come by the old cluster's transaction ids.
-        for table in ("earningsday", "giftermonth", "earningslabel"):
-            connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(f"payouts_{table}")))
-        connection.execute("UPDATE payouts_earningscursor SET xid = 0")
+        _count_earnings_anew(connection)
         connection.execute("VACUUM (ANALYZE)")
+
+
+def _count_earnings_anew(connection: psycopg.Connection[Any]) -> None:
+    """Empty the sums of earnings: they know how far they came by the old cluster's ids.
+
+    A backup of an older Carat has none yet.
+    """
+    if not _value(connection, "SELECT to_regclass('payouts_earningscursor') IS NOT NULL"):
+        return
+    for table in ("earningsday", "giftermonth", "earningslabel"):
+        connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(f"payouts_{table}")))
+    connection.execute("UPDATE payouts_earningscursor SET xid = 0")
 
 
 def counts(target: Place) -> dict[str, int]:
