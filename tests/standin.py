@@ -55,10 +55,19 @@ class Standin:
     identity_key: str = IDENTITY_KEY
     webhook_secret: str = WEBHOOK_SECRET
 
-    def client(self, *, api_key: str = API_KEY, retries: int = 0) -> stripe.StripeClient:
+    def client(
+        self,
+        *,
+        api_key: str = API_KEY,
+        retries: int = 0,
+        http_client: stripe.HTTPClient | None = None,
+    ) -> stripe.StripeClient:
         """Return the official client, pointed here."""
         return stripe.StripeClient(
-            api_key, base_addresses={"api": self.url}, max_network_retries=retries
+            api_key,
+            base_addresses={"api": self.url},
+            max_network_retries=retries,
+            http_client=http_client,
         )
 
     def pay(
