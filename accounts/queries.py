@@ -1,12 +1,23 @@
 """Reads about people, each scoped by whose they are."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Count,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Coalesce, Lower
 
 from accounts.models import (
@@ -29,6 +40,20 @@ from accounts.models import (
 
 ID_MAX: Final = 2**63 - 1
 SHARED_MAX: Final = 50
+
+
+class Among(Func):
+    """Whether a column is one of many ids, for ``filter``: as ``__in`` for a crowd.
+
+    The ids go over as one value: five hundred values took longer to write than to look up.
+    """
+
+    template = "%(expressions)s::bigint[])"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+    def __init__(self, column: str, ids: Iterable[int]) -> None:
+        super().__init__(F(column), Value(f"{{{','.join(map(str, ids))}}}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +86,7 @@ def places_to_tell(*, user_ids: Collection[int], kind: NoticeKind) -> dict[int, 
     """Where each of these people hears of one kind."""
     chosen: dict[int, NoticePreference] = {}
     if not kind.is_kept:
-        rows = NoticePreference.objects.filter(user_id__in=user_ids, kind=kind)
+        rows = NoticePreference.objects.filter(Among("user_id", user_ids), kind=kind)
         chosen = {row.user_id: row for row in rows}
     return {user_id: _preference(kind, chosen.get(user_id)) for user_id in user_ids}
 
@@ -210,7 +235,7 @@ def restricting_payouts(*, user_ids: Collection[int], at: datetime) -> dict[int,
     """Return for each of the people the review that holds their payouts longest, if one does."""
     rows = (
         Review.objects.filter(
-            subject_id__in=user_ids, lifted_at=None, restricts=Review.Restriction.PAYOUTS
+            Among("subject_id", user_ids), lifted_at=None, restricts=Review.Restriction.PAYOUTS
         )
         .filter(Q(restricted_until=None) | Q(restricted_until__gt=at))
         .order_by(F("restricted_until").asc(nulls_last=True), "pk")
@@ -274,7 +299,7 @@ def latest_identity(*, user_id: int) -> IdentityCheck | None:
 
 def latest_identities(*, user_ids: Collection[int]) -> QuerySet[IdentityCheck]:
     """Return the same for each of several people, in one query."""
-    checks = IdentityCheck.objects.filter(person_id__in=user_ids)
+    checks = IdentityCheck.objects.filter(Among("person_id", user_ids))
     return checks.order_by("person_id", "-asked_at", "-pk").distinct("person_id")
 
 

@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from accounts import queries as people
 from accounts import tellings
 from accounts.models import NoticeKind, User
 from payouts import eligibility, risk, runs, services, terms
@@ -43,7 +44,7 @@ def settle(chunk: SettlementChunk, *, run: SettlementRun, at: datetime) -> None:
     lines = eligibility.gate(creator_ids=creator_ids, at=at)
     eligibility.store(lines, at=at)
     eligible = [one for one in creator_ids if risk.is_eligible(lines[one])]
-    accounts = Destination.objects.filter(creator__in=eligible, replaced_at=None)
+    accounts = Destination.objects.filter(people.Among("creator_id", eligible), replaced_at=None)
     destinations = {row.creator_id: row for row in accounts.only("creator_id", "rail", "currency")}
     rates = {
         currency: wallets.fx(currency=currency, at=at)
@@ -62,8 +63,8 @@ def settle(chunk: SettlementChunk, *, run: SettlementRun, at: datetime) -> None:
 
 def _lock(creator_ids: Collection[int]) -> None:
     """Hold the creators' rows: no destination changes and nobody asks for a payout meanwhile."""
-    people = User.objects.select_for_update(no_key=True).filter(pk__in=creator_ids)
-    list(people.order_by("pk").values_list("pk", flat=True))
+    rows = User.objects.select_for_update(no_key=True).filter(people.Among("pk", creator_ids))
+    list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ def _settle_diamonds(
     ]
     if not asked:
         return []
-    facts = {
+    facts: dict[str, Any] = {
         "run": run.pk,
         "at": at,
         "memo": Jsonb({"text": f"Settlement {run.period_key}"}),
@@ -169,9 +170,9 @@ def _pay_out(
     payable = runs.payables(creator_ids=destinations)
     used = runs.used(creator_ids=destinations, at=at)
     by_hand = set(
-        PayoutChoice.objects.filter(creator__in=destinations, is_automatic=False).values_list(
-            "creator_id", flat=True
-        )
+        PayoutChoice.objects.filter(
+            people.Among("creator_id", destinations), is_automatic=False
+        ).values_list("creator_id", flat=True)
     )
     least = {currency: terms.minimum_minor(rate) for currency, rate in rates.items()}
     drafts = [

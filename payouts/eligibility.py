@@ -124,7 +124,7 @@ def _facts(creator_ids: Collection[int], *, at: datetime) -> dict[int, risk.Fact
 
 def _destinations(creator_ids: Collection[int]) -> dict[int, dict[str, Any]]:
     """What the gate looks at of the accounts in use."""
-    rows = Destination.objects.filter(creator__in=creator_ids, replaced_at=None)
+    rows = Destination.objects.filter(people.Among("creator_id", creator_ids), replaced_at=None)
     return {
         creator_id: {
             "has_destination": True,
@@ -144,7 +144,7 @@ def _persons(creator_ids: Collection[int]) -> Iterable[tuple[Any, ...]]:
     Plain rows: making a model of each took longer than the query.
     """
     theirs = OuterRef("pk")
-    return User.objects.filter(pk__in=creator_ids).values_list(
+    return User.objects.filter(people.Among("pk", creator_ids)).values_list(
         "pk",
         "country",
         "birth_date",
@@ -168,7 +168,7 @@ def _verified(creator_ids: Collection[int]) -> dict[int, risk.Verified]:
 
 
 def _taxes(creator_ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    rows = TaxProfile.objects.filter(creator__in=creator_ids, replaced_at=None)
+    rows = TaxProfile.objects.filter(people.Among("creator_id", creator_ids), replaced_at=None)
     return {
         creator_id: {"tax_form": form, "tax_valid_until": valid_until}
         for creator_id, form, valid_until in rows.values_list("creator_id", "form", "valid_until")
@@ -177,7 +177,9 @@ def _taxes(creator_ids: Collection[int]) -> dict[int, dict[str, Any]]:
 
 def _waivers(creator_ids: Collection[int], *, at: datetime) -> dict[int, dict[str, risk.Waiver]]:
     rows = EligibilityOverride.objects.filter(
-        creator__in=creator_ids, state=EligibilityOverride.State.IN_FORCE, until__gt=at
+        people.Among("creator_id", creator_ids),
+        state=EligibilityOverride.State.IN_FORCE,
+        until__gt=at,
     )
     found: dict[int, dict[str, risk.Waiver]] = {}
     for row in rows:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Count, F, Q, Sum
 from djmoney.money import Money
 
+from accounts import queries as people
 from payouts.models import Payout, SettlementRun
 from wallet import money as units
 from wallet.models import Account, FxRate
@@ -122,7 +123,7 @@ def holdings(*, first_creator_id: int, last_creator_id: int) -> list[Holding]:
 def payables(*, creator_ids: Collection[int]) -> dict[tuple[int, str], int]:
     """Cash of the creators that is not on its way yet, by creator and currency."""
     rows = Account.objects.filter(
-        owner_id__in=creator_ids,
+        people.Among("owner_id", creator_ids),
         code=Account.Code.CASH_PAYABLE,
         balance__credits__gt=F("balance__debits"),
     ).values_list("owner_id", "unit", F("balance__credits") - F("balance__debits"))
@@ -132,7 +133,7 @@ def payables(*, creator_ids: Collection[int]) -> dict[tuple[int, str], int]:
 def used(*, creator_ids: Collection[int], at: datetime) -> Mapping[tuple[int, str], Used]:
     """What the creators had set aside for payouts lately, by creator and currency; all of them."""
     rows = (
-        Payout.objects.filter(creator__in=creator_ids, requested_at__gt=at - WEEK)
+        Payout.objects.filter(people.Among("creator_id", creator_ids), requested_at__gt=at - WEEK)
         .exclude(state__in=[Payout.State.CANCELLED, Payout.State.FAILED])
         .values("creator_id", "currency")
         .annotate(

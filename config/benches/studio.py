@@ -100,7 +100,7 @@ def fill(*, gifts: int, say: Say) -> dict[str, float]:
     with transaction.atomic():
         ledger.release_due(debt_share_bps=settings.DEBT_SHARE_BPS, limit=100)
     card_id = RateCard.objects.earliest("pk").pk
-    facts = {
+    facts: dict[str, Any] = {
         "op": ledger.new_operation_id(),
         "creator": scratch.FIRST_CREATOR,
         "card": card_id,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.crypto import constant_time_compare
@@ -106,10 +107,10 @@ def desk(request: HttpRequest) -> HttpResponse:
     """
     told = ""
     if request.method == "POST" and "file" in request.FILES:
+        file = request.FILES["file"]
+        assert isinstance(file, UploadedFile)  # one name, one file
         try:
-            order, is_new = bank_files.take(
-                content=request.FILES["file"].read(), at=datetime.now(UTC)
-            )
+            order, is_new = bank_files.take(content=file.read(), at=datetime.now(UTC))
         except (bank_files.UnfitFile, bank_files.FileTaken) as refusal:
             told = str(refusal)
         else:
