@@ -33,6 +33,7 @@ PEOPLE: Final = _view(
 PRICES: Final = _view(
     "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
     "fxrate", "ratecard", "purchaselimit", "priceannouncement",
+    "cardannouncement",
 )  # fmt: skip
 # What fans set themselves: looked at, never changed.
 OWN_LIMITS: Final = _view("wallet", "ownlimit", "spendinglimits")

@@ -51,7 +51,7 @@ def explained(request: SignedIn) -> HttpResponse:
     context = {
         "sums": earnings.sums_of(read),
         "cards": cards,
-        "first_days": (cards.in_force.card.hold_days.get("0", 0) if cards.in_force else 0),
+        "first_days": cards.in_force.first_days if cards.in_force else 0,
         "debt_share_percent": settings.DEBT_SHARE_BPS // BPS_A_PERCENT,
         "period_minutes": settings.PERIOD_S // 60,
         "minimum": _minimum(read.rate),

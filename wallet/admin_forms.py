@@ -12,7 +12,17 @@ from djmoney.money import Money
 from accounts.forms import ReasonedForm
 from accounts.models import User
 from wallet import ledger, money, prices
-from wallet.models import Adjustment, Channel, CoinPackage, HoldClass, Price, RateCard, Region
+from wallet.models import (
+    FIRST_HOLD,
+    FIRST_PAYOUTS,
+    Adjustment,
+    Channel,
+    CoinPackage,
+    HoldClass,
+    Price,
+    RateCard,
+    Region,
+)
 
 HOLD_DAYS_MAX: Final = 365
 
@@ -127,6 +137,13 @@ class CardForm(forms.Form):
             self.fields[f"hold_{hold.value}"] = forms.IntegerField(
                 label=f"Hold in days: {hold.label}", min_value=0, max_value=HOLD_DAYS_MAX
             )
+        self.fields["first_days"] = forms.IntegerField(
+            label="Hold in days: first payouts",
+            min_value=0,
+            max_value=HOLD_DAYS_MAX,
+            help_text=f"Until {FIRST_PAYOUTS} payouts have reached a creator every hold is at "
+            "least so long. 0: no longer than others.",
+        )
 
     def facts(self) -> dict[str, Any]:
         """What ``cards.announce_rate_card`` takes of it."""
@@ -135,7 +152,8 @@ class CardForm(forms.Form):
             "name": cleaned["name"],
             "diamonds_per_coin_milli": int(cleaned["diamonds_per_coin"] * money.MILLI),
             "diamond_usd": cleaned["diamond_usd"],
-            "hold_days": {int(hold): cleaned[f"hold_{hold.value}"] for hold in HoldClass},
+            "hold_days": {int(hold): cleaned[f"hold_{hold.value}"] for hold in HoldClass}
+            | {int(FIRST_HOLD): cleaned["first_days"]},
             "notice_days": cleaned["notice_days"],
             "effective_at": cleaned["effective_at"],
         }

@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.admin_deeds import staff_id
+from accounts.admin_deeds import ReadOnlyAdmin, staff_id
 from wallet import admin_deeds, admin_forms, cards, prices, rates, risk
-from wallet.models import FxRate, HoldClass, RateCard
+from wallet.models import FIRST_HOLD, CardAnnouncement, FxRate, HoldClass, RateCard
 
 
 @admin.register(FxRate)
@@ -97,6 +97,7 @@ def _card_initial() -> dict[str, Any]:
     holds = {f"hold_{hold.value}": last.hold_days[str(hold.value)] for hold in HoldClass}
     per_coin = Decimal(last.diamonds_per_coin_milli) / 1000
     return holds | {
+        "first_days": last.hold_days.get(FIRST_HOLD, 0),
         "diamonds_per_coin": f"{per_coin:g}",
         "diamond_usd": last.diamond_usd,
         "notice_days": last.notice_days,
@@ -112,8 +113,24 @@ def _card_preview(card: RateCard, *, starts_at: Any) -> admin_deeds.Preview:
                 "So a coin earns creators",
                 f"US${Decimal(usd.numerator) / Decimal(usd.denominator):f}",
             ),
+            ("Diamonds wait", _wait(card)),
             ("Takes effect", f"{card.effective_at:%d %B %Y, %H:%M UTC}"),
             ("Could start", f"{starts_at:%d %B %Y, %H:%M UTC}"),
+            ("Told", "Every creator and every fan, on the site and by email"),
             ("Afterwards", "Nobody can change or withdraw it. Diamonds earned before keep theirs."),
         ]
     )
+
+
+def _wait(card: RateCard) -> str:
+    holds = [f"{hold.label} {card.hold_days[str(hold.value)]}" for hold in HoldClass]
+    return f"{', '.join(holds)} days; first payouts at least {card.hold_days.get(FIRST_HOLD, 0)}"
+
+
+@admin.register(CardAnnouncement)
+class CardAnnouncementAdmin(ReadOnlyAdmin):
+    """What everybody was told of rate cards, and how far the telling is."""
+
+    list_display = ("title", "card_id", "announced_at", "people_told", "finished_at")
+    list_filter = (("finished_at", admin.EmptyFieldListFilter),)
+    ordering = ("-id",)

@@ -26,6 +26,9 @@ from wallet.models.limits import (
     tier_of,
 )
 from wallet.models.pricing import (
+    FIRST_HOLD,
+    FIRST_PAYOUTS,
+    CardAnnouncement,
     Channel,
     CoinPackage,
     FxRate,
@@ -45,10 +48,13 @@ from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 __all__ = [
     "BPS",
     "CODES_MAX",
+    "FIRST_HOLD",
+    "FIRST_PAYOUTS",
     "Account",
     "Adjustment",
     "Balance",
     "Bucket",
+    "CardAnnouncement",
     "Channel",
     "CoinPackage",
     "CreditNote",
