@@ -1,5 +1,6 @@
 """Forms of the staff's deeds: prices, rates, rate cards, adjustments. They parse and no more."""
 
+import base64
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -11,7 +12,7 @@ from djmoney.money import Money
 
 from accounts.forms import ReasonedForm
 from accounts.models import User
-from wallet import ledger, money, prices
+from wallet import ecb, ledger, money, prices
 from wallet.models import (
     FIRST_HOLD,
     FIRST_PAYOUTS,
@@ -92,9 +93,6 @@ class FxForm(forms.Form):
     quoted_at = forms.SplitDateTimeField(
         required=False, widget=AdminSplitDateTime, help_text="UTC. Empty: now."
     )
-    jump_confirmed = forms.BooleanField(
-        required=False, label="A rate far from the one before it is meant"
-    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,6 +114,39 @@ class FxForm(forms.Form):
             for name, rate in values.items()
             if name.startswith("rate_") and rate is not None
         }
+
+
+class FxFileForm(forms.Form):
+    """A file of the European Central Bank's: kept in the form while it is looked at."""
+
+    file = forms.FileField(
+        required=False,
+        help_text="eurofxref-daily.xml, eurofxref-hist-90d.xml, eurofxref.csv or its ZIP.",
+    )
+    content = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file is not None and (file.size or 0) > ecb.BYTES_MAX:
+            raise forms.ValidationError("The file is too large. Take the file of 90 days.")
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        file = cleaned.get("file")
+        if file is not None:
+            cleaned["body"] = file.read()
+            text = base64.b64encode(cleaned["body"]).decode("ascii")
+            self.data = dict(self.data.items()) | {"content": text}
+        else:
+            try:
+                cleaned["body"] = base64.b64decode(cleaned.get("content", ""), validate=True)
+            except ValueError:
+                self.add_error(None, "Choose the file again.")
+                return cleaned
+        if not self.errors and not cleaned["body"]:
+            self.add_error("file", "Choose a file.")
+        return cleaned
 
 
 class CardForm(forms.Form):

@@ -140,18 +140,6 @@ def test_a_card_above_the_margin_is_refused_with_numbers(desk: Client) -> None:
     assert RateCard.objects.count() == 1
 
 
-def test_rates_are_added_together_and_a_slip_needs_a_word(desk: Client) -> None:
-    slip = {"source": "ECB", "rate_EUR": "9", "rate_VND": "25500", "confirm": "1"}
-    before = FxRate.objects.count()
-
-    answer = desk.post(page("fxrate_add"), slip)
-
-    assert "900 % away" in answer.content.decode()
-    assert FxRate.objects.count() == before
-    assert desk.post(page("fxrate_add"), slip | {"jump_confirmed": "on"}).status_code == 302
-    assert FxRate.objects.count() == before + 2
-
-
 def test_a_fee_that_breaks_the_floor_is_told_at_once(desk: Client) -> None:
     method = page("paymentmethod_change", "card")
     fee = MethodFee.objects.get(method_id="card", currency="USD")

@@ -12,6 +12,7 @@ from wallet.models.books import (
     Transfer,
 )
 from wallet.models.credit_notes import CreditNote, CreditNoteFile, CreditNoteSeries
+from wallet.models.exchange import WaitingRate
 from wallet.models.gift_cards import CODES_MAX, GiftCard, GiftCardBatch, GiftCardTries
 from wallet.models.limits import (
     BPS,
@@ -95,6 +96,7 @@ __all__ = [
     "SpendingLimits",
     "Tier",
     "Transfer",
+    "WaitingRate",
     "Window",
     "kind_of",
     "tier_of",
