@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Sum
 from djmoney.money import Money
 
-from payouts.models import Destination, Payout, StripeAccount, TaxProfile
+from payouts.models import Destination, Payout, PayoutChoice, StripeAccount, TaxProfile
 from wallet import money as units
 from wallet.models import Account
 
@@ -29,6 +29,12 @@ def earlier_destinations(*, creator_id: int) -> QuerySet[Destination]:
 def tax_profile(*, creator_id: int) -> TaxProfile | None:
     """What the creator certified last for the tax office."""
     return TaxProfile.objects.filter(creator_id=creator_id, replaced_at=None).first()
+
+
+def is_automatic(*, creator_id: int) -> bool:
+    """Whether settlements pay the creator out by themselves. Without a choice they do."""
+    by_hand = PayoutChoice.objects.filter(creator_id=creator_id, is_automatic=False)
+    return not by_hand.exists()
 
 
 def payable_minor(*, creator_id: int, currency: str) -> int:

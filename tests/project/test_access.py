@@ -175,6 +175,8 @@ TABLE: Final = {
     "GET payouts:statement_csv": BOB,
     "GET payouts:verify": PUBLIC,
     "GET payouts:payouts": SIGNED_IN,
+    "GET payouts:choose_automatic": ">login 405 405 405 405 405 405",
+    "POST payouts:choose_automatic": ">login 422 422 422 422 422 422",  # without a choice
     "GET payouts:request_payout": SIGNED_IN,
     "GET payouts:payout": BOB,
     "POST payouts:cancel_payout": ">login 404 404 - 404 404 404",
