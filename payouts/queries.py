@@ -48,6 +48,13 @@ def payable_minor(*, creator_id: int, currency: str) -> int:
     return held.values_list("held", flat=True).first() or 0
 
 
+def not_arrived(*, creator_id: int, limit: int) -> QuerySet[Payout]:
+    """Payouts that a bank refused or sent back, latest first."""
+    states = (Payout.State.FAILED, Payout.State.RETURNED)
+    rows = Payout.objects.filter(creator_id=creator_id, state__in=states)
+    return rows.select_related("destination").order_by("-requested_at", "-pk")[:limit]
+
+
 def due_payout_ids(*, at: datetime, limit: int) -> list[UUID]:
     """Payouts that are to be looked at and that no worker has leased, longest waiting first."""
     free = Q(leased_until=None) | Q(leased_until__lte=at)
