@@ -115,7 +115,7 @@ class ChoiceForm(forms.Form):
     """Whether settlements pay by themselves."""
 
     automatic = forms.ChoiceField(
-        label="When you are paid",
+        label="Choose",
         choices=[
             ("yes", "Automatically: each settlement pays what is ready"),
             ("no", "On request: it stays in your balance until you ask"),

@@ -109,6 +109,10 @@ class News:
     fx: FxRate | None
     days: Sequence[Pair]  # holds by payment class, for first payouts, and the notice
 
+    @property
+    def fx_words(self) -> str:
+        return "" if self.fx is None else f"{self.fx.per_usd.normalize():f}"
+
 
 def regions() -> list[Region]:
     """The regions that sell coins, by name."""

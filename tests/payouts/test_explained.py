@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from tests.payouts.memory_rail import MemoryRail
 from tests.payouts.test_payouts import pay_out, with_cash
-from tests.payouts.test_studio import MemoryRail
 
 
 @pytest.fixture
