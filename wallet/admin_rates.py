@@ -111,7 +111,7 @@ def _fx_preview(plan: exchange.Plan, *, at: datetime) -> admin_deeds.Preview:
                 f"{rate.per_usd.normalize():f}",
                 f"{rate.quoted_at:%d %B %Y, %H:%M UTC}",
                 "" if rate.before is None else f"{rate.before.normalize():f}",
-                f"{float(rate.moved):.2%}",
+                rate.moved_words,
                 "Waits for a second person" if rate.is_jump else "",
             )
             for rate in latest

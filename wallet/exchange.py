@@ -62,6 +62,11 @@ class Rate:
         return abs(Fraction(self.per_usd) / Fraction(self.before) - 1)
 
     @property
+    def moved_words(self) -> str:
+        """The same in percent with two decimals, for showing."""
+        return f"{Decimal(round(self.moved * BPS)).scaleb(-2):f} %"
+
+    @property
     def is_jump(self) -> bool:
         return self.moved > Fraction(settings.FX_JUMP_MAX_BPS, BPS)
 

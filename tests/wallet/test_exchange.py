@@ -433,7 +433,7 @@ def test_the_desk_shows_what_a_file_would_do_and_then_does_it(
     assert "Waits for a second person" in said
     assert "VND is not in the file" in said
     assert "Our latest: none. This is too old: type a newer one." in said
-    assert "17.48%" in said
+    assert "17.48 %" in said
     assert (before, FxRate.objects.count(), done.status_code) == (5, 9, 302)
     assert WaitingRate.objects.get().proposed_by == olga
 

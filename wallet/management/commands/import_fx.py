@@ -43,7 +43,7 @@ class Command(BaseCommand):
             for rate in plan.waiting:
                 self.stdout.write(
                     f"  {rate.currency} of {rate.quoted_at:%d %B %Y}: {rate.per_usd.normalize():f} "
-                    f"for 1 USD, {float(rate.moved):.1%} away from the one before."
+                    f"for 1 USD, {rate.moved_words} away from the one before."
                 )
             stale = [code for code, rate in plan.lacking.items() if exchange.is_stale(rate, at=at)]
             if stale:
