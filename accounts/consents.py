@@ -48,7 +48,9 @@ _WHAT: Final = {
     Scope.REVIEWS_READ: "see the reviews of",
     Scope.REVIEWS_APPEAL: "appeal against reviews of",
     Scope.ROOMS_MANAGE: "start and end lives for",
+    Scope.PAYOUTS_CHOOSE: "choose how payouts go out for",
 }
+_CREATORS: Final = {Scope.ROOMS_MANAGE, Scope.PAYOUTS_CHOOSE}
 
 
 class UnknownService(Exception):
@@ -133,7 +135,7 @@ def check(*, fan_id: int, client_id: str, scope: str, at: datetime) -> Consent:
 def missing(scope: str) -> ConsentMissing:
     """Make the refusal of what the fan has not allowed, or not any more."""
     what = _WHAT[Scope(scope)]
-    who = "creator" if scope == Scope.ROOMS_MANAGE else "fan"
+    who = "creator" if scope in _CREATORS else "fan"
     return ConsentMissing(
         f"The {who} has not allowed this service to {what} them. "
         "Ask them to, on their consent page."

@@ -33,6 +33,7 @@ PEOPLE: Final = _view(
 PRICES: Final = _view(
     "wallet", "region", "regioncountry", "coinpackage", "price", "paymentmethod", "methodfee",
     "fxrate", "ratecard", "purchaselimit", "priceannouncement",
+    "cardannouncement", "waitingrate",
 )  # fmt: skip
 # What fans set themselves: looked at, never changed.
 OWN_LIMITS: Final = _view("wallet", "ownlimit", "spendinglimits")
@@ -129,6 +130,7 @@ ROLES: Final = {
         "wallet.decide_refund",
         "wallet.add_adjustment",
         "wallet.change_adjustment",
+        "wallet.change_waitingrate",
         "wallet.add_giftcardbatch",
         "wallet.change_giftcardbatch",
         "wallet.change_giftcard",
@@ -183,7 +185,8 @@ ROLES: Final = {
         "fxrate",
         "ratecard",
         "purchaselimit",
-    ),
+    )
+    | {"wallet.change_waitingrate"},
     # Sets which gifts there are, and closes the places they are sent in.
     "catalogue": CATALOGUE
     | _edit("gifts", "gift", "giftversion")

@@ -350,17 +350,6 @@ def notify_many(
     )
 
 
-def notify_creators(
-    *, kind: str, subject_key: str, title: str, body: str = "", path: str = ""
-) -> int:
-    """Tell every creator the same, in one statement however many they are. Says how many.
-
-    For what concerns their money alone: a kind of which everybody is told on the site and by email.
-    """
-    words = [kind, subject_key, title[:120], body[:500], path]
-    return _notify_all("is_creator", words)
-
-
 def notify_countries(
     *,
     countries: Collection[str],
@@ -370,23 +359,21 @@ def notify_countries(
     body: str = "",
     path: str = "",
 ) -> int:
-    """Tell everybody who lives in these countries the same, as ``notify_creators`` does."""
-    words = [kind, subject_key, title[:120], body[:500], path]
-    return _notify_all("country = ANY(%s)", words, list(countries))
+    """Tell everybody who lives there the same, in one statement however many. Says how many.
 
-
-def _notify_all(who: str, words: list[str], *values: list[str]) -> int:
+    For what concerns their money alone: a kind of which everybody is told on the site and by email.
+    """
     assert connection.in_atomic_block, "a notice commits with its cause"
-    assert NoticeKind(words[0]).is_kept, "another kind asks where each person wants to hear of it"
+    assert NoticeKind(kind).is_kept, "another kind asks where each person wants to hear of it"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
+            """
             INSERT INTO accounts_notice
                 (user_id, kind, subject_key, title, body, path, on_site, email_due)
             SELECT id, %s, %s, %s, %s, %s, true, true
-              FROM accounts_user WHERE {who} AND is_active ORDER BY id
+              FROM accounts_user WHERE country = ANY(%s) AND is_active ORDER BY id
             ON CONFLICT DO NOTHING
-            """,  # noqa: S608 - our own words
-            [*words, *values],
+            """,
+            [kind, subject_key, title[:120], body[:500], path, list(countries)],
         )
         return int(cursor.rowcount)

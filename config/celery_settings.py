@@ -66,6 +66,7 @@ beat_schedule = {
     ),
     "recognise revenue": at(crontab(minute=20, hour=0), "wallet.tasks.recognise_revenue"),
     "tell of prices": every(10.0, "wallet.tasks.tell_of_prices", expires=30),
+    "tell of rate cards": every(10.0, "wallet.tasks.tell_of_cards", expires=30),
     "number receipts": every(5.0, "wallet.tasks.number_receipts"),
     "number credit notes": every(5.0, "wallet.tasks.number_credit_notes"),
     "settle": at(SETTLES_EVERY_S or MONDAYS, "payouts.tasks.start_settlement"),

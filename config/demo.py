@@ -144,7 +144,7 @@ SERVICE_ID: Final = "demo-tip-bot"
 SERVICE_SCOPES: Final = (
     "catalogue:read", "prices:read", "balance:read", "gifts:send", "rooms:read", "earnings:read",
     "ledger:read", "limits:read", "refunds:ask", "gift-cards:redeem", "reviews:read",
-    "reviews:appeal", "rooms:manage",
+    "reviews:appeal", "rooms:manage", "payouts:choose",
 )  # fmt: skip
 
 

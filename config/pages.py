@@ -100,8 +100,23 @@ def help_page(request: HttpRequest) -> HttpResponse:
         "places": places,
         "confirm_coins": settings.GIFT_CONFIRM_COINS,
         "identity_paper_days": settings.IDENTITY_PAPER_DAYS,
+        **_how_creators_are_paid(),
     }
     return render(request, "help.html", context)
+
+
+def _how_creators_are_paid() -> dict[str, Any]:
+    """The operator's terms, in dollars where they are: each creator sees them in their own."""
+    return {
+        "settles_every": settings.SETTLEMENT_INTERVAL_S // 60,
+        "settles_monthly": settings.SETTLEMENT_CALENDAR == "monthly",
+        "destination_days": settings.DESTINATION_HOLD_DAYS,
+        "payout_minimum": (settings.PAYOUT_MINIMUM_USD_CENTS, "USD"),
+        "payout_day": (settings.PAYOUT_DAY_MAX_USD_CENTS, "USD"),
+        "payout_week": (settings.PAYOUT_WEEK_MAX_USD_CENTS, "USD"),
+        "payout_second": (settings.PAYOUT_SECOND_PERSON_USD_CENTS, "USD"),
+        "debt_share_percent": settings.DEBT_SHARE_BPS // 100,
+    }
 
 
 def _viewer(request: HttpRequest) -> User | None:

@@ -223,6 +223,7 @@ STAFF_COLUMNS: Final = frozenset(
         "maker",
         "approver",
         "proposer",
+        "proposed_by",
         "created_by",
         "checked_by",
         "approved_by",

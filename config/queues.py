@@ -27,6 +27,7 @@ from wallet.models import (
     ProviderEvent,
     Purchase,
     Refund,
+    WaitingRate,
 )
 
 # How long each may take; past it somebody should look.
@@ -97,6 +98,13 @@ def all_queues(*, at: datetime) -> list[Queue]:
             "Adjustments for a second person",
             Adjustment,
             {"state__exact": Adjustment.State.PROPOSED.value},
+            "proposed_at",
+            SECOND_PERSON,
+        ),
+        Queue(
+            "Exchange rates for a second person",
+            WaitingRate,
+            {"state__exact": WaitingRate.State.WAITING.value},
             "proposed_at",
             SECOND_PERSON,
         ),

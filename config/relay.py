@@ -31,7 +31,12 @@ from gifts.events import PLAN_MOVED, ROOM_STARTED
 from payouts import tasks as payouts_tasks
 from payouts.events import SETTLEMENT_DONE
 from wallet import tasks as wallet_tasks
-from wallet.events import CUSTOMERS_LEFT, PROVIDER_NOTIFIED, REFUND_APPROVED
+from wallet.events import (
+    CUSTOMERS_LEFT,
+    PROVIDER_NOTIFIED,
+    RATE_CARD_ANNOUNCED,
+    REFUND_APPROVED,
+)
 
 type Subscriber = Callable[[OutboxEvent], None]
 
@@ -71,6 +76,11 @@ def forget_customers(_event: OutboxEvent) -> None:
     wallet_tasks.forget_customers.delay()
 
 
+def tell_of_cards(_event: OutboxEvent) -> None:
+    """Ring for everybody who is to hear of a rate card."""
+    wallet_tasks.tell_of_cards.delay()
+
+
 def pay_out(_event: OutboxEvent) -> None:
     """Ring for payouts that a settlement made."""
     payouts_tasks.sweep_payouts.delay()
@@ -83,6 +93,7 @@ SUBSCRIBERS: dict[str, tuple[Subscriber, ...]] = {
     PROVIDER_NOTIFIED: (act_on_notice,),
     REFUND_APPROVED: (send_refund,),
     CUSTOMERS_LEFT: (forget_customers,),
+    RATE_CARD_ANNOUNCED: (tell_of_cards,),
     SETTLEMENT_DONE: (pay_out,),
 }
 

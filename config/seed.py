@@ -17,6 +17,7 @@ from config import opening_limits
 from gifts.models import Category, Gift, GiftVersion
 from wallet import ledger
 from wallet.models import (
+    FIRST_HOLD,
     Channel,
     CoinPackage,
     FxRate,
@@ -117,6 +118,7 @@ HOLD_DAYS: Final = {
     HoldClass.BANK: 3, HoldClass.WALLET: 7, HoldClass.GIFT_CARD: 7, HoldClass.CARD_3DS: 14,
     HoldClass.CARD: 30, HoldClass.APP_STORE: 30, HoldClass.CARRIER: 45,
 }  # fmt: skip
+FIRST_DAYS: Final = 21  # until three payouts have reached a creator
 
 H, C, A, E = Category.HEARTS, Category.CLASSIC, Category.ANIMATED, Category.EXCLUSIVE
 # slug, name, coins, category, streakable, animation in seconds, fan level that unlocks it.
@@ -194,7 +196,7 @@ def seed(
                 name="v1",
                 diamonds_per_coin_milli=1000,
                 diamond_usd=Decimal("0.005000"),
-                hold_days={int(key): days if holds else 0 for key, days in HOLD_DAYS.items()},
+                hold_days=_hold_days(holds=holds),
                 notice_days=notice_days,
                 effective_at=OPENED_AT,
                 announced_by_id=0,
@@ -205,6 +207,12 @@ def seed(
         if not Terms.objects.exists():
             text = (settings.BASE_DIR / "templates/documents/terms-1.txt").read_text()
             Terms.objects.create(version="1", text=text, effective_at=OPENED_AT)
+
+
+def _hold_days(*, holds: bool) -> dict[int, int]:
+    """Return the holds by payment class and for first payouts, all 0 where there are none."""
+    days = {int(key): days for key, days in HOLD_DAYS.items()} | {int(FIRST_HOLD): FIRST_DAYS}
+    return days if holds else dict.fromkeys(days, 0)
 
 
 def _today() -> datetime:

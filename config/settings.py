@@ -109,6 +109,8 @@ INSTRUMENTS_A_WEEK_MAX = env.int("INSTRUMENTS_A_WEEK_MAX", 3)
 # a fan who raises an own limit above this many US dollars, or ends it, waits 72 hours, not 24
 OWN_LIMIT_LARGE_USD = env.int("OWN_LIMIT_LARGE_USD", 1000)
 FX_MAX_AGE_HOURS = env.int("FX_MAX_AGE_HOURS", 96)  # an older exchange rate stops the settlement
+# a rate that moves more than this waits for a second person, in hundredths of a percent
+FX_JUMP_MAX_BPS = env.int("FX_JUMP_MAX_BPS", 1000)
 DEBT_SHARE_BPS = env.int("DEBT_SHARE_BPS", 5000)  # most of a release that repays a creator's debt
 PERIOD_S = env.int("PERIOD_SECONDS", 600)  # length of the ledger's periods
 # when settlements are due: weekly (Mondays) or monthly (the 1st), at 00:00 UTC
@@ -122,9 +124,9 @@ SETTLEMENT_SECOND_PERSON_USD_CENTS = env.int("SETTLEMENT_SECOND_PERSON_USD_CENTS
 # the least payout, in cents of a US dollar
 PAYOUT_MINIMUM_USD_CENTS = env.int("PAYOUT_MINIMUM_USD_CENTS", 1000)
 # the most a creator is paid out in 24 hours, in cents of a US dollar
-PAYOUT_DAY_MAX_USD_CENTS = env.int("PAYOUT_DAY_MAX_USD_CENTS", 500_000)
+PAYOUT_DAY_MAX_USD_CENTS = env.int("PAYOUT_DAY_MAX_USD_CENTS", 100_000)
 # the same in 7 days
-PAYOUT_WEEK_MAX_USD_CENTS = env.int("PAYOUT_WEEK_MAX_USD_CENTS", 1_000_000)
+PAYOUT_WEEK_MAX_USD_CENTS = env.int("PAYOUT_WEEK_MAX_USD_CENTS", 500_000)
 # what a creator pays for a payout by rail, in cents of a US dollar, as sepa=20,stripe=25
 PAYOUT_FEES_USD_CENTS: dict[str, int] = env.dict("PAYOUT_FEES_USD_CENTS", {}, subcast_values=int)
 # from this payout on, a second member of staff agrees

@@ -183,5 +183,6 @@ class ServiceAdapter(DefaultOIDCAdapter):
         "rooms:read": "Read rooms and their gifts",
         "rooms:manage": "Start and end lives for a consenting creator",
         "earnings:read": "Read creators' earnings",
+        "payouts:choose": "Choose for a consenting creator whether payouts go out by themselves",
         "ledger:read": "Read the ledger's seals and rate cards",
     }

@@ -84,8 +84,9 @@ class Gift:
 
     @property
     def wait_words(self) -> str:
-        """How it was paid, where it waits for that."""
-        return "" if self.wait is None else holds.PAID_BY[self.wait.hold]
+        """Why it waits: how it was paid, and whether it is one of the first payouts."""
+        wait = self.wait
+        return "" if wait is None else holds.cause_words(wait.hold, is_first=wait.is_first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

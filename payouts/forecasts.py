@@ -117,9 +117,9 @@ def _sum(parts: Iterable[Maturing]) -> int:
 
 def _step(parts: Sequence[Maturing], read: Known, *, most: int, is_week: bool) -> Step:
     first = parts[0]
-    by_cause: dict[tuple[HoldClass, int], int] = {}
+    by_cause: dict[tuple[HoldClass, int, bool], int] = {}
     for part in parts:
-        key = (part.hold, part.hold_days)
+        key = (part.hold, part.hold_days, part.is_first)
         by_cause[key] = by_cause.get(key, 0) + part.diamonds_milli
     return Step(
         release_at=_week(first)[0] if is_week and first.release_at else first.release_at,
@@ -129,7 +129,11 @@ def _step(parts: Sequence[Maturing], read: Known, *, most: int, is_week: bool) -
         worth=earnings.worth([(part.diamonds_milli, part.card) for part in parts], rate=read.rate),
         share=100 * _sum(parts) // most,
         causes=[
-            Cause(words=holds.PAID_BY[hold], hold_days=days, diamonds_milli=milli)
-            for (hold, days), milli in sorted(by_cause.items())
+            Cause(
+                words=holds.cause_words(hold, is_first=is_first),
+                hold_days=days,
+                diamonds_milli=milli,
+            )
+            for (hold, days, is_first), milli in sorted(by_cause.items())
         ],
     )

@@ -111,6 +111,23 @@ class PayoutForm(forms.Form):
     amount_minor = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
 
+class ChoiceForm(forms.Form):
+    """Whether settlements pay by themselves."""
+
+    automatic = forms.ChoiceField(
+        label="Choose",
+        choices=[
+            ("yes", "Automatically: each settlement pays what is ready"),
+            ("no", "On request: it stays in your balance until you ask"),
+        ],
+        widget=forms.RadioSelect,
+    )
+
+    @property
+    def is_automatic(self) -> bool:
+        return bool(self.cleaned_data["automatic"] == "yes")
+
+
 type AccountForm = DestinationForm | SepaForm
 
 FORMS: Final[Mapping[str, type[AccountForm]]] = {Rail.BANK: DestinationForm, Rail.SEPA: SepaForm}

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from djmoney.money import Money
 
 from accounts.models import User
-from payouts import earnings, forecasts, periods, tax_years, terms
+from payouts import earnings, eligibility, forecasts, periods, queries, tax_years, terms
 from wallet import books, holds, money, rates
 from wallet.models import FxRate
 
@@ -51,7 +51,7 @@ def explained(request: SignedIn) -> HttpResponse:
     context = {
         "sums": earnings.sums_of(read),
         "cards": cards,
-        "first_days": (cards.in_force.card.hold_days.get("0", 0) if cards.in_force else 0),
+        "first_days": cards.in_force.first_days if cards.in_force else 0,
         "debt_share_percent": settings.DEBT_SHARE_BPS // BPS_A_PERCENT,
         "period_minutes": settings.PERIOD_S // 60,
         "minimum": _minimum(read.rate),
@@ -59,6 +59,15 @@ def explained(request: SignedIn) -> HttpResponse:
         "taken_back": books.taken_back(creator_id=creator_id, limit=HISTORY_SHOWN),
         "held": holds.held(creator_id=creator_id, limit=HISTORY_SHOWN),
         "owing": holds.owing(creator_id=creator_id, limit=HISTORY_SHOWN),
+        "not_arrived": queries.not_arrived(creator_id=creator_id, limit=HISTORY_SHOWN),
+        "unmet": [
+            line
+            for line in eligibility.checklist(creator=request.user, at=read.at)
+            if not line.is_met
+        ],
+        "offer": earnings.offer_of(read),
+        "is_automatic": queries.is_automatic(creator_id=creator_id),
+        "destination_days": settings.DESTINATION_HOLD_DAYS,
     }
     return render(request, "payouts/explained.html", context)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Sum
 from djmoney.money import Money
 
-from payouts.models import Destination, Payout, StripeAccount, TaxProfile
+from payouts.models import Destination, Payout, PayoutChoice, StripeAccount, TaxProfile
 from wallet import money as units
 from wallet.models import Account
 
@@ -31,6 +31,12 @@ def tax_profile(*, creator_id: int) -> TaxProfile | None:
     return TaxProfile.objects.filter(creator_id=creator_id, replaced_at=None).first()
 
 
+def is_automatic(*, creator_id: int) -> bool:
+    """Whether settlements pay the creator out by themselves. Without a choice they do."""
+    by_hand = PayoutChoice.objects.filter(creator_id=creator_id, is_automatic=False)
+    return not by_hand.exists()
+
+
 def payable_minor(*, creator_id: int, currency: str) -> int:
     """Cash that is the creator's and not on its way yet."""
     account = Account.objects.filter(
@@ -40,6 +46,13 @@ def payable_minor(*, creator_id: int, currency: str) -> int:
     )
     held = account.annotate(held=F("balance__credits") - F("balance__debits"))
     return held.values_list("held", flat=True).first() or 0
+
+
+def not_arrived(*, creator_id: int, limit: int) -> QuerySet[Payout]:
+    """Payouts that a bank refused or sent back, latest first."""
+    states = (Payout.State.FAILED, Payout.State.RETURNED)
+    rows = Payout.objects.filter(creator_id=creator_id, state__in=states)
+    return rows.select_related("destination").order_by("-requested_at", "-pk")[:limit]
 
 
 def due_payout_ids(*, at: datetime, limit: int) -> list[UUID]:

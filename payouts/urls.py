@@ -29,6 +29,7 @@ urlpatterns = [
     path("verify/", statement_pages.verify, name="verify"),
     path("studio/payouts/", views.payouts, name="payouts"),
     path("studio/payouts/new/", views.request_payout, name="request_payout"),
+    path("studio/payouts/choice/", views.choose_automatic, name="choose_automatic"),
     path("studio/payouts/<uuid:payout_id>/", views.payout, name="payout"),
     path("studio/payouts/<uuid:payout_id>/cancel/", views.cancel_payout, name="cancel_payout"),
     path("studio/tax/", tax_pages.tax, name="tax"),

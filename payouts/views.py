@@ -26,7 +26,7 @@ from payouts import (
     stripe_accounts,
     terms,
 )
-from payouts.forms import FORMS, AccountForm, PayoutForm, StripeForm
+from payouts.forms import FORMS, AccountForm, ChoiceForm, PayoutForm, StripeForm
 from payouts.models import Destination
 from wallet import books, ledger
 from wallet import money as units
@@ -84,6 +84,7 @@ def studio(request: SignedIn) -> HttpResponse:
         "is_eligible": all(row["line"].is_met for row in checklist),
         "now": at,
         "offer": earnings.offer_of(read),
+        "is_automatic": queries.is_automatic(creator_id=creator.pk),
         "next_settlement_at": periods.settlement_at(at=at).ends_at,
         "gifts": earnings.gifts_of(read.rate, creator=creator, limit=LATEST),
         "lines": earnings.settlement_lines(creator=creator, limit=LATEST),
@@ -121,11 +122,40 @@ def settlement_lines(request: SignedIn) -> HttpResponse:
 
 @login_required
 def payouts(request: SignedIn) -> HttpResponse:
+    return _payouts_page(request)
+
+
+def _payouts_page(request: SignedIn, *, form: ChoiceForm | None = None) -> HttpResponse:
+    at, creator = timezone.now(), request.user
+    is_automatic = queries.is_automatic(creator_id=creator.pk)
+    offer = earnings.offer(creator=creator, at=at)
     context = {
-        "payouts": earnings.payouts(creator=request.user, limit=PAYOUTS_SHOWN),
-        "offer": earnings.offer(creator=request.user, at=timezone.now()),
+        "payouts": earnings.payouts(creator=creator, limit=PAYOUTS_SHOWN),
+        "offer": offer,
+        "is_automatic": is_automatic,
+        "form": form or ChoiceForm(initial={"automatic": "yes" if is_automatic else "no"}),
+        "next_settlement_at": periods.settlement_at(at=at).ends_at,
     }
-    return render(request, "payouts/payouts.html", context)
+    return render(request, "payouts/payouts.html", context, status=422 if form else 200)
+
+
+@login_required
+@require_POST
+def choose_automatic(request: SignedIn) -> HttpResponse:
+    """Keep whether settlements pay by themselves."""
+    form = ChoiceForm(request.POST)
+    if not form.is_valid():
+        return _payouts_page(request, form=form)
+    services.choose_automatic(
+        creator=request.user, is_automatic=form.is_automatic, at=timezone.now()
+    )
+    words = (
+        "Each settlement pays you out from now on."
+        if form.is_automatic
+        else "Nothing is paid out until you ask. What is settled stays in your balance."
+    )
+    messages.success(request, words)
+    return redirect("payouts:payouts")
 
 
 @login_required
@@ -165,6 +195,8 @@ def request_payout(request: SignedIn) -> HttpResponse:
         "offer": offer,
         "checklist": checklist,
         "is_eligible": all(row["line"].is_met for row in checklist),
+        "is_automatic": queries.is_automatic(creator_id=request.user.pk),
+        "lines": earnings.settlement_lines(creator=request.user, limit=LATEST),
         "payout_id": ledger.new_operation_id(),
         "amount_minor": units.minor(offer.amount) if offer.amount else 0,
     }

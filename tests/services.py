@@ -16,7 +16,7 @@ TOKEN_PATH = "/identity/o/api/token"
 ALL = (
     "catalogue:read", "prices:read", "balance:read", "gifts:send", "rooms:read", "earnings:read",
     "ledger:read", "limits:read", "refunds:ask", "gift-cards:redeem", "reviews:read",
-    "reviews:appeal", "rooms:manage",
+    "reviews:appeal", "rooms:manage", "payouts:choose",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Forms of the staff's deeds: prices, rates, rate cards, adjustments. They parse and no more."""
 
+import base64
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -11,8 +12,18 @@ from djmoney.money import Money
 
 from accounts.forms import ReasonedForm
 from accounts.models import User
-from wallet import ledger, money, prices
-from wallet.models import Adjustment, Channel, CoinPackage, HoldClass, Price, RateCard, Region
+from wallet import ecb, ledger, money, prices
+from wallet.models import (
+    FIRST_HOLD,
+    FIRST_PAYOUTS,
+    Adjustment,
+    Channel,
+    CoinPackage,
+    HoldClass,
+    Price,
+    RateCard,
+    Region,
+)
 
 HOLD_DAYS_MAX: Final = 365
 
@@ -82,9 +93,6 @@ class FxForm(forms.Form):
     quoted_at = forms.SplitDateTimeField(
         required=False, widget=AdminSplitDateTime, help_text="UTC. Empty: now."
     )
-    jump_confirmed = forms.BooleanField(
-        required=False, label="A rate far from the one before it is meant"
-    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,6 +116,39 @@ class FxForm(forms.Form):
         }
 
 
+class FxFileForm(forms.Form):
+    """A file of the European Central Bank's: kept in the form while it is looked at."""
+
+    file = forms.FileField(
+        required=False,
+        help_text="eurofxref-daily.xml, eurofxref-hist-90d.xml, eurofxref.csv or its ZIP.",
+    )
+    content = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file is not None and (file.size or 0) > ecb.BYTES_MAX:
+            raise forms.ValidationError("The file is too large. Take the file of 90 days.")
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        file = cleaned.get("file")
+        if file is not None:
+            cleaned["body"] = file.read()
+            text = base64.b64encode(cleaned["body"]).decode("ascii")
+            self.data = dict(self.data.items()) | {"content": text}
+        else:
+            try:
+                cleaned["body"] = base64.b64decode(cleaned.get("content", ""), validate=True)
+            except ValueError:
+                self.add_error(None, "Choose the file again.")
+                return cleaned
+        if not self.errors and not cleaned["body"]:
+            self.add_error("file", "Choose a file.")
+        return cleaned
+
+
 class CardForm(forms.Form):
     name = forms.CharField(max_length=40)
     diamonds_per_coin = forms.DecimalField(
@@ -127,6 +168,13 @@ class CardForm(forms.Form):
             self.fields[f"hold_{hold.value}"] = forms.IntegerField(
                 label=f"Hold in days: {hold.label}", min_value=0, max_value=HOLD_DAYS_MAX
             )
+        self.fields["first_days"] = forms.IntegerField(
+            label="Hold in days: first payouts",
+            min_value=0,
+            max_value=HOLD_DAYS_MAX,
+            help_text=f"Until {FIRST_PAYOUTS} payouts have reached a creator every hold is at "
+            "least so long. 0: no longer than others.",
+        )
 
     def facts(self) -> dict[str, Any]:
         """What ``cards.announce_rate_card`` takes of it."""
@@ -135,7 +183,8 @@ class CardForm(forms.Form):
             "name": cleaned["name"],
             "diamonds_per_coin_milli": int(cleaned["diamonds_per_coin"] * money.MILLI),
             "diamond_usd": cleaned["diamond_usd"],
-            "hold_days": {int(hold): cleaned[f"hold_{hold.value}"] for hold in HoldClass},
+            "hold_days": {int(hold): cleaned[f"hold_{hold.value}"] for hold in HoldClass}
+            | {int(FIRST_HOLD): cleaned["first_days"]},
             "notice_days": cleaned["notice_days"],
             "effective_at": cleaned["effective_at"],
         }

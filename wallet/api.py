@@ -57,6 +57,9 @@ class CardAnswered(base.Answered):
     diamonds_per_coin = DiamondsField()
     diamond_usd = serializers.DecimalField(max_digits=12, decimal_places=6)
     holds = HoldAnswered(many=True)
+    first_payouts_days = serializers.IntegerField(
+        help_text="Any hold is at least so long until three payouts have reached the creator."
+    )
     notice_days = serializers.IntegerField()
     announced_at = serializers.DateTimeField()
     effective_at = serializers.DateTimeField()
@@ -269,6 +272,7 @@ def _card(line: rates.CardLine, state: str) -> dict[str, Any]:
             {"payment": hold.name.lower(), "days": card.hold_days[str(hold.value)]}
             for hold in HoldClass
         ],
+        "first_payouts_days": line.first_days,
         "notice_days": card.notice_days,
         "announced_at": card.announced_at,
         "effective_at": card.effective_at,

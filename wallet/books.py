@@ -5,9 +5,9 @@ sees never tells what their fans paid.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
@@ -16,10 +16,23 @@ from django.db import connection
 from django.db.models import F, Q, Sum
 from djmoney.money import Money
 
-from wallet.models import Account, HoldClass, Lot, RateCard, Transfer
+from wallet.models import (
+    FIRST_HOLD,
+    FIRST_PAYOUTS,
+    Account,
+    HoldClass,
+    Lot,
+    RateCard,
+    Transfer,
+)
 from wallet.money import currency_of, money
 
 CHUNK: Final = 200
+# Whether fewer payouts than the first ones have reached the creator, as ledger.close_period counts.
+IS_NEW_SQL: Final = """(SELECT count(*) FROM (
+    SELECT 1 FROM ledger.account paid JOIN ledger.transfer sent
+        ON sent.debit_account_id = paid.id AND sent.code = 51
+     WHERE paid.owner_id = %(owner)s AND paid.code = 311 LIMIT %(first)s) AS posted) < %(first)s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +50,17 @@ class LotLeft:
 
 @dataclass(frozen=True, slots=True)
 class Maturing:
-    """Pending diamonds released together. No date: the hold after the current period closes."""
+    """Pending diamonds released together. No date: the hold after the current period closes.
+
+    ``is_first``: they wait longer than their payment class, as a creator's first payouts do.
+    """
 
     release_at: datetime | None
     diamonds_milli: int
     card: RateCard
     hold: HoldClass
     hold_days: int
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,33 +155,53 @@ def maturing(*, creator_id: int) -> list[Maturing]:
 
     One statement, so that a fold or a release meanwhile is seen whole or not at all.
     """
-    sql = """
-        SELECT a.card_id, a.hold_class, b.release_at, b.amount - b.clawed - b.released
+    sql = f"""
+        SELECT a.card_id, a.hold_class, b.release_at, p.closed_at, {IS_NEW_SQL},
+               b.amount - b.clawed - b.released
           FROM ledger.account a JOIN ledger.bucket b ON b.account_id = a.id AND NOT b.done
+          JOIN ledger.period p ON p.id = b.period_id
          WHERE a.owner_id = %(owner)s AND a.code = 210
         UNION ALL
-        SELECT a.card_id, a.hold_class, NULL, t.credits - t.debits - coalesce(
+        SELECT a.card_id, a.hold_class, NULL, NULL, {IS_NEW_SQL}, t.credits - t.debits - coalesce(
                    (SELECT sum(amount - clawed - released) FROM ledger.bucket
                      WHERE account_id = a.id AND NOT done), 0)
           FROM ledger.account a CROSS JOIN LATERAL ledger.turnover(a.id) t
          WHERE a.owner_id = %(owner)s AND a.code = 210
-    """
+    """  # noqa: S608 - our own words
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"owner": creator_id})
+        cursor.execute(sql, {"owner": creator_id, "first": FIRST_PAYOUTS})
         rows = cursor.fetchall()
-    sums: dict[tuple[datetime | None, int, int], int] = {}
-    for card_id, hold, release_at, amount in rows:
-        key = (release_at, card_id, hold)
+    cards = RateCard.objects.in_bulk({row[0] for row in rows})
+    sums: dict[tuple[datetime | None, int, int, int, bool], int] = {}
+    for card_id, hold, release_at, closed_at, is_new, amount in rows:
+        wait = wait_of(
+            cards[card_id].hold_days,
+            str(hold),
+            waits_for=release_at and release_at - closed_at,
+            is_new=is_new,
+        )
+        key = (release_at, card_id, hold, *wait)
         sums[key] = sums.get(key, 0) + int(amount)
-    cards = RateCard.objects.in_bulk([card_id for _, card_id, _ in sums])
     found = [
-        Maturing(when, amount, cards[card_id], HoldClass(hold), cards[card_id].hold_days[str(hold)])
-        for (when, card_id, hold), amount in sums.items()
+        Maturing(when, amount, cards[card_id], HoldClass(hold), days, is_first)
+        for (when, card_id, hold, days, is_first), amount in sums.items()
         if amount > 0
     ]
     return sorted(
         found, key=lambda m: (m.release_at is None, m.release_at or 0, m.hold_days, m.card.pk)
     )
+
+
+def wait_of(
+    hold_days: Mapping[str, int], hold: str, *, waits_for: timedelta | None, is_new: bool
+) -> tuple[int, bool]:
+    """How many days diamonds wait, and whether that is as one of a creator's first payouts.
+
+    ``waits_for`` is what was decided when their period closed; None: it is still open.
+    """
+    by_class, first = hold_days[hold], hold_days.get(FIRST_HOLD, 0)
+    longer = is_new if waits_for is None else waits_for > timedelta(days=by_class)
+    return (first, True) if longer and first > by_class else (by_class, False)
 
 
 def diamond_accounts(*, creator_id: int) -> Diamonds:

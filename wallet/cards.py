@@ -2,21 +2,34 @@
 
 Promises: a card is checked against the margin floor in every open region before it is announced;
 the database has the last word on notice, and its refusal is put into words here. Diamonds already
-earned keep the card they were earned under. Every creator is told in the same transaction.
+earned keep the card they were earned under. The announcement commits with the card, and every
+creator and every fan is told from it, each once, however often the telling is killed.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from accounts import services as people
+from accounts import tellings
 from accounts.models import NoticeKind
 from wallet import events, ledger, pricebook, risk
-from wallet.models import HoldClass, RateCard, Region
+from wallet.models import (
+    FIRST_HOLD,
+    FIRST_PAYOUTS,
+    CardAnnouncement,
+    HoldClass,
+    RateCard,
+    Region,
+)
+
+TELL_BATCH: Final = 2000
+TELL_BATCHES_MAX: Final = 100  # in one run; the next goes on
 
 
 class NoticeTooShort(Exception):
@@ -32,7 +45,7 @@ class CardDateTaken(Exception):
 
 
 class HoldsIncomplete(Exception):
-    """A payment class has no hold, or a negative one."""
+    """A payment class has no hold, or a hold is negative."""
 
 
 def announce_rate_card(
@@ -48,13 +61,16 @@ def announce_rate_card(
 ) -> RateCard:
     """Announce a card that takes effect at ``effective_at``; afterwards nobody can change it.
 
-    Creators get a notice each, and ``rate_card.announced`` is published, with the card or not.
+    ``hold_days`` is by payment class, and under 0 for a creator's first payouts. What everybody
+    is told commits with the card, and ``rate_card.announced`` is published, or neither is.
 
     Raises risk.MarginBelowFloor, NoticeTooShort, CardNameTaken, CardDateTaken, HoldsIncomplete,
     and queries.FxMissing or FxStale where the floor cannot be judged.
     """
-    if any(hold_days.get(hold, -1) < 0 for hold in HoldClass.values):
-        raise HoldsIncomplete("Every payment class needs a hold of 0 or more days.")
+    if any(hold_days.get(hold, -1) < 0 for hold in HoldClass.values) or min(hold_days.values()) < 0:
+        raise HoldsIncomplete(
+            "Every payment class needs a hold of 0 or more days, and so do first payouts."
+        )
     card = RateCard(
         name=name,
         diamonds_per_coin_milli=diamonds_per_coin_milli,
@@ -80,25 +96,89 @@ def announce_rate_card(
                 announced_by_id=announced_by_id,
             )
             events.rate_card_announced(card)
-            _tell_creators(card)
+            _announce(card)
     except IntegrityError as error:
         raise _in_words(error, card=card, at=at) from error
     return RateCard.objects.get(pk=card.pk)
 
 
-def _tell_creators(card: RateCard) -> None:
-    per_coin = Decimal(card.diamonds_per_coin_milli) / 1000
-    diamonds = "1 diamond" if per_coin == 1 else f"{per_coin:g} diamonds"
-    people.notify_creators(
-        kind=NoticeKind.RATES,
-        subject_key=f"rate-card:{card.pk}",
+def _announce(card: RateCard) -> None:
+    """Write down what everybody is told of the card."""
+    before = RateCard.objects.filter(effective_at__lt=card.effective_at).order_by("effective_at")
+    earlier = before.last()
+    coin = _usd(risk.cost_per_coin(card=card))
+    was = "" if earlier is None else f" instead of {_usd(risk.cost_per_coin(card=earlier))}"
+    CardAnnouncement.objects.create(
+        card_id=card.pk,
         title=f"New rates from {card.effective_at:%d %B %Y, %H:%M UTC}",
-        body=f"From then on a coin earns you {diamonds}, and each diamond earned from "
-        f"then on is worth US${card.diamond_usd.normalize():f}. Holds run from "
-        f"{min(card.hold_days.values())} to {max(card.hold_days.values())} days. "
+        creators_body=f"From then on a coin earns you {coin}{was}: {_diamonds(card)} of "
+        f"{_usd(Fraction(card.diamond_usd))}. {_wait_words(card)} "
         "Diamonds you earned before keep their value.",
-        path=reverse("wallet:rates"),
+        fans_body=f"From then on each coin that you give earns a creator {coin}{was}. "
+        "What coins cost you does not change by it, and gifts sent before keep their rate.",
     )
+
+
+def _diamonds(card: RateCard) -> str:
+    per_coin = Decimal(card.diamonds_per_coin_milli) / 1000
+    return "1 diamond" if per_coin == 1 else f"{per_coin:g} diamonds"
+
+
+def _usd(exact: Fraction) -> str:
+    """Write dollars a coin or diamond: exact, as thousandths of diamonds times six decimals are."""
+    return f"US${(Decimal(exact.numerator) / Decimal(exact.denominator)).normalize():f}"
+
+
+def _wait_words(card: RateCard) -> str:
+    by_class = [card.hold_days[str(hold)] for hold in HoldClass.values]
+    first = card.hold_days.get(FIRST_HOLD, 0)
+    least, most = min(by_class), max(by_class)
+    words = f"Holds run from {least} to {most} days." if least < most else f"Holds: {most} days."
+    if first > least:
+        words += f" Until {FIRST_PAYOUTS} payouts have reached you they are at least {first} days."
+    return words
+
+
+def tell_of_cards(*, at: datetime) -> int:
+    """Tell creators and fans of announced cards, a batch a transaction; says how many."""
+    told = 0
+    for _ in range(TELL_BATCHES_MAX):
+        count = _tell_batch(at=at)
+        if count is None:
+            break
+        told += count
+    return told
+
+
+@transaction.atomic(durable=True)
+def _tell_batch(*, at: datetime) -> int | None:
+    """Tell the next people of the oldest announcement that nobody else has in hand; None: none."""
+    news = (
+        CardAnnouncement.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(finished_at=None)
+        .order_by("pk")
+        .first()
+    )
+    if news is None:
+        return None
+    told = tellings.notify_next(
+        tellings.News(
+            kind=NoticeKind.RATES,
+            subject_key=f"rate-card:{news.card_id}",
+            title=news.title,
+            creators_body=news.creators_body,
+            fans_body=news.fans_body,
+            path=reverse("wallet:rate_card", args=[news.card_id]),
+        ),
+        after_id=news.told_up_to_id,
+        limit=TELL_BATCH,
+    )
+    news.people_told += told.people
+    news.told_up_to_id = max(news.told_up_to_id, told.up_to_id)
+    if told.people < TELL_BATCH:
+        news.finished_at = at
+    news.save(update_fields=["people_told", "told_up_to_id", "finished_at"])
+    return told.people
 
 
 def check_margin(*, card: RateCard, at: datetime) -> None:
@@ -117,7 +197,7 @@ def is_worse(*, card: RateCard, before: RateCard) -> bool:
     return (
         risk.cost_per_coin(card=card) < risk.cost_per_coin(card=before)
         or card.notice_days < before.notice_days
-        or any(card.hold_days[hold] > days for hold, days in before.hold_days.items())
+        or any(days > before.hold_days.get(hold, 0) for hold, days in card.hold_days.items())
     )
 
 

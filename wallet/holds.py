@@ -15,7 +15,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from wallet import books
-from wallet.models import Account, HoldClass, Transfer
+from wallet.models import FIRST_PAYOUTS, Account, HoldClass, Transfer
 
 HOLD_MAX: Final = timedelta(days=120)  # longer than any hold of a card
 
@@ -31,6 +31,11 @@ PAID_BY: Final = {
 }
 
 
+def cause_words(hold: HoldClass, *, is_first: bool) -> str:
+    """Say why diamonds wait: how they were paid for, and that a creator is new to being paid."""
+    return f"{PAID_BY[hold]} before three payouts have reached you" if is_first else PAID_BY[hold]
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Why a gift's diamonds are pending. No date: its period has not closed yet.
@@ -41,6 +46,7 @@ class Wait:
     release_at: datetime | None
     hold: HoldClass
     hold_days: int
+    is_first: bool = False  # longer than its payment class: one of the creator's first payouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +63,36 @@ def waiting(*, creator_id: int, gifts: Sequence[books.Earning]) -> dict[UUID, Wa
 
     The period of each is looked for from the newest on, and only while a hold can still last.
     """
-    sql = """
-        SELECT t.op_id, a.hold_class, card.hold_days::text, b.release_at, coalesce(b.done, false)
+    sql = f"""
+        SELECT t.op_id, a.hold_class, card.hold_days::text, b.release_at, p.closed_at,
+               {books.IS_NEW_SQL}, coalesce(b.done, false)
           FROM ledger.transfer t
           JOIN ledger.account a ON a.id = t.credit_account_id AND a.owner_id = %(owner)s
           JOIN ledger.rate_card card ON card.id = a.card_id
-          LEFT JOIN LATERAL (SELECT id FROM ledger.period
+          LEFT JOIN LATERAL (SELECT id, closed_at FROM ledger.period
                               WHERE xid_from <= t.xid ORDER BY id DESC LIMIT 1) p ON true
           LEFT JOIN ledger.bucket b ON b.period_id = p.id AND b.account_id = a.id
          WHERE t.op_id = ANY(%(gifts)s) AND t.code = 21
-    """
+    """  # noqa: S608 - our own words
     since = timezone.now() - HOLD_MAX
     young = [gift.operation_id for gift in gifts if gift.at > since]
     found: dict[UUID, Wait] = {}
     if not young:
         return found
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"owner": creator_id, "gifts": young})
-        for operation_id, hold, days, release_at, is_done in cursor.fetchall():
+        cursor.execute(sql, {"owner": creator_id, "gifts": young, "first": FIRST_PAYOUTS})
+        for operation_id, hold, days, release_at, closed_at, is_new, is_done in cursor.fetchall():
             if is_done:
                 continue
-            hold_days = json.loads(days)[str(hold)]
+            hold_days, is_first = books.wait_of(
+                json.loads(days),
+                str(hold),
+                waits_for=release_at and release_at - closed_at,
+                is_new=is_new,
+            )
             known = found.get(operation_id)
             if known is None or known.hold_days < hold_days:
-                found[operation_id] = Wait(release_at, HoldClass(hold), hold_days)
+                found[operation_id] = Wait(release_at, HoldClass(hold), hold_days, is_first)
     return found
 
 

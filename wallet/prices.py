@@ -1,4 +1,4 @@
-"""The price book and the exchange rates: dated rows, added and never edited.
+"""The price book: dated rows, added and never edited.
 
 Promises: a price is checked against the margin floor under every rate card that will be in force
 with it; a higher price keeps the notice that buyers were promised; the past is never touched, so a
@@ -7,11 +7,9 @@ region's people are told from that announcement, each once, however often the te
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from fractions import Fraction
 from typing import Final
 
 from django.conf import settings
@@ -22,12 +20,8 @@ from djmoney.money import Money
 from accounts import services as people
 from accounts.models import NoticeKind
 from wallet import events, pricebook, providers, queries, risk
-from wallet.models import Channel, CoinPackage, FxRate, Price, PriceAnnouncement, Region
-from wallet.money import CURRENCY_NUMBERS
+from wallet.models import Channel, CoinPackage, Price, PriceAnnouncement, Region
 
-# A rate that moves more between two entries is far more often a slip than a market: the euro's
-# largest daily move against the dollar since 1999 is under 5 % (ECB reference rates, 2026-01).
-FX_JUMP_MAX: Final = Fraction(20, 100)
 TELL_BATCH: Final = 500
 TELL_BATCHES_MAX: Final = 100  # in one run; the next goes on
 LINES_TOLD_MAX: Final = 5
@@ -43,22 +37,6 @@ class PriceDateTaken(Exception):
 
 class PriceNoticeTooShort(Exception):
     """The price is higher than the one it follows, and would begin inside the notice."""
-
-
-class FxInTheFuture(Exception):
-    """The rate is dated after now."""
-
-
-class FxDateTaken(Exception):
-    """The currency has a rate of that moment."""
-
-
-class FxUnknown(Exception):
-    """The currency is not one that Carat knows, or the rate is not above zero."""
-
-
-class FxJump(Exception):
-    """A rate is far from the one before it, and nobody confirmed that it is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,32 +260,6 @@ def _tell_batch(*, at: datetime) -> int | None:
     return len(batch)
 
 
-# Exchange rates
-
-
-def add_fx_rates(
-    *,
-    per_usd: Mapping[str, Decimal],
-    quoted_at: datetime,
-    source: str,
-    at: datetime,
-    jump_confirmed: bool = False,
-) -> list[FxRate]:
-    """Add one rate for each currency, units for one US dollar, all or none.
-
-    Raises FxUnknown, FxInTheFuture, FxDateTaken, FxJump.
-    """
-    if quoted_at > at:
-        raise FxInTheFuture("A rate cannot be of the future. Enter when it was quoted.")
-    with transaction.atomic(durable=True):
-        for currency, rate in per_usd.items():
-            _check_fx(currency, rate, quoted_at=quoted_at, jump_confirmed=jump_confirmed)
-        return FxRate.objects.bulk_create(
-            FxRate(currency=currency, per_usd=rate, quoted_at=quoted_at, source=source)
-            for currency, rate in per_usd.items()
-        )
-
-
 def below_floor(*, at: datetime) -> list[risk.Shortfall]:
     """What breaks the floor as things are, one for each region: after a tax or fee changed."""
     found = risk.shortfalls(
@@ -316,25 +268,6 @@ def below_floor(*, at: datetime) -> list[risk.Shortfall]:
         floor_bps=settings.MARGIN_FLOOR_BPS,
     )
     return risk.worst_by_region(found)
-
-
-def _check_fx(
-    currency: str, per_usd: Decimal, *, quoted_at: datetime, jump_confirmed: bool
-) -> None:
-    if currency not in CURRENCY_NUMBERS or per_usd <= 0:
-        raise FxUnknown(f"{per_usd} {currency} for one dollar is not a rate. Check it.")
-    rates = FxRate.objects.filter(currency=currency)
-    if rates.filter(quoted_at=quoted_at).exists():
-        raise FxDateTaken(f"There is a rate for {currency} of that moment. Choose another time.")
-    before = rates.filter(quoted_at__lt=quoted_at).order_by("-quoted_at").first()
-    if before is None or jump_confirmed:
-        return
-    moved = abs(Fraction(per_usd) / Fraction(before.per_usd) - 1)
-    if moved > FX_JUMP_MAX:
-        raise FxJump(
-            f"{per_usd} {currency} for one dollar is {round(moved * 100)} % away from "
-            f"{before.per_usd.normalize():f} before it. Check it, and confirm if it is meant."
-        )
 
 
 def check_rail(*, provider: str, rail: str) -> None:

@@ -139,9 +139,12 @@ def fx(currency: str, at: datetime) -> FxRate:
         FxRate.objects.filter(currency=currency, quoted_at__lte=at).order_by("-quoted_at").first()
     )
     if rate is None:
-        raise FxMissing(f"There is no exchange rate for {currency}.")
+        raise FxMissing(f"There is no exchange rate for {currency}. Our staff have to add one.")
     if at - rate.quoted_at > timedelta(hours=settings.FX_MAX_AGE_HOURS):
-        raise FxStale(f"The latest exchange rate for {currency} is of {rate.quoted_at:%d %B %Y}.")
+        raise FxStale(
+            f"The latest exchange rate for {currency} is of {rate.quoted_at:%d %B %Y}, and none is "
+            f"used after {settings.FX_MAX_AGE_HOURS} hours. Our staff have to add a newer one."
+        )
     return rate
 
 

@@ -14,7 +14,18 @@ from django.conf import settings
 from djmoney.money import Money
 
 from wallet import pricebook, queries, risk, shares
-from wallet.models import BPS, Channel, HoldClass, MethodFee, PaymentMethod, Price, RateCard, Region
+from wallet.models import (
+    BPS,
+    FIRST_HOLD,
+    Channel,
+    FxRate,
+    HoldClass,
+    MethodFee,
+    PaymentMethod,
+    Price,
+    RateCard,
+    Region,
+)
 from wallet.money import half_up, money
 
 
@@ -59,6 +70,7 @@ class CardLine:
     usd_per_coin: Money
     usd_per_diamond: Money
     holds: Sequence[tuple[str, int]]
+    first_days: int  # at least so long until three payouts have reached the creator; 0: no longer
     ends_at: datetime | None
 
 
@@ -67,6 +79,39 @@ class Cards:
     in_force: CardLine | None
     announced: Sequence[CardLine]
     past: Sequence[CardLine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A value until a card begins and from then on. None: there was no card before."""
+
+    words: str
+    before: int | Money | None
+    after: int | Money
+
+    @property
+    def is_change(self) -> bool:
+        return self.before is not None and self.before != self.after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """A card beside the one it follows: what changes by it, and what stays.
+
+    ``worth`` is what coins earn a creator, in dollars and in the reader's currency at ``fx``.
+    """
+
+    line: CardLine
+    before: CardLine | None
+    diamonds: Pair
+    diamond_usd: Pair
+    worth: Sequence[Pair]
+    fx: FxRate | None
+    days: Sequence[Pair]  # holds by payment class, for first payouts, and the notice
+
+    @property
+    def fx_words(self) -> str:
+        return "" if self.fx is None else f"{self.fx.per_usd.normalize():f}"
 
 
 def regions() -> list[Region]:
@@ -117,6 +162,76 @@ def cards(*, at: datetime) -> Cards:
         [line for line in lines if line.card.effective_at > at],
         begun[-2::-1],
     )
+
+
+def news_of(*, card: RateCard, currency: str, at: datetime) -> News:
+    """Lay a card beside the one it follows, for a reader who counts in ``currency``."""
+    rows = RateCard.objects.order_by("effective_at")
+    earlier = rows.filter(effective_at__lt=card.effective_at).last()
+    later = rows.filter(effective_at__gt=card.effective_at).first()
+    line = _card_line(card, later.effective_at if later else None)
+    before = None if earlier is None else _card_line(earlier, card.effective_at)
+    fx = None
+    if currency != queries.BASE_CURRENCY:
+        try:
+            fx = queries.fx(currency=currency, at=at)
+        except (queries.FxMissing, queries.FxStale):
+            fx = None
+    worth = [
+        Pair(
+            words="One coin earns the creator",
+            before=before.usd_per_coin if before else None,
+            after=line.usd_per_coin,
+        )
+    ]
+    if fx is not None:
+        worth.append(
+            Pair(
+                words=f"In {currency}, at today’s exchange rate",
+                before=_worth_of_coin(earlier, fx) if earlier else None,
+                after=_worth_of_coin(card, fx),
+            )
+        )
+    return News(
+        line=line,
+        before=before,
+        diamonds=Pair(
+            words="Diamonds a coin",
+            before=before.diamonds_per_coin_milli if before else None,
+            after=line.diamonds_per_coin_milli,
+        ),
+        diamond_usd=Pair(
+            words="One diamond is worth",
+            before=before.usd_per_diamond if before else None,
+            after=line.usd_per_diamond,
+        ),
+        worth=worth,
+        fx=fx,
+        days=_days(line, before),
+    )
+
+
+def _worth_of_coin(card: RateCard, fx: FxRate) -> Money:
+    """What a coin earns, in the currency, six decimals of its unit half-up: for showing."""
+    return Money(_decimal(risk.cost_per_coin(card=card) * Fraction(fx.per_usd)), fx.currency)
+
+
+def _days(line: CardLine, before: CardLine | None) -> list[Pair]:
+    was = dict(before.holds) if before else {}
+    holds = [Pair(words=words, before=was.get(words), after=days) for words, days in line.holds]
+    return [
+        *holds,
+        Pair(
+            words="Any payment, until three payouts have reached the creator: at least",
+            before=before.first_days if before else None,
+            after=line.first_days,
+        ),
+        Pair(
+            words="Notice before a worse card",
+            before=before.card.notice_days if before else None,
+            after=line.card.notice_days,
+        ),
+    ]
 
 
 def _example(
@@ -185,6 +300,7 @@ def _card_line(card: RateCard, ends_at: datetime | None) -> CardLine:
         Money(Decimal(usd.numerator) / Decimal(usd.denominator), "USD"),
         Money(card.diamond_usd, "USD"),
         [(hold.label, card.hold_days[str(hold.value)]) for hold in HoldClass],
+        card.hold_days.get(FIRST_HOLD, 0),
         ends_at,
     )
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from wallet import pricebook, queries, rates, rates_forms, seals
-from wallet.models import Region
+from wallet import cards, pricebook, queries, rates, rates_forms, seals
+from wallet.models import RateCard, Region
 
 SEALS_A_PAGE = 50
 SEALS_A_FILE = 1000
@@ -50,6 +50,27 @@ def rates_page(request: HttpRequest) -> HttpResponse:
             "changes": pricebook.changes_to_come(at=now),
         },
     )
+
+
+@require_safe
+@never_cache
+def rate_card(request: HttpRequest, card_id: int) -> HttpResponse:
+    """Show one rate card beside the one it follows: what changes by it, for whom, and when."""
+    now = timezone.now()
+    card = RateCard.objects.filter(pk=card_id).first()
+    if card is None:
+        raise Http404("There is no such rate card.")
+    region = _region_of(request, rates.regions())
+    currency = region.currency if region else queries.BASE_CURRENCY
+    news = rates.news_of(card=card, currency=currency, at=now)
+    begun = card.effective_at <= now
+    over = news.line.ends_at is not None and news.line.ends_at <= now
+    context = {
+        "news": news,
+        "is_worse": news.before is not None and cards.is_worse(card=card, before=news.before.card),
+        "state": "past" if over else "in_force" if begun else "announced",
+    }
+    return render(request, "wallet/rate_card.html", context)
 
 
 @require_safe

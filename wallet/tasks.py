@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from wallet import (
+    cards,
     credit_notes,
     customers,
     disputes,
@@ -66,6 +67,11 @@ def seal() -> int:
 @shared_task
 def tell_of_prices() -> int:
     return prices.tell_of_prices(at=timezone.now())
+
+
+@shared_task
+def tell_of_cards() -> int:
+    return cards.tell_of_cards(at=timezone.now())
 
 
 @shared_task

@@ -40,6 +40,7 @@ urlpatterns = [
     path("balance/limits/time-out/", limit_pages.time_out, name="time_out"),
     path("balance/spending/", limit_pages.spending_page, name="spending"),
     path("rates/", rates_pages.rates_page, name="rates"),
+    path("rates/cards/<int:card_id>/", rates_pages.rate_card, name="rate_card"),
     path("seals/", rates_pages.seals_page, name="seals"),
     path("seals.json", rates_pages.seals_json, name="seals_json"),
 ]

@@ -46,6 +46,7 @@ class Scope(models.TextChoices):
     REVIEWS_READ = "reviews:read", "See the reviews of your account"
     REVIEWS_APPEAL = "reviews:appeal", "Appeal against reviews of your account"
     ROOMS_MANAGE = "rooms:manage", "Start and end your lives, and switch gifts in them"
+    PAYOUTS_CHOOSE = "payouts:choose", "Choose whether your payouts go out by themselves"
 
 
 class Consent(models.Model):

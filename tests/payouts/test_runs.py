@@ -321,10 +321,10 @@ def test_who_wants_to_ask_is_settled_but_not_paid_by_a_run(bob: User) -> None:
 @pytest.mark.parametrize(
     ("currency", "per_usd", "minimum", "fee", "day"),
     [
-        ("USD", "1", 1000, 25, 500_000),
-        ("EUR", "0.9333", 934, 23, 466_650),
-        ("JPY", "151.37", 1514, 37, 756_850),
-        ("KWD", "0.30719", 3072, 76, 1_535_950),
+        ("USD", "1", 1000, 25, 100_000),
+        ("EUR", "0.9333", 934, 23, 93_330),
+        ("JPY", "151.37", 1514, 37, 151_370),
+        ("KWD", "0.30719", 3072, 76, 307_190),
     ],
 )
 def test_the_least_is_rounded_up_fee_and_most_down(

@@ -31,7 +31,7 @@ from tests import factories
 from tests.payouts.books import bare_destination
 from tests.payouts.earned import make_statement
 from wallet import ledger
-from wallet.models import Lot, PaymentMethod, Purchase, Refund
+from wallet.models import Lot, PaymentMethod, Purchase, RateCard, Refund
 
 # Fans, creators, staff without and with a second factor.
 VISITORS: Final = ("nobody", "alice", "mallory", "bob", "carol", "stan", "olga")
@@ -118,6 +118,7 @@ TABLE: Final = {
     "POST wallet:time_out": ">login 400 400 400 400 400 400",  # of nothing
     "GET wallet:spending": SIGNED_IN,
     "GET wallet:rates": PUBLIC,
+    "GET wallet:rate_card": PUBLIC,
     "GET wallet:seals": PUBLIC,
     "GET wallet:seals_json": PUBLIC,
     # Gifts
@@ -174,6 +175,8 @@ TABLE: Final = {
     "GET payouts:statement_csv": BOB,
     "GET payouts:verify": PUBLIC,
     "GET payouts:payouts": SIGNED_IN,
+    "GET payouts:choose_automatic": ">login 405 405 405 405 405 405",
+    "POST payouts:choose_automatic": ">login 422 422 422 422 422 422",  # without a choice
     "GET payouts:request_payout": SIGNED_IN,
     "GET payouts:payout": BOB,
     "POST payouts:cancel_payout": ">login 404 404 - 404 404 404",
@@ -315,7 +318,11 @@ def world(alice: User, bob: User, mallory: User, olga: User) -> World:
         state=HeldGift.State.TAKEN_BACK,
         due_at=timezone.now(),
     )
-    more = {"held_id": held.pk, "message_id": a_message(alice, objects["room_id"])}
+    more = {
+        "card_id": RateCard.objects.get().pk,
+        "held_id": held.pk,
+        "message_id": a_message(alice, objects["room_id"]),
+    }
     return World(objects | more, visitors)
 
 

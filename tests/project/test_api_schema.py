@@ -73,6 +73,6 @@ def test_no_request_that_the_description_suggests_fails_and_each_answer_fits_it(
 
     ask()
 
-    assert len(operations) == 48
+    assert len(operations) == 50
     assert min(statuses) < 300
     assert max(statuses) >= 400

@@ -19,10 +19,17 @@ from tests.accounts.test_roles import make_role
 from tests.gifts import world
 from tests.payouts.books import bare_destination
 from wallet import adjustments, ledger
-from wallet.models import Dispute, PaymentMethod, ProviderEvent, Purchase, Refund
+from wallet.models import (
+    Dispute,
+    PaymentMethod,
+    ProviderEvent,
+    Purchase,
+    Refund,
+    WaitingRate,
+)
 from wallet.money import money
 
-QUERIES_MAX = 32
+QUERIES_MAX = 33
 
 
 def make_purchase(buyer: User, **fields: Any) -> Purchase:
@@ -99,6 +106,10 @@ def busy(alice: User, bob: User, olga: User) -> None:
         adjustment_id=ledger.new_operation_id(), owner=alice, unit="coin", amount=5, card=None,
         reason="Goodwill", proposer_id=olga.pk,
     )  # fmt: skip
+    WaitingRate.objects.create(
+        currency="EUR", per_usd=9, before_per_usd="0.9", quoted_at=now, source="Typed",
+        proposed_by=olga,
+    )  # fmt: skip
     ProviderEvent.objects.create(provider="stripe", event_id="1", kind="x", object_ref="y", body="")
     ProviderEvent.objects.create(
         provider="stripe", event_id="2", kind="x", object_ref="y", body="", handled_at=now
@@ -143,6 +154,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Refunds on their way": (1, False),
         "Disputes under way": (1, False),
         "Adjustments for a second person": (1, False),
+        "Exchange rates for a second person": (1, False),
         "Differences with payment companies": (0, False),
         "Sums of top gifters that were wrong": (0, False),
         "Reviews to look at": (2, False),
@@ -154,7 +166,7 @@ def test_every_queue_says_how_many_wait_and_whether_the_oldest_is_late(
         "Events not handed on": (1, False),
         "Emails not sent": (1, False),
     }
-    assert [row.is_late for row in shown.waiting] == [True] * 7 + [False] * 12
+    assert [row.is_late for row in shown.waiting] == [True] * 7 + [False] * 13
 
 
 def test_every_number_leads_to_the_rows_it_counts(busy: None, olga: User, client: Client) -> None:
@@ -206,7 +218,7 @@ def test_when_nothing_waits_it_is_said_calmly(olga: User, client: Client) -> Non
                 "Identity papers to look at",
             },
         ),
-        ("pricing", set()),
+        ("pricing", {"Exchange rates for a second person"}),
         ("catalogue", set()),
     ],
 )  # fmt: skip

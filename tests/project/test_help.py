@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from accounts.models import User
@@ -20,7 +21,12 @@ from wallet.models import Region
         ("cash", "Can coins become cash?"),
         ("reviews", "What is a review?"),
         ("leave", "How do I leave?"),
+        ("earnings", "What do creators earn, and when?"),
         ("identity", "What must creators show before they are paid?"),
+        ("payouts", "How are creators paid?"),
+        ("taken-back", "What if a fan’s payment is taken back?"),
+        ("statements", "How do I prove what I earned?"),
+        ("cases", "What if my earnings are reviewed?"),
     ],
 )
 def test_each_question_is_asked_on_top_and_answered_below(
@@ -71,5 +77,27 @@ def test_what_a_fan_must_know_before_paying_is_said(db: None, client: Client) ->
         "If your bank takes a payment back",
         "a numbered receipt and each refund a numbered credit note",
         "Gifts of 1,000 coins and more ask once more",
+    ):
+        assert words in page
+
+
+def test_what_a_creator_must_know_is_said_with_the_operator_s_own_numbers(
+    db: None, client: Client, settings: LazySettings
+) -> None:
+    settings.SETTLEMENT_CALENDAR, settings.SETTLEMENT_INTERVAL_S = "monthly", 0
+    settings.DESTINATION_HOLD_DAYS = 9
+    page = re.sub(r"\s+", " ", re.sub(r"<.+?>", "", client.get("/help/").content.decode()))
+
+    for words in (
+        "Until three payouts have reached a creator they wait at least",
+        "on the 1st of each month at 00:00 UTC",
+        "holds payouts for 9 days",
+        "At least $10.00, and at most $1,000.00 in 24 hours and $5,000.00 in 7 days",
+        "unless you choose to ask for each payout",
+        "You can cancel until it is handed to the bank. From $1,000.00 on two people of ours",
+        "at most 50 % of each release",
+        "check that it is genuine",
+        "you go on earning",
+        "announced to every creator and every fan",
     ):
         assert words in page

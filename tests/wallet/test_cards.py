@@ -1,18 +1,35 @@
 """Rate cards: the two refusals, the margin floor and the notice, and that nothing else moves."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
-from accounts import services as people
+from accounts import tellings
 from accounts.models import Notice, NoticePreference, OutboxEvent, User
 from tests import factories
-from wallet import books, cards, ledger, queries, risk
-from wallet.models import FxRate, HoldClass, PaymentMethod, RateCard, Region
+from tests.standin import ROOT
+from wallet import books, cards, ledger, queries, risk, tasks
+from wallet.models import (
+    CardAnnouncement,
+    FxRate,
+    HoldClass,
+    PaymentMethod,
+    RateCard,
+    Region,
+)
 
 HOLDS = {1: 3, 2: 7, 3: 7, 4: 14, 5: 30, 6: 30, 7: 45}
 
@@ -85,6 +102,7 @@ def test_the_dearest_method_of_a_region_decides(olga: User) -> None:
         {"diamond_usd": Decimal("0.004999")},
         {"diamonds_per_coin_milli": 999, "diamond_usd": Decimal("0.005000")},
         {"diamond_usd": Decimal("0.005000"), "hold_days": HOLDS | {4: 15}},
+        {"diamond_usd": Decimal("0.005000"), "hold_days": HOLDS | {0: 22}},
         {"diamond_usd": Decimal("0.005000"), "notice_days": 29},
     ],
 )
@@ -132,8 +150,9 @@ def test_a_name_a_moment_or_holds_that_do_not_fit_are_refused_in_words(olga: Use
         announce(olga, effective_at=first.effective_at + timedelta(days=1))
     with pytest.raises(cards.CardDateTaken):
         announce(olga, name="v3", effective_at=first.effective_at)
-    with pytest.raises(cards.HoldsIncomplete):
-        announce(olga, name="v3", hold_days={1: 3})
+    for holds in ({1: 3}, HOLDS | {0: -1}, HOLDS | {3: -1}):
+        with pytest.raises(cards.HoldsIncomplete):
+            announce(olga, name="v3", hold_days=holds)
     assert RateCard.objects.count() == 2
 
 
@@ -163,6 +182,37 @@ def test_the_words_and_the_database_agree_on_what_is_worse(olga: User) -> None:
     assert cards.is_worse(card=v1, before=v2)
 
 
+def test_the_words_and_the_database_agree_on_first_payouts(olga: User) -> None:
+    v1 = RateCard.objects.get()
+    base = {"diamond_usd": v1.diamond_usd, "hold_days": HOLDS | {0: 21}}
+    same = announce(olga, name="same", **base)
+
+    longer = announce(
+        olga,
+        name="longer",
+        effective_at=timezone.now() + timedelta(days=31),
+        **base | {"hold_days": HOLDS | {0: 22}},
+    )
+    shorter = announce(
+        olga,
+        name="shorter",
+        effective_at=timezone.now() + timedelta(days=32),
+        **base | {"hold_days": HOLDS},
+    )
+
+    expected = {("same", "v1"): False, ("longer", "same"): True, ("shorter", "longer"): False}
+    pairs = [(same, v1), (longer, same), (shorter, longer)]
+    assert {(c.name, b.name): cards.is_worse(card=c, before=b) for c, b in pairs} == expected
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT c.name, b.name, ledger.is_worse(c, b)
+                 FROM ledger.rate_card c JOIN ledger.rate_card b
+                   ON (c.name, b.name) IN (('same', 'v1'), ('longer', 'same'),
+                                           ('shorter', 'longer'))"""
+        )
+        assert {(c, b): worse for c, b, worse in cursor} == expected
+
+
 def test_diamonds_already_earned_keep_their_card(alice: User, bob: User, olga: User) -> None:
     factories.give_coins(alice, 10)
     gift = ledger.Gift(ledger.new_operation_id(), alice.pk, bob.pk, 10, alice.pk, "room:1", {})
@@ -181,49 +231,174 @@ def test_a_date_is_told_in_utc() -> None:
     )
 
 
-def test_every_creator_is_told_of_a_new_card_once_on_the_site_and_by_email(
+def test_creators_and_fans_are_each_told_of_a_new_card_once_in_words_of_their_own(
     alice: User, bob: User, olga: User
 ) -> None:
     carol = factories.make_creator("carol")
-    factories.make_creator("dan", is_active=False)
+    dan = factories.make_user("dan")
+    EmailAddress.objects.filter(user=dan).update(verified=False)
+    factories.make_creator("gone", is_active=False)
     NoticePreference.objects.create(user=carol, kind="rates", on_site=False, by_email=False)
-
     card = announce(olga, effective_at=datetime(2099, 1, 1, tzinfo=UTC))
+    assert not Notice.objects.exists()  # in the worker, not in the deed
 
-    told = Notice.objects.order_by("user_id")
-    assert [(row.user, row.on_site, row.email_due) for row in told] == [
-        (bob, True, True),
-        (carol, True, True),
-    ]
-    assert {(row.kind, row.subject_key, row.path) for row in told} == {
-        ("rates", f"rate-card:{card.pk}", "/rates/")
+    assert tasks.tell_of_cards() == 5
+    assert tasks.tell_of_cards() == 0
+
+    told = {row.user: row for row in Notice.objects.select_related("user")}
+    assert {user: (row.on_site, row.email_due) for user, row in told.items()} == {
+        alice: (True, True),
+        bob: (True, True),
+        carol: (True, True),  # what concerns money cannot be turned off
+        dan: (True, False),  # whose address nobody has proven
+        olga: (True, True),
     }
-    assert told[0].title == "New rates from 01 January 2099, 00:00 UTC"
-    assert told[0].body == (
-        "From then on a coin earns you 1 diamond, and each diamond earned from then on is worth "
-        "US$0.0055. Holds run from 3 to 45 days. Diamonds you earned before keep their value."
+    assert {(row.kind, row.subject_key, row.path, row.title) for row in told.values()} == {
+        (
+            "rates",
+            f"rate-card:{card.pk}",
+            f"/rates/cards/{card.pk}/",
+            "New rates from 01 January 2099, 00:00 UTC",
+        )
+    }
+    creators = (
+        "From then on a coin earns you US$0.0055 instead of US$0.005: 1 diamond of US$0.0055. "
+        "Holds run from 3 to 45 days. Diamonds you earned before keep their value."
+    )
+    fans = (
+        "From then on each coin that you give earns a creator US$0.0055 instead of US$0.005. "
+        "What coins cost you does not change by it, and gifts sent before keep their rate."
+    )
+    assert {user: row.body for user, row in told.items()} == {
+        alice: fans, bob: creators, carol: creators, dan: fans, olga: fans,
+    }  # fmt: skip
+    news = CardAnnouncement.objects.get()
+    assert (news.card_id, news.people_told, news.told_up_to_id) == (
+        card.pk,
+        5,
+        max(user.pk for user in told),
+    )
+    assert news.finished_at is not None
+
+
+def test_first_payouts_have_words_of_their_own(bob: User, olga: User) -> None:
+    announce(olga, hold_days=HOLDS | {0: 21})
+
+    assert CardAnnouncement.objects.get().creators_body == (
+        "From then on a coin earns you US$0.0055 instead of US$0.005: 1 diamond of US$0.0055. "
+        "Holds run from 3 to 45 days. Until 3 payouts have reached you they are at least 21 days. "
+        "Diamonds you earned before keep their value."
     )
 
 
-def test_telling_creators_takes_one_statement_and_again_tells_nobody_twice(
-    bob: User, django_assert_num_queries: Any
+def test_telling_a_crowd_takes_a_fixed_number_of_queries_a_batch(
+    olga: User, django_assert_num_queries: Any
 ) -> None:
     for number in range(5):
-        factories.make_creator(f"creator{number}")
-    facts = {"kind": "rates", "subject_key": "rate-card:7", "title": "New rates"}
+        factories.make_user(f"fan{number}")
+    announce(olga)
 
-    with django_assert_num_queries(1):
-        assert people.notify_creators(**facts) == 6
+    with django_assert_num_queries(5):  # the announcement, the telling, the mark; begin and end
+        told = cards._tell_batch(at=timezone.now())
 
-    assert people.notify_creators(**facts) == 0
+    assert told == 6
     assert Notice.objects.count() == 6
 
 
-def test_a_kind_that_people_choose_is_not_sent_to_all_creators(bob: User) -> None:
+def test_a_telling_that_stops_between_batches_goes_on_where_it_was(
+    alice: User, bob: User, olga: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(olga)
+    monkeypatch.setattr(cards, "TELL_BATCH", 1)
+    monkeypatch.setattr(cards, "TELL_BATCHES_MAX", 2)
+
+    first = tasks.tell_of_cards()
+    half = CardAnnouncement.objects.get()
+    late = factories.make_user("late")  # joins meanwhile
+    second, third = tasks.tell_of_cards(), tasks.tell_of_cards()
+
+    assert (first, half.people_told, half.finished_at) == (2, 2, None)
+    assert (second, third) == (2, 0)
+    assert {row.user for row in Notice.objects.all()} == {alice, bob, olga, late}
+    assert CardAnnouncement.objects.get().finished_at is not None
+
+
+@pytest.mark.parametrize("point", ["told", "marked"])
+def test_a_worker_killed_while_it_tells_leaves_nobody_out_and_tells_nobody_twice(
+    committed: str, point: str
+) -> None:
+    olga = factories.make_user("olga", is_staff=True)
+    people = [olga, *(factories.make_user(f"fan{number}") for number in range(4))]
+    announce(olga)
+    died = [_tell_and_die(at_batch=batch, point=point) for batch in (1, 2)]
+
+    told_then = Notice.objects.count()
+    left = tasks.tell_of_cards()
+
+    assert died == [-signal.SIGKILL, -signal.SIGKILL]
+    assert told_then == 2  # of batches of two: the first process died in its first, uncommitted
+    assert left == 3
+    rows = Notice.objects.values_list("user_id", flat=True)
+    assert sorted(rows) == sorted(person.pk for person in people)
+    assert OutboxEvent.objects.filter(name="rate_card.announced").count() == 1
+
+
+def test_control_without_the_one_subject_a_second_telling_tells_twice(bob: User) -> None:
+    facts = {"kind": "rates", "title": "T", "creators_body": "c", "fans_body": "f"}
+
+    for subject in ("rate-card:7", "rate-card:7", "rate-card:8"):
+        news = tellings.News(subject_key=subject, **facts)
+        told = tellings.notify_next(news, after_id=0, limit=10)
+        assert told == tellings.Told(people=1, up_to_id=bob.pk)
+
+    assert Notice.objects.filter(subject_key="rate-card:7").count() == 1
+    assert Notice.objects.count() == 2
+
+
+def test_a_kind_that_people_choose_is_not_told_to_everybody(bob: User) -> None:
+    news = tellings.News(kind="gift", subject_key="x", title="T", creators_body="", fans_body="")
+
     with pytest.raises(AssertionError, match="asks where each person"):
-        people.notify_creators(kind="gift", subject_key="x", title="T")
+        tellings.notify_next(news, after_id=0, limit=10)
 
     assert Notice.objects.count() == 0
+
+
+def _tell_and_die(*, at_batch: int, point: str) -> int:
+    """Run the telling in a process of its own that kills itself within a batch."""
+    place = connection.settings_dict
+    program = f"""
+import os, signal
+import django
+django.setup()
+from accounts import tellings
+from wallet import cards, tasks
+cards.TELL_BATCH, seen, real, mark = 2, [0], tellings.notify_next, cards.CardAnnouncement.save
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+def tell(*args, **named):
+    seen[0] += 1
+    answer = real(*args, **named)
+    if seen[0] == {at_batch} and {point!r} == "told":
+        die()
+    return answer
+def save(self, **named):
+    mark(self, **named)
+    if seen[0] == {at_batch} and {point!r} == "marked":
+        die()
+tellings.notify_next, cards.CardAnnouncement.save = tell, save
+tasks.tell_of_cards()
+"""
+    environ = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DATABASE_URL": f"postgresql://{place['USER']}@/{place['NAME']}?host={place['HOST']}",
+        "REDIS_URL": settings.REDIS_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+        "SITE_URL": settings.SITE_URL,
+    }
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environ, check=False)
+    return ended.returncode
 
 
 def test_the_announcement_is_published_with_the_card_and_not_without_it(
@@ -232,10 +407,11 @@ def test_the_announcement_is_published_with_the_card_and_not_without_it(
     with pytest.raises(cards.NoticeTooShort):
         announce(olga, effective_at=timezone.now() - timedelta(minutes=1))
     assert not OutboxEvent.objects.filter(name="rate_card.announced").exists()
-    assert not Notice.objects.exists()
+    assert not CardAnnouncement.objects.exists()
 
     card = announce(olga)
 
+    assert CardAnnouncement.objects.get().card_id == card.pk
     event = OutboxEvent.objects.get(name="rate_card.announced")
     assert event.subject == str(card.pk)
     assert event.payload == {
@@ -247,4 +423,55 @@ def test_the_announcement_is_published_with_the_card_and_not_without_it(
         "notice_days": 30,
         "effective_at": card.effective_at.isoformat(),
     }
-    assert Notice.objects.count() == 1
+
+
+def test_the_page_of_a_card_says_what_changes_in_words_and_numbers(
+    alice: User, olga: User, client: Client
+) -> None:
+    client.force_login(alice)  # in Germany: euros, at 0.9 for a dollar
+    card = announce(
+        olga, hold_days=HOLDS | {4: 10, 0: 20}, effective_at=datetime(2099, 1, 1, tzinfo=UTC)
+    )
+
+    page = client.get(f"/rates/cards/{card.pk}/").content.decode()
+    rows = [
+        " ".join(re.sub(r"<.+?>", " ", row, flags=re.DOTALL).split())
+        for row in re.findall(r"<dt>.+?</dd>", page, re.DOTALL)
+    ]
+    told = "→ before, from then on"
+
+    assert f"One coin earns the creator $0.005 {told} $0.0055" in rows
+    assert f"In EUR, at today’s exchange rate €0.0045 {told} €0.00495" in rows
+    assert "Diamonds a coin 1" in rows
+    assert f"One diamond is worth $0.005 {told} $0.0055" in rows
+    assert f"Card, holder authenticated 14 days {told} 10 days" in rows
+    assert "Card 30 days" in rows
+    first = "Any payment, until three payouts have reached the creator: at least"
+    assert f"{first} 21 days {told} 20 days" in rows
+    assert "1 USD = 0.9 (" in page
+    assert "In nothing is it worse for creators than v1." in page
+    assert "What coins cost does not change by a rate card." in page
+    assert client.get(f"/rates/cards/{card.pk + 1}/").status_code == 404
+    assert client.get(f"/rates/cards/{10**12}/").status_code == 404
+
+
+def test_the_first_card_has_nothing_before_it(db: None, client: Client) -> None:
+    card = RateCard.objects.get()
+
+    page = client.get(f"/rates/cards/{card.pk}/").content.decode()
+
+    assert "It is the card that we opened with." in page
+    assert "→" not in page
+    assert "until three payouts have reached the creator" in page
+
+
+def test_a_worse_card_says_so(olga: User, client: Client) -> None:
+    card = announce(
+        olga,
+        hold_days=HOLDS | {0: 45},
+        effective_at=timezone.now() + timedelta(days=31),
+    )
+
+    page = client.get(f"/rates/cards/{card.pk}/").content.decode()
+
+    assert "It is worse for creators than v1 in something" in page

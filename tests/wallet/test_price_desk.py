@@ -97,6 +97,7 @@ def card_form(**changed: str) -> dict[str, str]:
             "diamonds_per_coin": "1",
             "diamond_usd": "0.0045",
             "notice_days": "30",
+            "first_days": "25",
             "effective_at_0": f"{start:%Y-%m-%d}",
             "effective_at_1": f"{start:%H:%M:%S}",
         }
@@ -116,7 +117,20 @@ def test_a_worse_card_is_announced_with_its_notice_and_refused_without(desk: Cli
     assert "Announce this card for good" in shown.content.decode()
     assert RateCard.objects.count() == 1
     assert desk.post(page("ratecard_add"), card_form(confirm="1")).status_code == 302
-    assert RateCard.objects.latest("id").diamond_usd == Decimal("0.004500")
+    made = RateCard.objects.latest("id")
+    assert made.diamond_usd == Decimal("0.004500")
+    assert made.hold_days == {
+        "0": 25, "1": 3, "2": 7, "3": 7, "4": 14, "5": 30, "6": 30, "7": 45,
+    }  # fmt: skip
+
+
+def test_the_form_begins_with_the_latest_card_s_first_payouts(desk: Client) -> None:
+    shown = desk.get(page("ratecard_add")).content.decode()
+
+    assert 'name="first_days" value="21"' in shown
+    assert "Bank or instant transfer 3," in desk.post(
+        page("ratecard_add"), card_form()
+    ).content.decode().replace("&#x27;", "'")
 
 
 def test_a_card_above_the_margin_is_refused_with_numbers(desk: Client) -> None:
@@ -124,18 +138,6 @@ def test_a_card_above_the_margin_is_refused_with_numbers(desk: Client) -> None:
 
     assert "needs US$0.022000" in answer.content.decode()
     assert RateCard.objects.count() == 1
-
-
-def test_rates_are_added_together_and_a_slip_needs_a_word(desk: Client) -> None:
-    slip = {"source": "ECB", "rate_EUR": "9", "rate_VND": "25500", "confirm": "1"}
-    before = FxRate.objects.count()
-
-    answer = desk.post(page("fxrate_add"), slip)
-
-    assert "900 % away" in answer.content.decode()
-    assert FxRate.objects.count() == before
-    assert desk.post(page("fxrate_add"), slip | {"jump_confirmed": "on"}).status_code == 302
-    assert FxRate.objects.count() == before + 2
 
 
 def test_a_fee_that_breaks_the_floor_is_told_at_once(desk: Client) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from wallet import cards, prices, queries, risk
-from wallet.models import CoinPackage, FxRate, Price, Region
+from wallet.models import CoinPackage, Price, Region
 
 
 def add(olga: User, code: str, **changed: Any) -> Price:
@@ -132,53 +132,6 @@ def test_the_past_and_a_moment_that_is_taken_are_refused(olga: User) -> None:
     with pytest.raises(prices.PriceDateTaken):
         add(olga, "DE", amount_minor=81, valid_from=first.valid_from)
     assert Price.objects.count() == before
-
-
-def test_rates_are_added_together_or_not_at_all(olga: User) -> None:
-    now = timezone.now()
-    rates = {"EUR": Decimal("0.91"), "VND": Decimal(25_500)}
-
-    prices.add_fx_rates(per_usd=rates, quoted_at=now, source="ECB", at=now)
-
-    assert queries.fx(currency="EUR", at=now).per_usd == Decimal("0.91")
-    assert queries.fx(currency="VND", at=now).source == "ECB"
-    before = FxRate.objects.count()
-    with pytest.raises(prices.FxDateTaken, match="VND"):
-        prices.add_fx_rates(
-            per_usd={"KWD": Decimal("0.31"), "VND": Decimal(25_600)},
-            quoted_at=now,
-            source="ECB",
-            at=now,
-        )
-    assert FxRate.objects.count() == before
-
-
-def test_a_slip_of_the_point_is_refused_unless_it_is_meant(olga: User) -> None:
-    now = timezone.now()
-    slip = {"EUR": Decimal("9.1")}
-    before = FxRate.objects.count()
-
-    with pytest.raises(prices.FxJump, match=r"911 % away from 0\.9"):
-        prices.add_fx_rates(per_usd=slip, quoted_at=now, source="ECB", at=now)
-
-    assert FxRate.objects.count() == before
-    prices.add_fx_rates(per_usd=slip, quoted_at=now, source="ECB", at=now, jump_confirmed=True)
-    assert queries.fx(currency="EUR", at=now).per_usd == Decimal("9.1")
-
-
-@pytest.mark.parametrize("bad", [{"EUR": Decimal(0)}, {"EUR": Decimal(-1)}, {"XXX": Decimal(1)}])
-def test_a_rate_that_is_none_is_refused(db: None, bad: dict[str, Decimal]) -> None:
-    now = timezone.now()
-    before = FxRate.objects.count()
-
-    with pytest.raises(prices.FxUnknown):
-        prices.add_fx_rates(per_usd=bad, quoted_at=now, source="ECB", at=now)
-    with pytest.raises(prices.FxInTheFuture):
-        prices.add_fx_rates(
-            per_usd={"EUR": Decimal("0.9")}, quoted_at=now + timedelta(hours=1), source="x", at=now
-        )
-
-    assert FxRate.objects.count() == before
 
 
 def test_a_tax_that_rises_shows_which_regions_are_below_the_floor(db: None) -> None:

@@ -160,3 +160,16 @@ def test_the_list_of_regions_gives_the_creator_s_part_of_each(db: None) -> None:
     assert lines["US"].creator_share is not None
     assert round(lines["US"].creator_share, 4) == Decimal("0.4717")
     assert lines["DE"].tax_share == Decimal("0.19")
+
+
+@pytest.mark.parametrize("name", ["wallet:rates", "wallet:seals", "payouts:verify", "help"])
+def test_seals_and_the_check_of_statements_lead_to_each_other(
+    db: None, client: Client, name: str
+) -> None:
+    page = client.get(reverse(name)).content.decode()
+    body = page[page.index("<main") : page.index("</main>")]
+
+    links = {"wallet:seals": reverse("payouts:verify"), "payouts:verify": reverse("wallet:seals")}
+    for link in [links[name]] if name in links else links.values():
+        assert f'href="{link}"' in body
+    assert f'href="{reverse("payouts:verify")}">Check a statement' in page[page.index("</main>") :]

@@ -12,6 +12,7 @@ from wallet.models.books import (
     Transfer,
 )
 from wallet.models.credit_notes import CreditNote, CreditNoteFile, CreditNoteSeries
+from wallet.models.exchange import WaitingRate
 from wallet.models.gift_cards import CODES_MAX, GiftCard, GiftCardBatch, GiftCardTries
 from wallet.models.limits import (
     BPS,
@@ -26,6 +27,9 @@ from wallet.models.limits import (
     tier_of,
 )
 from wallet.models.pricing import (
+    FIRST_HOLD,
+    FIRST_PAYOUTS,
+    CardAnnouncement,
     Channel,
     CoinPackage,
     FxRate,
@@ -45,10 +49,13 @@ from wallet.models.refunds import Dispute, RecoursePolicy, Refund
 __all__ = [
     "BPS",
     "CODES_MAX",
+    "FIRST_HOLD",
+    "FIRST_PAYOUTS",
     "Account",
     "Adjustment",
     "Balance",
     "Bucket",
+    "CardAnnouncement",
     "Channel",
     "CoinPackage",
     "CreditNote",
@@ -89,6 +96,7 @@ __all__ = [
     "SpendingLimits",
     "Tier",
     "Transfer",
+    "WaitingRate",
     "Window",
     "kind_of",
     "tier_of",

@@ -1,7 +1,7 @@
 """What coins cost, where, and by which method. Price rows are dated and never edited in place."""
 
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pghistory
 import pgtrigger
@@ -18,6 +18,10 @@ class Channel(models.TextChoices):
     WEB = "web", "Web"
     APP = "app", "App store"
     GIFT_CARD = "gift_card", "Gift card"
+
+
+FIRST_PAYOUTS: Final = 3  # as many of a creator's payouts count as their first
+FIRST_HOLD: Final = "0"  # in a rate card's holds: what diamonds wait at least until then
 
 
 class HoldClass(models.IntegerChoices):
@@ -114,6 +118,35 @@ class PriceAnnouncement(models.Model):
                 fields=["id"],
                 condition=models.Q(finished_at=None),
                 name="price_announcement_to_tell",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class CardAnnouncement(models.Model):
+    """That a rate card begins at a moment, in the words creators and everybody else read.
+
+    It commits with the card, and everybody is told from this row: whoever has an id up to
+    ``told_up_to_id`` has been told, and nobody is left once it is ``finished_at``.
+    """
+
+    card_id = models.IntegerField(unique=True)
+    title = models.CharField(max_length=120)
+    creators_body = models.CharField(max_length=500)
+    fans_body = models.CharField(max_length=500)
+    announced_at = models.DateTimeField(db_default=Now(), editable=False)
+    told_up_to_id = models.BigIntegerField(default=0)
+    people_told = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"],
+                condition=models.Q(finished_at=None),
+                name="card_announcement_to_tell",
             )
         ]
 
