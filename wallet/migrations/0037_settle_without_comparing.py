@@ -8,7 +8,7 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallet", "0034_payout_differences")]
+    dependencies = [("wallet", "0036_rates_for_two_people")]
 
     operations = [
         migrations.RunSQL(
