@@ -106,6 +106,7 @@ def _deed(words: str, form: type[forms.Form], act: "Deed") -> Callable[..., Http
             except (services.NotWaiting, services.SamePerson, services.TooLate) as refusal:
                 modeladmin.message_user(request, f"{payout}: {refusal}", messages.ERROR)
             else:
+                modeladmin.log_change(request, payout, f"{words}. {told}")
                 modeladmin.message_user(request, f"{payout}: {told}", messages.SUCCESS)
         return None
 

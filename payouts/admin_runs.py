@@ -103,7 +103,9 @@ class SettlementRunAdmin(DeedAdmin):
             progress = settlements.continue_settlement(
                 run_id=run.pk, at=timezone.now(), chunks_max=CHUNKS_AN_ACTION
             )
-            self.message_user(request, *_told(run, progress))
+            words, level = _told(run, progress)
+            self.log_change(request, run, f"Went on with it: {words}")
+            self.message_user(request, words, level)
 
 
 def _expected(row: dict[str, object]) -> str:
