@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -19,9 +18,9 @@ from django.db.models.functions import TruncHour
 from djmoney.money import Money
 
 from accounts.models import User
-from config import queues
+from config import figures, queues
 from payouts.models import Payout, SettlementRun
-from wallet import seals
+from wallet import seals, totals
 from wallet.models import (
     Period,
     Purchase,
@@ -100,6 +99,7 @@ class Desk:
     sold: list[Sold] | None
     paid_out: list[PaidOut] | None
     gifts: Gifts | None
+    figures: list[figures.Figure]
 
 
 def desk_of(user: User | AnonymousUser, *, at: datetime) -> Desk:
@@ -117,6 +117,7 @@ def desk_of(user: User | AnonymousUser, *, at: datetime) -> Desk:
         sold=_sold(begins_at) if user.has_perm(queues.view(Purchase)) else None,
         paid_out=_paid_out(begins_at) if user.has_perm(queues.view(Payout)) else None,
         gifts=_gifts(begins_at) if user.has_perm(queues.view(Transfer)) else None,
+        figures=figures.figures_of(user, at=at),
     )
 
 
@@ -186,7 +187,7 @@ def _settlement(*, at: datetime) -> Clock:
 def _sold(begins_at: datetime) -> list[Sold]:
     rows = (
         Purchase.objects.filter(
-            pk__gte=_first_id(begins_at - PAYMENT_ID_AGE), credited_at__gte=begins_at
+            pk__gte=totals.first_id(begins_at - PAYMENT_ID_AGE), credited_at__gte=begins_at
         )
         .values("currency")
         .annotate(purchases=Count("pk"), sold=Sum("coins"), paid_minor=Sum("gross_minor"))
@@ -206,7 +207,7 @@ def _sold(begins_at: datetime) -> list[Sold]:
 def _paid_out(begins_at: datetime) -> list[PaidOut]:
     rows = (
         Payout.objects.filter(
-            pk__gte=_first_id(begins_at - PAYMENT_ID_AGE),
+            pk__gte=totals.first_id(begins_at - PAYMENT_ID_AGE),
             state=Payout.State.PAID,
             resolved_at__gte=begins_at,
         )
@@ -225,7 +226,7 @@ def _gifts(begins_at: datetime) -> Gifts:
     coins, diamonds = Transfer.Code.GIFT_COINS, Transfer.Code.GIFT_DIAMONDS
     rows = (
         Transfer.objects.filter(
-            op_id__gte=_first_id(begins_at - GIFT_ID_AGE),
+            op_id__gte=totals.first_id(begins_at - GIFT_ID_AGE),
             code__in=(coins, diamonds),
             op__recorded_at__gte=begins_at,
         )
@@ -269,8 +270,3 @@ def _hour(
         height=f"{height:.2f}",
         label=f"{name}: {row['coins']:,} coins",
     )
-
-
-def _first_id(at: datetime) -> UUID:
-    """The least UUIDv7 of a moment: ids made from then on are no less."""
-    return UUID(int=int(at.timestamp()) * 1000 << 80 | 7 << 76 | 2 << 62)

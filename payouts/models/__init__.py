@@ -2,6 +2,7 @@
 
 from payouts.models.destinations import Destination
 from payouts.models.eligibility import EligibilityOverride, EligibilityResult
+from payouts.models.figures import PlatformDay, PlatformHoldings
 from payouts.models.payouts import Payout, PayoutChoice
 from payouts.models.settlements import SettlementChunk, SettlementLine, SettlementRun
 from payouts.models.statements import (
@@ -37,6 +38,8 @@ __all__ = [
     "GifterMonth",
     "Payout",
     "PayoutChoice",
+    "PlatformDay",
+    "PlatformHoldings",
     "SepaBatch",
     "SepaEntry",
     "SettlementChunk",

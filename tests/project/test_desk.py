@@ -22,7 +22,7 @@ from wallet import adjustments, ledger
 from wallet.models import Dispute, PaymentMethod, ProviderEvent, Purchase, Refund
 from wallet.money import money
 
-QUERIES_MAX = 32
+QUERIES_MAX = 36
 
 
 def make_purchase(buyer: User, **fields: Any) -> Purchase:
