@@ -15,12 +15,14 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncHour
+from django.urls import reverse
 from djmoney.money import Money
 
 from accounts.models import User
 from config import figures, queues
+from payouts import admin_owed
 from payouts.models import Payout, SettlementRun
-from wallet import seals, totals
+from wallet import admin_losses, seals, totals
 from wallet.models import (
     Period,
     Purchase,
@@ -36,6 +38,13 @@ HOURS: Final = 24
 # Rows are found by their ids, which begin with a time: how much older an id may be than the event.
 GIFT_ID_AGE: Final = timedelta(days=1)
 PAYMENT_ID_AGE: Final = timedelta(days=30)
+REPORTS: Final = (
+    ("What staff did", "trail", ("admin.view_logentry",)),
+    ("Money that is held", "held", admin_owed.SEES_HELD),
+    ("Debts of creators", "debts", admin_owed.SEES_DEBTS),
+    ("Unclaimed money", "unclaimed", admin_owed.SEES_UNCLAIMED),
+    ("Lost payments and recourse", "losses", admin_losses.SEES),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,7 @@ class Desk:
     paid_out: list[PaidOut] | None
     gifts: Gifts | None
     figures: list[figures.Figure]
+    reports: list[tuple[str, str]]  # in words, with the address
 
 
 def desk_of(user: User | AnonymousUser, *, at: datetime) -> Desk:
@@ -118,6 +128,11 @@ def desk_of(user: User | AnonymousUser, *, at: datetime) -> Desk:
         paid_out=_paid_out(begins_at) if user.has_perm(queues.view(Payout)) else None,
         gifts=_gifts(begins_at) if user.has_perm(queues.view(Transfer)) else None,
         figures=figures.figures_of(user, at=at),
+        reports=[
+            (words, reverse(f"admin:{name}"))
+            for words, name, permissions in REPORTS
+            if user.has_perms(permissions)
+        ],
     )
 
 

@@ -99,6 +99,7 @@ MADE: Final = (
     Made(model="wallet.PriceAnnouncement", what="Announced", by="announced_by", at="announced_at"),
     Made(model="payouts.EligibilityOverride", what="Let pass", by="by", at="made_at",
          why="reason"),
+    Made(model="payouts.UnclaimedReminder", what="Told", by="by", at="at"),
     Made(model="payouts.TaxExport", what="Saved the totals", by="by", at="at"),
     Made(model="payouts.SepaBatch", what="Closed", by="closed_by", at="closed_at"),
     Made(model="payouts.BankFile", what="Read", by="read_by", at="read_at"),

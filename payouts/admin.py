@@ -15,6 +15,7 @@ from accounts.admin_deeds import ReadOnlyAdmin
 from accounts.models import User
 from payouts import (
     admin_eligibility,
+    admin_owed,
     admin_runs,
     admin_tax,
     admin_transfer_files,
@@ -24,9 +25,7 @@ from payouts import (
 from payouts.models import Destination, Payout, StripeAccount
 
 # Django finds these desks through this module.
-__all__ = ["admin_eligibility", "admin_runs", "admin_tax", "admin_transfer_files"]
-
-__all__ = ["admin_eligibility", "admin_tax"]  # these desks register themselves
+__all__ = ["admin_eligibility", "admin_owed", "admin_runs", "admin_tax", "admin_transfer_files"]
 
 
 class ReasonForm(forms.Form):
