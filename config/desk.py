@@ -187,6 +187,10 @@ def _settlement(*, at: datetime) -> Clock:
         words = ("None yet", None, "", "")
     elif run.state == SettlementRun.State.DONE:
         words = ("Done", run.ended_at, run.period_key, "good")
+    elif run.state != SettlementRun.State.RUNNING:
+        is_late = at - run.started_at > queues.SECOND_PERSON
+        waits = "Waits for approval"
+        words = (waits, run.started_at, run.period_key, "bad" if is_late else "")
     elif run.stopped_why:
         words = ("Stopped", run.started_at, run.stopped_why, "bad")
     else:

@@ -10,8 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from accounts.admin_deeds import ReadOnlyAdmin
+from accounts.admin_deeds import ReadOnlyAdmin, badge
 from accounts.models import User
 from payouts import (
     admin_eligibility,
@@ -22,6 +24,7 @@ from payouts import (
     services,
     submissions,
 )
+from payouts.earnings import TONES
 from payouts.models import Destination, Payout, StripeAccount
 
 # Django finds these desks through this module.
@@ -141,14 +144,10 @@ class PayoutAdmin(admin_runs.DeedAdmin):
         "requested_at",
         "creator",
         "money",
-        "state",
-        "failure",
+        "state_shown",
         "destination",
-        "checked_by",
-        "approved_by",
-        "attempts",
+        "approvals",
         "due_at",
-        "rail_ref",
     )
     list_filter = ("state", "currency", "needs_approval")
     search_fields = ("=id", "creator__handle", "rail_ref")
@@ -159,6 +158,18 @@ class PayoutAdmin(admin_runs.DeedAdmin):
         _deed("Look up at the bank now, or send what waits", NoReasonForm, look_up),
         _deed("Cancel and give the money back", ReasonForm, cancel),
     )
+
+    @admin.display(description="State", ordering="state")
+    def state_shown(self, payout: Payout) -> SafeString:
+        shown = badge(payout.get_state_display(), TONES.get(payout.state, "warn"))
+        return format_html("{} {}", shown, payout.failure) if payout.failure else shown
+
+    @admin.display(description="Approved by", empty_value="")
+    def approvals(self, payout: Payout) -> str | None:
+        who = [f"@{by.handle}" for by in (payout.checked_by, payout.approved_by) if by]
+        if who:
+            return ", ".join(who)
+        return "Needs two people" if payout.needs_approval else None
 
     def ask(
         self,

@@ -180,7 +180,7 @@ def _standing(row: Row, number: int, count: int, up: int, whole: int) -> Bar:
         taken_height=_percent(row.taken_milli, whole),
         name=_short(row) if number % every == 0 else "",
         middle=f"{step * number + step / 2:.2f}",
-        shows_value=count <= BARS_MAX,
+        shows_value=count <= BARS_MAX and not row.said,
     )
 
 
