@@ -201,6 +201,7 @@ def _announce(request: HttpRequest, modeladmin: TermsAdmin) -> HttpResponse:
         except services.TermsInThePast as error:
             form.add_error("effective_at", str(error))
         else:
+            modeladmin.log_addition(request, terms, f"Announced: {terms}.")
             modeladmin.message_user(request, f"{terms} is announced.", messages.SUCCESS)
             return redirect("admin:accounts_terms_changelist")
     context = {

@@ -175,10 +175,11 @@ class ReviewAdmin(ReadOnlyAdmin):
     def _take(self, request: HttpRequest, review_id: int) -> HttpResponse:
         _allowed(request, review_id)
         try:
-            reviews.take(review_id=review_id, by_id=staff_id(request), at=timezone.now())
+            taken = reviews.take(review_id=review_id, by_id=staff_id(request), at=timezone.now())
         except REFUSALS as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         else:
+            self.log_change(request, taken, "Took it in hand.")
             self.message_user(request, "The review is in your hands.", messages.SUCCESS)
         return redirect("admin:accounts_review_change", review_id)
 

@@ -65,7 +65,7 @@ CATALOGUE: Final = _view(
 )  # fmt: skip
 PAYOUTS: Final = _view(
     "payouts", "destination", "settlementrun", "settlementline", "payout", "sepabatch",
-    "sepaentry", "bankfile", "bankfileline", "stripeaccount",
+    "sepaentry", "bankfile", "bankfileline", "stripeaccount", "unclaimedreminder",
 )  # fmt: skip
 # How people sign in, without their secrets: to find an account, and why it cannot be opened.
 SIGN_IN: Final = _view("account", "emailaddress") | _view("mfa", "authenticator")
@@ -144,6 +144,7 @@ ROLES: Final = {
         "payouts.add_sepabatch",
         "payouts.change_sepabatch",
         "payouts.add_bankfile",
+        "payouts.add_unclaimedreminder",
     },
     # Judges people and payments.
     "risk": PEOPLE

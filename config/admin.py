@@ -6,9 +6,8 @@ What may be done is a deed: an administrator resets a second factor, revokes tok
 the services that use the API.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from allauth.account import admin as _account  # noqa: F401 - registers what is replaced below
 from allauth.account.models import EmailAddress
@@ -22,22 +21,17 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import admin as _auth  # noqa: F401
 from django.contrib.auth.models import Group
-from django.db import models
-from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, Coalesce, JSONObject
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from pghistory import core
 
 from accounts import services as people
 from accounts.admin_deeds import ReadOnlyAdmin, staff_id
 from accounts.models import User
-from config import desk
-
-# What a history keeps about itself, beside the row's own fields.
-OWN_FIELDS: Final = ("pgh_id", "pgh_created_at", "pgh_label", "pgh_obj", "pgh_context")
+from config import desk, edits, trail_pages
 
 _plain_index = admin.site.index
 
@@ -161,6 +155,14 @@ class DeskLogAdmin(ReadOnlyAdmin):
     search_fields = ("user__handle", "object_repr")
     ordering = ("-pk",)
 
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("trail/", wrap(trail_pages.page), name="trail"),
+            path("trail.csv", wrap(trail_pages.csv), name="trail_csv"),
+            *super().get_urls(),
+        ]
+
     @admin.display(description="What")
     def words(self, entry: LogEntry) -> str:
         return entry.get_change_message()
@@ -175,26 +177,10 @@ class EditsAdmin(ReadOnlyAdmin):
     ordering = ("-pgh_id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = self.model._default_manager.all()  # noqa: SLF001
-        context = "pgh_context__metadata"
-        before = rows.filter(pgh_obj_id=OuterRef("pgh_obj_id"), pgh_id__lt=OuterRef("pgh_id"))
-        edits: QuerySet[Any] = rows.annotate(
-            before=Subquery(before.order_by("-pgh_id").values(row=_as_json(self.model))[:1]),
-            after=_as_json(self.model),
-            editor_id=Cast(
-                Coalesce(KeyTextTransform("user", context), KeyTextTransform("by", context)),
-                BigIntegerField(),
-            ),
-            reason=Coalesce(KeyTextTransform("why", context), KeyTextTransform("deed", context)),
-        ).annotate(
-            editor_handle=Subquery(
-                User.objects.filter(pk=OuterRef("editor_id")).values("handle")[:1]
-            )
-        )
-        return edits
+        return edits.edits_of(self.model)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [*self.list_display, *_tracked(self.model)]
+        return [*self.list_display, *edits.tracked(self.model)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.get_fields(request, obj)
@@ -206,14 +192,17 @@ class EditsAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Row")
     def what(self, edit: Any) -> str:
-        return f"{self.model.pgh_tracked_model._meta.verbose_name} {edit.pgh_obj_id}"  # noqa: SLF001
+        return f"{edits.row_of(self.model)} {edit.pgh_obj_id}"
 
     @admin.display(description="Change")
     def changes(self, edit: Any) -> str:
         """Name each field that differs from the row's event before; a first event has none."""
-        if edit.before is None:
-            return "First kept" if edit.pgh_label != "insert" else "Added"
-        return "; ".join(_differences(edit.before, edit.after)) or "Nothing kept here"
+        if edits.is_first(edit):
+            return edits.first_words(edit)
+        found = edits.changes(edit)
+        return (
+            "; ".join(f"{name}: {was} → {now}" for name, was, now in found) or "Nothing kept here"
+        )
 
     @admin.display(description="Who", empty_value="not staff")
     def editor(self, edit: Any) -> str | None:
@@ -222,26 +211,6 @@ class EditsAdmin(ReadOnlyAdmin):
     @admin.display(description="Why", empty_value="")
     def why(self, edit: Any) -> str | None:
         return str(edit.reason) if edit.reason else None
-
-
-def _tracked(model: type[models.Model]) -> list[str]:
-    return [f.name for f in model._meta.concrete_fields if f.name not in OWN_FIELDS]  # noqa: SLF001
-
-
-def _as_json(model: type[models.Model]) -> JSONObject:
-    return JSONObject(**{name: name for name in _tracked(model)})
-
-
-def _differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    return [
-        f"{name.replace('_', ' ')}: {_shown(before.get(name))} → {_shown(value)}"
-        for name, value in after.items()
-        if before.get(name) != value
-    ]
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value in (None, "") else str(value)
 
 
 for history in core.event_models():

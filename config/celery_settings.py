@@ -76,6 +76,7 @@ beat_schedule = {
     "Stripe accounts": every(15.0, "payouts.tasks.look_at_stripe_accounts"),
     "follow bank files": every(60.0, "payouts.tasks.follow_bank_files", expires=60),
     "count earnings": every(5.0, "payouts.tasks.count_earnings"),
+    "count figures": every(120.0, "payouts.tasks.count_figures", expires=120),
     "close months": every(60.0, "payouts.tasks.close_months", expires=60),
     "send notices": every(5.0, "accounts.tasks.send_notices"),
     "end standings": every(60.0, "accounts.tasks.end_standings", expires=60),

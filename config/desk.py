@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncHour
+from django.urls import reverse
 from djmoney.money import Money
 
 from accounts.models import User
-from config import queues
+from config import figures, queues
+from payouts import admin_owed
 from payouts.models import Payout, SettlementRun
-from wallet import seals
+from wallet import admin_losses, seals, totals
 from wallet.models import (
     Period,
     Purchase,
@@ -37,6 +38,13 @@ HOURS: Final = 24
 # Rows are found by their ids, which begin with a time: how much older an id may be than the event.
 GIFT_ID_AGE: Final = timedelta(days=1)
 PAYMENT_ID_AGE: Final = timedelta(days=30)
+REPORTS: Final = (
+    ("What staff did", "trail", ("admin.view_logentry",)),
+    ("Money that is held", "held", admin_owed.SEES_HELD),
+    ("Debts of creators", "debts", admin_owed.SEES_DEBTS),
+    ("Unclaimed money", "unclaimed", admin_owed.SEES_UNCLAIMED),
+    ("Lost payments and recourse", "losses", admin_losses.SEES),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,8 @@ class Desk:
     sold: list[Sold] | None
     paid_out: list[PaidOut] | None
     gifts: Gifts | None
+    figures: list[figures.Figure]
+    reports: list[tuple[str, str]]  # in words, with the address
 
 
 def desk_of(user: User | AnonymousUser, *, at: datetime) -> Desk:
@@ -117,6 +127,12 @@ def desk_of(user: User | AnonymousUser, *, at: datetime) -> Desk:
         sold=_sold(begins_at) if user.has_perm(queues.view(Purchase)) else None,
         paid_out=_paid_out(begins_at) if user.has_perm(queues.view(Payout)) else None,
         gifts=_gifts(begins_at) if user.has_perm(queues.view(Transfer)) else None,
+        figures=figures.figures_of(user, at=at),
+        reports=[
+            (words, reverse(f"admin:{name}"))
+            for words, name, permissions in REPORTS
+            if user.has_perms(permissions)
+        ],
     )
 
 
@@ -171,6 +187,10 @@ def _settlement(*, at: datetime) -> Clock:
         words = ("None yet", None, "", "")
     elif run.state == SettlementRun.State.DONE:
         words = ("Done", run.ended_at, run.period_key, "good")
+    elif run.state != SettlementRun.State.RUNNING:
+        is_late = at - run.started_at > queues.SECOND_PERSON
+        waits = "Waits for approval"
+        words = (waits, run.started_at, run.period_key, "bad" if is_late else "")
     elif run.stopped_why:
         words = ("Stopped", run.started_at, run.stopped_why, "bad")
     else:
@@ -186,7 +206,7 @@ def _settlement(*, at: datetime) -> Clock:
 def _sold(begins_at: datetime) -> list[Sold]:
     rows = (
         Purchase.objects.filter(
-            pk__gte=_first_id(begins_at - PAYMENT_ID_AGE), credited_at__gte=begins_at
+            pk__gte=totals.first_id(begins_at - PAYMENT_ID_AGE), credited_at__gte=begins_at
         )
         .values("currency")
         .annotate(purchases=Count("pk"), sold=Sum("coins"), paid_minor=Sum("gross_minor"))
@@ -206,7 +226,7 @@ def _sold(begins_at: datetime) -> list[Sold]:
 def _paid_out(begins_at: datetime) -> list[PaidOut]:
     rows = (
         Payout.objects.filter(
-            pk__gte=_first_id(begins_at - PAYMENT_ID_AGE),
+            pk__gte=totals.first_id(begins_at - PAYMENT_ID_AGE),
             state=Payout.State.PAID,
             resolved_at__gte=begins_at,
         )
@@ -225,7 +245,7 @@ def _gifts(begins_at: datetime) -> Gifts:
     coins, diamonds = Transfer.Code.GIFT_COINS, Transfer.Code.GIFT_DIAMONDS
     rows = (
         Transfer.objects.filter(
-            op_id__gte=_first_id(begins_at - GIFT_ID_AGE),
+            op_id__gte=totals.first_id(begins_at - GIFT_ID_AGE),
             code__in=(coins, diamonds),
             op__recorded_at__gte=begins_at,
         )
@@ -269,8 +289,3 @@ def _hour(
         height=f"{height:.2f}",
         label=f"{name}: {row['coins']:,} coins",
     )
-
-
-def _first_id(at: datetime) -> UUID:
-    """The least UUIDv7 of a moment: ids made from then on are no less."""
-    return UUID(int=int(at.timestamp()) * 1000 << 80 | 7 << 76 | 2 << 62)

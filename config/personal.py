@@ -213,6 +213,8 @@ REGISTER: Final = (
          at_erasure=KEEP, why_kept=BOOKS),
     Held(model="payouts.PayoutChoice", whose="creator", purpose="Whether runs pay them out",
          at_erasure=DELETE),
+    Held(model="payouts.UnclaimedReminder", whose="creator",
+         purpose="That staff told them of money that waits", at_erasure=KEEP, why_kept=PAID_OUT),
     Held(model="payouts.Payout", whose="creator", purpose="Payouts", at_erasure=SHED,
          sheds={"failure": ""}, why_kept=PAID_OUT),
 )  # fmt: skip

@@ -48,6 +48,7 @@ from payouts import (
     tax_numbers,
     taxes,
     terms,
+    unclaimed,
     vouching,
 )
 from payouts import risk as payouts
@@ -178,6 +179,7 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     exchange.FxSamePerson: Answer(403, "fx_same_person"),
     ecb.NotAnEcbFile: Answer(400, "not_an_ecb_file"),
     risk.MarginBelowFloor: Answer(409, "margin_below_floor"),
+    adjustments.OwnAdjustment: Answer(403, "own_adjustment"),
     adjustments.SamePerson: Answer(403, "adjustment_same_person"),
     adjustments.NotWaiting: Answer(409, "adjustment_not_waiting"),
     adjustments.NotAnAdjustment: Answer(400, "not_an_adjustment"),
@@ -257,6 +259,8 @@ REFUSALS: Final[Mapping[type[Exception], Answer]] = {
     settlements.NotWaiting: Answer(409, "settlement_not_waiting"),
     settlements.SamePerson: Answer(403, "settlement_same_person"),
     terms.TooMuch: Answer(409, "too_much"),
+    unclaimed.RemindedLately: Answer(409, "reminded_lately"),
+    unclaimed.NothingUnclaimed: Answer(409, "nothing_unclaimed"),
     payouts.NotEligible: Answer(403, "not_eligible"),
     overrides.OwnOverride: Answer(403, "own_override"),
     overrides.NotOverridable: Answer(403, "line_not_overridable"),

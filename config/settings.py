@@ -150,6 +150,8 @@ UNCREDITED_ALERT_S = env.int("UNCREDITED_ALERT_SECONDS", 300)
 ELIGIBLE_AFTER_DAYS = env.int("ELIGIBLE_AFTER_DAYS", 30)
 # followers that a creator needs to be paid
 ELIGIBLE_FOLLOWERS_MIN = env.int("ELIGIBLE_FOLLOWERS_MIN", 0)
+# months without a payout after which a creator's money is listed as unclaimed; look up your law's
+UNCLAIMED_AFTER_MONTHS = env.int("UNCLAIMED_AFTER_MONTHS", 12)
 # ways to verify who somebody is, as dotted paths of adapters in the order they are offered
 IDENTITY_ADAPTERS: list[str] = env.list("IDENTITY_ADAPTERS", ["accounts.providers.manual.Manual"])
 # days after the decision when identity papers are deleted

@@ -71,5 +71,8 @@ class RankDifferenceAdmin(ReadOnlyAdmin):
 
     @admin.action(description="I have looked at the selected differences", permissions=["see"])
     def see(self, request: HttpRequest, chosen: QuerySet[RankDifference]) -> None:
-        seen = ranks.see_differences(ids=chosen.values_list("pk", flat=True), at=timezone.now())
+        rows = list(chosen)
+        seen = ranks.see_differences(ids=[row.pk for row in rows], at=timezone.now())
+        for row in rows:
+            self.log_change(request, row, "Looked at it.")
         self.message_user(request, f"Noted: {seen:,} looked at.", messages.SUCCESS)

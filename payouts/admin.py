@@ -10,23 +10,25 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from accounts.admin_deeds import ReadOnlyAdmin
+from accounts.admin_deeds import ReadOnlyAdmin, badge
 from accounts.models import User
 from payouts import (
     admin_eligibility,
+    admin_owed,
     admin_runs,
     admin_tax,
     admin_transfer_files,
     services,
     submissions,
 )
+from payouts.earnings import TONES
 from payouts.models import Destination, Payout, StripeAccount
 
 # Django finds these desks through this module.
-__all__ = ["admin_eligibility", "admin_runs", "admin_tax", "admin_transfer_files"]
-
-__all__ = ["admin_eligibility", "admin_tax"]  # these desks register themselves
+__all__ = ["admin_eligibility", "admin_owed", "admin_runs", "admin_tax", "admin_transfer_files"]
 
 
 class ReasonForm(forms.Form):
@@ -106,6 +108,7 @@ def _deed(words: str, form: type[forms.Form], act: "Deed") -> Callable[..., Http
             except (services.NotWaiting, services.SamePerson, services.TooLate) as refusal:
                 modeladmin.message_user(request, f"{payout}: {refusal}", messages.ERROR)
             else:
+                modeladmin.log_change(request, payout, f"{words}. {told}")
                 modeladmin.message_user(request, f"{payout}: {told}", messages.SUCCESS)
         return None
 
@@ -141,14 +144,10 @@ class PayoutAdmin(admin_runs.DeedAdmin):
         "requested_at",
         "creator",
         "money",
-        "state",
-        "failure",
+        "state_shown",
         "destination",
-        "checked_by",
-        "approved_by",
-        "attempts",
+        "approvals",
         "due_at",
-        "rail_ref",
     )
     list_filter = ("state", "currency", "needs_approval")
     search_fields = ("=id", "creator__handle", "rail_ref")
@@ -159,6 +158,18 @@ class PayoutAdmin(admin_runs.DeedAdmin):
         _deed("Look up at the bank now, or send what waits", NoReasonForm, look_up),
         _deed("Cancel and give the money back", ReasonForm, cancel),
     )
+
+    @admin.display(description="State", ordering="state")
+    def state_shown(self, payout: Payout) -> SafeString:
+        shown = badge(payout.get_state_display(), TONES.get(payout.state, "warn"))
+        return format_html("{} {}", shown, payout.failure) if payout.failure else shown
+
+    @admin.display(description="Approved by", empty_value="")
+    def approvals(self, payout: Payout) -> str | None:
+        who = [f"@{by.handle}" for by in (payout.checked_by, payout.approved_by) if by]
+        if who:
+            return ", ".join(who)
+        return "Needs two people" if payout.needs_approval else None
 
     def ask(
         self,

@@ -1,5 +1,6 @@
 """The back office of settlement runs: what a run could come to, how far it is, and approvals."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.contrib import admin, messages
@@ -7,8 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
-from accounts.admin_deeds import ReadOnlyAdmin
+from accounts.admin_deeds import ReadOnlyAdmin, badge
 from accounts.models import User
 from payouts import runs, settlements
 from payouts.models import SettlementLine, SettlementRun
@@ -30,42 +33,65 @@ class SettlementRunAdmin(DeedAdmin):
 
     list_display = (
         "period_key",
-        "kind",
-        "state",
-        "stopped_why",
+        "state_shown",
         "progress",
         "totals_expected",
         "totals",
-        "checked_by",
-        "approved_by",
+        "approvals",
         "started_at",
-        "ended_at",
     )
     list_filter = ("state", "kind")
     search_fields = ("period_key",)
     list_select_related = ("checked_by", "approved_by")
     ordering = ("-started_at",)
-    fields = (*list_display, "cutoff_at", "needs_approval")
-    readonly_fields = ("progress", "totals_expected", "totals")
+    fields = (
+        "period_key", "kind", "state_shown", "progress", "totals_expected", "totals",
+        "needs_approval", "checked_by", "approved_by", "cutoff_at", "started_at", "ended_at",
+    )  # fmt: skip
+    readonly_fields = ("state_shown", "progress", "totals_expected", "totals")
     list_per_page = 25
     actions = ("approve", "go_on")
 
     @admin.display(description="Progress")
-    def progress(self, run: SettlementRun) -> str:
+    def progress(self, run: SettlementRun) -> SafeString:
         found = runs.run_progress(run)
-        return (
-            f"{found.looked_at:,} of {found.planned:,} creators: {found.settled:,} settled, "
-            f"{found.paid_out:,} paid out, {found.not_eligible:,} not eligible"
+        bar = format_html(
+            '<progress class="bar run-progress" aria-label="Creators looked at" '
+            'max="{}" value="{}"></progress>',
+            found.planned or 1,
+            found.looked_at if found.planned else 1,
         )
+        words = _lines(
+            [
+                f"{found.looked_at:,} of {found.planned:,} creators",
+                f"{found.settled:,} settled",
+                f"{found.paid_out:,} paid out",
+                f"{found.not_eligible:,} not eligible",
+            ]
+        )
+        return bar + words
+
+    @admin.display(description="State", ordering="state")
+    def state_shown(self, run: SettlementRun) -> SafeString:
+        shown = badge(run.get_state_display(), _tone(run))
+        why = f" {run.stopped_why}" if run.stopped_why else ""
+        return format_html("{} {}{}", shown, run.get_kind_display(), why)
+
+    @admin.display(description="Approved by", empty_value="")
+    def approvals(self, run: SettlementRun) -> SafeString | None:
+        who = [f"@{by.handle}" for by in (run.checked_by, run.approved_by) if by]
+        if who:
+            return _lines(who)
+        return _lines(["Needs two people"]) if run.needs_approval else None
 
     @admin.display(description="At most")
-    def totals_expected(self, run: SettlementRun) -> str:
-        return ", ".join(_expected(row) for row in run.expected) or "Nothing"
+    def totals_expected(self, run: SettlementRun) -> SafeString:
+        return _lines([_expected(row) for row in run.expected] or ["Nothing"])
 
     @admin.display(description="Settled")
-    def totals(self, run: SettlementRun) -> str:
+    def totals(self, run: SettlementRun) -> SafeString:
         totals = runs.run_totals(run)
-        return ", ".join(f"{row.amount} in {row.lines:,} lines" for row in totals) or "-"
+        return _lines([f"{row.amount} in {row.lines:,} lines" for row in totals] or ["Nothing yet"])
 
     @admin.action(description="Approve: large runs need two members of staff", permissions=["deed"])
     def approve(
@@ -103,7 +129,21 @@ class SettlementRunAdmin(DeedAdmin):
             progress = settlements.continue_settlement(
                 run_id=run.pk, at=timezone.now(), chunks_max=CHUNKS_AN_ACTION
             )
-            self.message_user(request, *_told(run, progress))
+            words, level = _told(run, progress)
+            self.log_change(request, run, f"Went on with it: {words}")
+            self.message_user(request, words, level)
+
+
+def _tone(run: SettlementRun) -> str:
+    if run.state == SettlementRun.State.DONE:
+        return "good"
+    return "bad" if run.stopped_why else "warn"
+
+
+def _lines(words: Iterable[str]) -> SafeString:
+    """Each on a line of its own."""
+    items = format_html_join("", "<li>{}</li>", ((line,) for line in words))
+    return format_html('<ul class="run-words">{}</ul>', items)
 
 
 def _expected(row: dict[str, object]) -> str:

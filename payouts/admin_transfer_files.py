@@ -134,6 +134,7 @@ class SepaBatchAdmin(admin_deeds.DeedAdmin):
 
         def perform() -> str:
             sepa_batches.check_batch(batch_id=batch.pk, by=_person(request), at=timezone.now())
+            self.log_change(request, batch, f"Checked, SHA-256 {batch.sha256}")
             return "Checked. Another member of staff hands it to the bank."
 
         return self._do(request, batch, "Check", perform)

@@ -20,7 +20,11 @@ NAMES_MAX: Final = 4  # on the axis of a phone
 
 @dataclass(slots=True, kw_only=True)
 class Row:
-    """What one thing earned. ``note`` says more of it; worth is an estimate at today's rate."""
+    """What one thing earned. ``note`` says more of it; worth is an estimate at today's rate.
+
+    A chart of something else than diamonds has its amounts in ``diamonds_milli`` all the same, as
+    thousandths, and ``said`` is how an amount is written.
+    """
 
     key: str
     words: str
@@ -32,6 +36,7 @@ class Row:
     taken_milli: int = 0
     per_card: dict[int, int] = field(default_factory=dict)
     worth: Money | None = None
+    said: str = ""
 
     @property
     def left_milli(self) -> int:
@@ -126,7 +131,15 @@ def _lying(row: Row, number: int, most: int) -> Bar:
     )
 
 
-def standing(*, rows: Sequence[Row], total: Row, unit: str) -> Chart:
+def standing(
+    *,
+    rows: Sequence[Row],
+    total: Row,
+    unit: str,
+    key: str = "days",
+    title: str = "",
+    summary: str = "",
+) -> Chart:
     """Standing bars in the order of time; what was taken back hangs below the line."""
     up = _round_up(max((row.diamonds_milli for row in rows), default=0))
     down = _round_up(max((row.taken_milli for row in rows), default=0)) if total.taken_milli else 0
@@ -136,9 +149,10 @@ def standing(*, rows: Sequence[Row], total: Row, unit: str) -> Chart:
     if down:
         lines.append(Line(top="100", milli=-down))
     return Chart(
-        key="days",
-        title=f"By {unit}",
-        summary=(
+        key=key,
+        title=title or f"By {unit}",
+        summary=summary
+        or (
             f"{_words(total.diamonds_milli)} diamonds in all, most on {best.words}: "
             f"{_words(best.diamonds_milli)}."
             if total.diamonds_milli
@@ -166,7 +180,7 @@ def _standing(row: Row, number: int, count: int, up: int, whole: int) -> Bar:
         taken_height=_percent(row.taken_milli, whole),
         name=_short(row) if number % every == 0 else "",
         middle=f"{step * number + step / 2:.2f}",
-        shows_value=count <= BARS_MAX,
+        shows_value=count <= BARS_MAX and not row.said,
     )
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from payouts import (
     bank_files,
     closing,
+    figures,
     reconciliations,
     sepa_batches,
     settlements,
@@ -64,6 +65,12 @@ def reconcile(*, hours: int) -> int:
 def count_earnings() -> None:
     """Add what the ledger has folded since the last time to the sums of earnings."""
     tallies.count_earnings()
+
+
+@shared_task
+def count_figures() -> int:
+    """Count what the back office's first page shows of days and of everybody."""
+    return figures.count(at=timezone.now())
 
 
 @shared_task

@@ -23,6 +23,10 @@ class SamePerson(Exception):
     """Who proposed an adjustment cannot decide about it."""
 
 
+class OwnAdjustment(Exception):
+    """Somebody would give to themselves, or take from themselves, or decide about it."""
+
+
 class NotWaiting(Exception):
     """The adjustment was decided before."""
 
@@ -44,8 +48,10 @@ def propose(
     """Write a proposal that waits for a second person; ``amount`` below zero takes.
 
     Coins are whole, diamonds are thousandths under a card. Idempotent by ``adjustment_id``.
-    Raises NotAnAdjustment.
+    Raises OwnAdjustment, NotAnAdjustment.
     """
+    if owner.pk == proposer_id:
+        raise OwnAdjustment("Nobody proposes an adjustment of their own. Ask two colleagues.")
     diamonds = unit == Adjustment.Unit.DIAMOND
     if amount == 0 or not reason.strip():
         raise NotAnAdjustment("An adjustment moves something and has a reason. Enter both.")
@@ -69,7 +75,7 @@ def propose(
 def approve(*, adjustment_id: UUID, approver_id: int, at: datetime) -> Adjustment:
     """Post the adjustment. Locks its row, then the person's account.
 
-    Raises SamePerson, NotWaiting, and after committing it the ledger's own refusal.
+    Raises OwnAdjustment, SamePerson, NotWaiting, and after committing it the ledger's own refusal.
     """
     with transaction.atomic(durable=True):
         adjustment = _waiting(adjustment_id, by_id=approver_id)
@@ -84,7 +90,7 @@ def approve(*, adjustment_id: UUID, approver_id: int, at: datetime) -> Adjustmen
 
 
 def reject(*, adjustment_id: UUID, by_id: int, why: str, at: datetime) -> Adjustment:
-    """Close the proposal without posting it. Raises SamePerson, NotWaiting."""
+    """Close the proposal without posting it. Raises OwnAdjustment, SamePerson, NotWaiting."""
     with transaction.atomic(durable=True):
         adjustment = _waiting(adjustment_id, by_id=by_id)
         adjustment.approver_id = by_id
@@ -98,6 +104,8 @@ def _waiting(adjustment_id: UUID, *, by_id: int) -> Adjustment:
     adjustment = Adjustment.objects.select_for_update(no_key=True).get(pk=adjustment_id)
     if adjustment.state != Adjustment.State.PROPOSED:
         raise NotWaiting("This adjustment was decided before. Nothing was done now.")
+    if adjustment.owner_id == by_id:
+        raise OwnAdjustment("This adjustment is yours. Two others have to agree about it.")
     if adjustment.proposer_id == by_id:
         raise SamePerson("You proposed this adjustment. Somebody else has to decide about it.")
     return adjustment

@@ -218,7 +218,7 @@ class AdjustmentAdmin(admin_deeds.DeedAdmin):
             form,
             preview,
             perform,
-            (adjustments.NotAnAdjustment,),
+            (adjustments.NotAnAdjustment, adjustments.OwnAdjustment),
         )
 
     def decide_view(self, request: HttpRequest, adjustment_id: UUID) -> HttpResponse:
@@ -255,6 +255,7 @@ class AdjustmentAdmin(admin_deeds.DeedAdmin):
 
 
 _DECISION_REFUSALS: admin_deeds.Refusals = (
+    adjustments.OwnAdjustment,
     adjustments.SamePerson,
     adjustments.NotWaiting,
     ledger.InsufficientCoins,

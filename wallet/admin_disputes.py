@@ -4,11 +4,12 @@ from typing import ClassVar, Final
 
 from django.contrib import admin
 from django.template.loader import render_to_string
+from django.urls import URLPattern
 from django.utils.safestring import SafeString
 
 from accounts.admin_deeds import ReadOnlyAdmin, ReasonedAdmin, badge
 from accounts.models import User
-from wallet import queries
+from wallet import admin_losses, queries
 from wallet.models import Dispute, RecoursePolicy
 from wallet.money import MILLI
 
@@ -41,6 +42,9 @@ class DisputeAdmin(ReadOnlyAdmin):
         ("What it took", {"fields": ("taken", "recourse")}),
         ("When", {"fields": ("learnt_at", "ended_at", "story")}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*admin_losses.urls(), *super().get_urls()]
 
     @admin.display(description="Disputed", ordering="amount_minor")
     def amount(self, dispute: Dispute) -> str:

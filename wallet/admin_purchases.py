@@ -142,9 +142,9 @@ class PurchaseAdmin(ReadOnlyAdmin):
             except (Declined, payments.PaymentDiffers) as error:
                 self.message_user(request, f"{purchase}: {error}", messages.ERROR)
             else:
-                self.message_user(
-                    request, f"{purchase}: {now.get_state_display()}", messages.SUCCESS
-                )
+                state = now.get_state_display()
+                self.log_change(request, purchase, f"Looked up at the provider: {state}.")
+                self.message_user(request, f"{purchase}: {state}", messages.SUCCESS)
 
     def has_look_up_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("wallet.look_up_purchase")

@@ -61,7 +61,10 @@ class ReconciliationAdmin(admin_deeds.DeedAdmin):
                 reconciliations.reconcile(provider=provider, since=since, until=until)
                 for provider in reconciliations.used_providers()
             ]
-            return _words(runs)
+            words = _words(runs)
+            for run in runs:
+                self.log_addition(request, run, f"Compared: {words}")
+            return words
 
         return admin_deeds.Deed(
             "Compare with the payment companies",

@@ -128,7 +128,9 @@ class RefundAdmin(ReadOnlyAdmin):
             except (submissions.NotAnswered, submissions.RefundDiffers) as refusal:
                 self.message_user(request, f"{refund}: {refusal}", messages.ERROR)
             else:
-                self.message_user(request, f"{refund}: {now.get_state_display()}", messages.SUCCESS)
+                state = now.get_state_display()
+                self.log_change(request, refund, f"Sent, or looked up: {state}.")
+                self.message_user(request, f"{refund}: {state}", messages.SUCCESS)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(DECIDE)
@@ -147,10 +149,27 @@ class RefundAdmin(ReadOnlyAdmin):
             "Do it",
             form,
             lambda: _preview(refund, form),
-            lambda: _decide(request, refund, form),
+            lambda: self._decide(request, refund, form),
             REFUSALS,
         )
         return admin_deeds.run(self, request, deed)
+
+    def _decide(self, request: HttpRequest, refund: Refund, form: refund_forms.DecisionForm) -> str:
+        assert isinstance(request.user, User), "the admin is for people who are signed in"
+        given = form.cleaned_data
+        try:
+            decided = refunds.decide(
+                refund_id=refund.pk,
+                coins=given["approved"],
+                reason=given["reason"],
+                by=request.user,
+                at=timezone.now(),
+            )
+        except refunds.NeedsSecondPerson as noted:
+            words = f"Proposed {given['approved']:,} coins: {given['reason']}"
+            self.log_change(request, refund, words)
+            return str(noted)
+        return f"{decided}: {decided.get_state_display()}."
 
 
 def facts_about(refund: Refund) -> list[tuple[str, str]]:
@@ -198,19 +217,3 @@ def _preview(refund: Refund, form: refund_forms.DecisionForm) -> admin_deeds.Pre
             ("Proposed before", str(refund.proposer or "by nobody")),
         ]
     )
-
-
-def _decide(request: HttpRequest, refund: Refund, form: refund_forms.DecisionForm) -> str:
-    assert isinstance(request.user, User), "the admin is for people who are signed in"
-    given = form.cleaned_data
-    try:
-        decided = refunds.decide(
-            refund_id=refund.pk,
-            coins=given["approved"],
-            reason=given["reason"],
-            by=request.user,
-            at=timezone.now(),
-        )
-    except refunds.NeedsSecondPerson as noted:
-        return str(noted)
-    return f"{decided}: {decided.get_state_display()}."

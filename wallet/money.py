@@ -67,3 +67,8 @@ def currency_of(unit: int) -> str:
 
 
 _CURRENCIES: Final = {number: code for code, number in CURRENCY_NUMBERS.items()}
+
+
+def in_diamonds(milli: int) -> str:
+    """Thousandths as diamonds, exact."""
+    return f"{milli // MILLI}.{milli % MILLI:03d}"

@@ -22,7 +22,12 @@ class StateChange(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["subject_type", "subject_id", "id"], name="state_change_subject")
+            models.Index(fields=["subject_type", "subject_id", "id"], name="state_change_subject"),
+            models.Index(
+                fields=["-at", "-id"],
+                condition=models.Q(by__isnull=False),
+                name="state_change_by_people",
+            ),
         ]
 
     def __str__(self) -> str:

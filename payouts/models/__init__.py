@@ -2,7 +2,9 @@
 
 from payouts.models.destinations import Destination
 from payouts.models.eligibility import EligibilityOverride, EligibilityResult
+from payouts.models.figures import PlatformDay, PlatformHoldings
 from payouts.models.payouts import Payout, PayoutChoice
+from payouts.models.reminders import UnclaimedReminder
 from payouts.models.settlements import SettlementChunk, SettlementLine, SettlementRun
 from payouts.models.statements import (
     Statement,
@@ -37,6 +39,8 @@ __all__ = [
     "GifterMonth",
     "Payout",
     "PayoutChoice",
+    "PlatformDay",
+    "PlatformHoldings",
     "SepaBatch",
     "SepaEntry",
     "SettlementChunk",
@@ -50,5 +54,6 @@ __all__ = [
     "TaxExport",
     "TaxForm",
     "TaxProfile",
+    "UnclaimedReminder",
     "form_for",
 ]

@@ -33,6 +33,9 @@ class EarningsDay(models.Model):
     diamonds_milli = models.BigIntegerField(default=0)
     taken_milli = models.BigIntegerField(default=0)
 
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["day"], name="earnings_day_of_all")]
+
     def __str__(self) -> str:
         return f"{self.creator_id} on {self.day}: {self.diamonds_milli}"
 

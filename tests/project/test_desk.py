@@ -29,7 +29,7 @@ from wallet.models import (
 )
 from wallet.money import money
 
-QUERIES_MAX = 33
+QUERIES_MAX = 37
 
 
 def make_purchase(buyer: User, **fields: Any) -> Purchase:

@@ -337,7 +337,7 @@ def test_who_may_look_may_not_do_and_who_may_propose_may_not_decide(
         unit="coin",
         amount=5,
         reason="x",
-        proposer=alice,
+        proposer=factories.make_staff("ola"),
     )
     decide = page("adjustment_decide", adjustment.pk)
     assert client.post(decide, {"decision": "approve", "confirm": "1"}).status_code == 403

@@ -297,6 +297,11 @@ class Adjustment(models.Model):
                 condition=~models.Q(proposer=models.F("approver")), name="adjustment_two_people"
             ),
             models.CheckConstraint(
+                condition=~models.Q(owner=models.F("proposer"))
+                & ~models.Q(owner=models.F("approver")),
+                name="adjustment_not_own",
+            ),
+            models.CheckConstraint(
                 condition=~models.Q(amount=0), name="adjustment_moves_something"
             ),
         ]
