@@ -21,6 +21,7 @@ from payouts.models.tallies import (
 )
 from payouts.models.taxes import EEA, TaxExport, TaxForm, TaxProfile, form_for
 from payouts.models.transfer_files import BankFile, BankFileLine, SepaBatch, SepaEntry
+from payouts.models.watching import EarningsWatch, LiveAudience
 
 __all__ = [
     "EEA",
@@ -32,9 +33,11 @@ __all__ = [
     "EarningsCursor",
     "EarningsDay",
     "EarningsLabel",
+    "EarningsWatch",
     "EligibilityOverride",
     "EligibilityResult",
     "GifterMonth",
+    "LiveAudience",
     "Payout",
     "PayoutChoice",
     "SepaBatch",
