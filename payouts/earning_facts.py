@@ -68,7 +68,7 @@ class Earner:
     followers: int = 0  # counted no further than ``FOLLOWERS_COUNTED``
     viewers: int | None = None  # at most at once, the mean of their lives; None: not known
     silent_days: int = 0  # without a gift, before the first of these
-    ring: Share = Share()  # noqa: RUF009 - it is frozen
+    ring: Share = Share()
     shares: Mapping[Trait, Share] = field(default_factory=dict)
 
     def share(self, trait: Trait) -> Share:
@@ -158,11 +158,11 @@ SELECT earner.creator_id, earner.milli, earner.senders,
  ORDER BY earner.creator_id
 """
 EDGES_SQL: Final = """
-SELECT sender_id, creator_id, pair.milli
-  FROM earned_pair AS pair JOIN earner USING (creator_id)
+SELECT pair.sender_id, pair.creator_id, pair.milli
+  FROM earned_pair AS pair JOIN earner ON earner.creator_id = pair.creator_id
   JOIN earner AS giver ON giver.creator_id = pair.sender_id
   JOIN (SELECT sender_id, sum(milli) AS milli FROM earned_pair GROUP BY 1) AS given
-       USING (sender_id)
+       ON given.sender_id = pair.sender_id
  WHERE pair.milli >= %(edge)s AND pair.milli * %(part)s >= earner.milli
    AND pair.milli * %(part)s >= given.milli
 """

@@ -27,6 +27,9 @@ NEAR_FROM: Final = 80  # percent
 NEAR_DAYS_MIN: Final = 2
 NEAR_DAYS_PART: Final = 60  # percent of the days on which the sender paid anything
 REFUNDS_MIN: Final = 2
+# Who travels buys now and then elsewhere. Our own.
+AWAY_MIN: Final = 2  # purchases outside the region in which the sender buys most
+AWAY_PART: Final = 25  # percent of the sender's purchases
 # A card is somebody else's when they paid with it a month before its new user first did.
 BORROWED_AFTER: Final = timedelta(days=30)
 BORROWER_AGE: Final = timedelta(days=60)
@@ -43,6 +46,8 @@ VALUES: Final[Mapping[str, Any]] = {
     "near_part": NEAR_DAYS_PART,
     "limits": sorted(day for day, _month in rules.SPEND_ABS.values()),
     "refunds": REFUNDS_MIN,
+    "away": AWAY_MIN,
+    "away_part": AWAY_PART,
     "borrowed_after": BORROWED_AFTER,
     "borrower_age": BORROWER_AGE,
     "big": rules.NEW_BIG_COINS * 1000,
@@ -151,8 +156,12 @@ SELECT pair.creator_id, pair.sender_id, %(trait)s
 """
 _HOPPER: Final = """
 WITH hopper AS (
-    SELECT buyer_id AS sender_id FROM wallet_purchase WHERE paid_at > %(since)s
-     GROUP BY 1 HAVING count(DISTINCT region_id) > 1
+    SELECT buyer_id AS sender_id
+      FROM (SELECT buyer_id, count(*) AS purchases FROM wallet_purchase
+             WHERE paid_at > %(since)s GROUP BY buyer_id, region_id) AS place
+     GROUP BY 1
+    HAVING sum(purchases) - max(purchases) >= %(away)s
+       AND (sum(purchases) - max(purchases)) * 100 >= sum(purchases) * %(away_part)s
 )
 SELECT pair.creator_id, pair.sender_id, %(trait)s
   FROM hopper JOIN earned_pair AS pair USING (sender_id) JOIN earner USING (creator_id)
