@@ -21,16 +21,9 @@ KEEP: Final = timedelta(days=60)  # rules look back half as far
 BATCH: Final = 1000
 
 
-def note_audiences(*, at: datetime) -> int:
-    """Note how many watched the lives that have ended since the last time. How many lives."""
-    noted = _note(at=at)
-    LiveAudience.objects.filter(ended_at__lt=at - KEEP).delete()
-    return noted
-
-
 @transaction.atomic(durable=True)
-def _note(*, at: datetime) -> int:
-    """Locks the watch's row."""
+def note_audiences(*, at: datetime) -> None:
+    """Note how many watched the lives that have ended since the last time. Locks the watch."""
     watch = EarningsWatch.objects.select_for_update(no_key=True).get()
     events = OutboxEvent.objects.filter(pk__gt=watch.event_id)
     ended = events.filter(name=LIVE_ENDED).values_list("payload", "created_at")
@@ -44,8 +37,8 @@ def _note(*, at: datetime) -> int:
         for payload, created_at in ended.iterator(chunk_size=BATCH)
         if "peak_viewers" in payload
     ]
-    made = LiveAudience.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
+    LiveAudience.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
     settled = events.filter(created_at__lt=at - SETTLED_AFTER).order_by("-pk")
     watch.event_id = settled.values_list("pk", flat=True).first() or watch.event_id
     watch.save(update_fields=["event_id"])
-    return len(made)
+    LiveAudience.objects.filter(ended_at__lt=at - KEEP).delete()

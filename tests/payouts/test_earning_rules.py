@@ -87,7 +87,7 @@ def test_each_rule_hits_at_its_threshold_and_not_below(
 @pytest.mark.parametrize(
     ("trait", "thousands"),
     [(Trait.OWN, 4.9), (Trait.HOME, 9.9), (Trait.ONE_HAND, 4.9), (Trait.BACK, 4.9),
-     (Trait.HOPPER, 4.9), (Trait.BORROWED, 4.9), (Trait.CLAIMED, 1.9), (Trait.NEAR, 9.9)],
+     (Trait.HOPPER, 4.9), (Trait.BORROWED, 9.9), (Trait.CLAIMED, 1.9), (Trait.NEAR, 9.9)],
 )  # fmt: skip
 def test_small_sums_are_held_by_no_rule_whatever_their_share(
     trait: Trait, thousands: float
@@ -105,8 +105,10 @@ def test_a_hit_says_why_in_numbers_and_names_nobody_to_the_creator() -> None:
 
     assert verdict.rule == ReviewReason.SELF_DEAL
     assert verdict.reasons == (
-        "33 % of what you earned in 30 days came from accounts that share a device, a card or a "
-        "payout account with you.",
+        (
+            "33 % of what you earned in 30 days came from accounts that share a device, a card or "
+            "a payout account with you."
+        ),
     )
     assert verdict.signals == (
         ("earned in 30 days", "100,000 diamonds"),

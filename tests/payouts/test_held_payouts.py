@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from accounts import reviewing, reviews
 from accounts.models import Review, ReviewReason, User
-from payouts import submissions
+from payouts import settlements, submissions
 from payouts.models import Payout
 from payouts.rails import base
 from tests import factories
 from tests.database import owner
-from tests.payouts.books import Books, books
+from tests.payouts.books import Books, books, give_diamonds, set_account
 from tests.payouts.memory_rail import MemoryRail
 from tests.payouts.test_payouts import advance, history, pay_out, raising
 
@@ -138,7 +138,7 @@ def seen_by_the_case(
 ) -> tuple[str, Payout]:
     """The payout's state when the case is committed, opened while a worker is past its look."""
     bob = factories.make_creator("bob")
-    payout = pay_out(bob)
+    payout = _reserved(bob)
     at_the_door, done = threading.Event(), threading.Event()
     seen: list[str] = []
     real: Callable[..., Payout] = submissions._mark_sending
@@ -163,6 +163,15 @@ def seen_by_the_case(
     payout = advance(payout)
     thread.join()
     return seen[0], payout
+
+
+def _reserved(creator: User) -> Payout:
+    """As ``pay_out``, with a commit after each deed."""
+    set_account(creator)
+    with transaction.atomic():
+        give_diamonds(creator, 4_000_000)
+    settlements.sweep_settlements(at=timezone.now())
+    return Payout.objects.get(creator=creator)
 
 
 def _is_waiting(session: Any) -> bool:
