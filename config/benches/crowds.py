@@ -244,7 +244,8 @@ def _spend(world: World, people: Sequence[Person], gifts: int) -> None:
     """Gifts over two months, by who is active; coins are bought in packs when they run out."""
     draw = world.random
     givers = [person for person in people if person.loves]
-    activity = [draw.paretovariate(1.2) for _ in givers]
+    # Most give now and then and some every day, but nobody the whole day long.
+    activity = [min(draw.paretovariate(1.2), 60) for _ in givers]
     times = sorted(world.now - draw.random() * DAYS * DAY for _ in range(gifts))
     for at, person in zip(times, draw.choices(givers, activity, k=gifts), strict=True):
         when = max(at, person.joined_at + draw.random() * (world.now - person.joined_at) * 0.5)

@@ -25,11 +25,11 @@ from accounts import fingerprints, reviewing
 from accounts.models import Fingerprint, Follow, Review, ReviewReason, User, name_mark
 from config.benches import crowds, scratch, settling, typologies
 from config.benches.crowds import World
-from payouts import eligibility, risk, settlements, tallies, watching
+from payouts import earning_facts, eligibility, risk, settlements, tallies, watching
 from payouts.models import LiveAudience, Payout, SettlementLine
 from wallet import ledger
 from wallet.models import PaymentMethod, Purchase, Refund
-from wallet.money import CURRENCY_NUMBERS
+from wallet.money import CURRENCY_NUMBERS, MILLI
 
 MEANINGS: Final = {
     "gifts": "honest gifts of each seed",
@@ -40,6 +40,7 @@ MEANINGS: Final = {
     "honest_creators": "honest creators, of all seeds",
     "false_alarms": "of them with a case",
     "false_alarm_share": "false_alarms / honest_creators: at most 0.005",
+    "false_earner_share": "false_alarms / honest creators who earned enough to be looked at",
     "false_gift_share": "honest gifts to creators with a case / honest gifts",
     "payable_under_case": "creators with a case whom gate or run let pass: none may",
     "settled": "other creators whom the run settled, to show that it pays",
@@ -71,6 +72,8 @@ type Say = Callable[[str], None]
 
 def post(world: World) -> float:
     """Write the world down as the site would have; how many gifts were posted a second."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")  # it may be lost: it is made again
     _people(world)
     ops: list[tuple[UUID, datetime]] = _purchases(world)
     began = time.monotonic()
@@ -85,6 +88,8 @@ def post(world: World) -> float:
         cursor.execute("ANALYZE moved")
         for statement in DAYS_SQL:
             cursor.execute(statement)
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
     return len(world.given) / took
 
 
@@ -292,29 +297,38 @@ def _paid(world: World, held: set[int]) -> tuple[int, int]:
 def _counted(world: World, held: set[int]) -> dict[str, float]:
     honest = {one.id for one in world.people.values() if one.is_creator and one.is_honest}
     to_honest = Counter(one.creator_id for one in world.given)
+    lately = Counter[int]()
+    for one in world.given:
+        if one.at > world.now - earning_facts.WINDOW:
+            lately[one.creator_id] += one.coins
     alarms = honest & held
     return {
         "patterns": len(world.planted),
         "found": sum(set(ids) <= held for ids in world.planted.values()),
         "honest_creators": len(honest),
         "false_alarms": len(alarms),
+        "earners": sum(lately[one] * MILLI >= earning_facts.LOOKED_AT_MILLI for one in honest),
         "honest_gifts": sum(to_honest[one] for one in honest),
         "false_gifts": sum(to_honest[one] for one in alarms),
     }
 
 
 def _words(world: World, held: set[int]) -> list[str]:
-    """Say which patterns were missed, and which rules hit honest creators."""
+    """Say which rules found which pattern, which were missed, and which hit honest creators."""
+    found = [
+        f"{name} by {', '.join(sorted(set(_reasons(ids))))}" for name, ids in world.planted.items()
+    ]
     missed = [name for name, ids in world.planted.items() if not set(ids) <= held]
     honest = {one.id for one in world.people.values() if one.is_creator and one.is_honest}
-    rules = Counter(
-        Review.objects.filter(
-            restricts=Review.Restriction.PAYOUTS, subject_id__in=honest & held
-        ).values_list("reason", flat=True)
-    )
-    return [f"missed: {name}" for name in missed] + [
-        f"false alarm: {rule} ({number})" for rule, number in sorted(rules.items())
-    ]
+    rules = Counter(_reasons(honest & held))
+    alarms = [f"false alarm: {rule} ({number})" for rule, number in sorted(rules.items())]
+    return [*found, *(f"missed: {name}" for name in missed), *alarms]
+
+
+def _reasons(ids: Iterable[int]) -> Iterable[str]:
+    """The reasons of all cases of those creators."""
+    held = Review.objects.filter(restricts=Review.Restriction.PAYOUTS, subject_id__in=ids)
+    return held.values_list("reason", flat=True)
 
 
 def summed(gifts: int, found: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -327,6 +341,7 @@ def summed(gifts: int, found: Sequence[dict[str, float]]) -> dict[str, float]:
         "recall": totals["found"] / totals["patterns"],
         **{name: totals[name] for name in ("honest_creators", "false_alarms")},
         "false_alarm_share": totals["false_alarms"] / totals["honest_creators"],
+        "false_earner_share": "false_alarms / honest creators who earned enough to be looked at",
         "false_gift_share": totals["false_gifts"] / totals["honest_gifts"],
         **{name: totals[name] for name in ("payable_under_case", "settled")},
         **{name: totals[name] / len(found) for name in ("watch_s", "gifts_per_s", "posted_per_s")},

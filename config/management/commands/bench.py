@@ -235,7 +235,9 @@ def measure_laundering(
                     say=lambda part: progress.update(task, description=part),
                 )
             found.append(one)
-            terminal.print(f"Seed {number}: {one['found']:.0f} of {one['patterns']:.0f}", *words)
+            terminal.print(
+                f"Seed {number}: {one['found']:.0f} of {one['patterns']:.0f}", *words, sep="\n  "
+            )
             progress.advance(task)
     return laundering.summed(gifts, found)
 
