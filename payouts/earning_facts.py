@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection
 
 from payouts import earning_traits, rings
@@ -22,7 +23,6 @@ WINDOW: Final = timedelta(days=30)  # what the rules look back over
 # Less than the smallest payout is nothing to hold: 2,000 diamonds were US$10 under the first card
 # (``PAYOUT_MINIMUM_USD_CENTS``).
 LOOKED_AT_MILLI: Final = 2_000_000
-FOLLOWERS_COUNTED: Final = 100
 # An edge of the gift graph: an amount worth a payout or half of one, and a tenth of what either
 # side moves, so that friends' small gifts bind nobody together. Our own.
 EDGE_MILLI: Final = 1_000_000
@@ -65,8 +65,11 @@ class Earner:
     top_two_milli: int
     top_ids: Sequence[int] = ()
     near_days: int = 0  # days on which senders paid just below what is looked at
-    followers: int = 0  # counted no further than ``FOLLOWERS_COUNTED``
+    followers: int = 0  # counted no further than ``followers_min``
     viewers: int | None = None  # at most at once, the mean of their lives; None: not known
+    # What the operator asks for.
+    followers_min: int = 50
+    viewers_min: int = 5
     silent_days: int = 0  # without a gift, before the first of these
     ring: Share = Share()
     shares: Mapping[Trait, Share] = field(default_factory=dict)
@@ -182,7 +185,7 @@ def earners(
         "least": LOOKED_AT_MILLI,
         "edge": EDGE_MILLI,
         "part": EDGE_PART,
-        "followers": FOLLOWERS_COUNTED,
+        "followers": settings.EARNINGS_FOLLOWERS_MIN,
         "creators": list(creator_ids or ()),
         **earning_traits.VALUES,
     }
@@ -197,7 +200,9 @@ def earners(
     for creator_id, milli, senders, top_two, top_ids, followers, viewers, silent in rows:
         yield Earner(
             creator_id=creator_id, milli=milli, senders=senders, top_two_milli=top_two,
-            top_ids=tuple(top_ids), followers=followers, viewers=viewers, silent_days=silent,
+            top_ids=tuple(top_ids), followers_min=settings.EARNINGS_FOLLOWERS_MIN,
+            viewers_min=settings.EARNINGS_VIEWERS_MIN, followers=followers, viewers=viewers,
+            silent_days=silent,
             near_days=near_days.get(creator_id, 0), ring=ring_of.get(creator_id, Share()),
             shares=shares.get(creator_id, {}),
         )  # fmt: skip

@@ -24,8 +24,6 @@ DIAMOND: Final = 1000  # thousandths
 TOP_TWO_PERCENT: Final = 80
 TOP_TWO_FROM: Final = 50_000 * DIAMOND
 AUDIENCE_FROM: Final = 100_000 * DIAMOND
-FOLLOWERS_MIN: Final = 50
-VIEWERS_MIN: Final = 5
 # How much of the earnings, in percent, and from how many diamonds on. 5,000 are US$25.
 OWN: Final = (20, 5_000 * DIAMOND)
 HOME: Final = (50, 10_000 * DIAMOND)
@@ -96,10 +94,13 @@ def _shared(rule: ReviewReason, share: Share, what: str, earner: Earner) -> Verd
 
 
 def low_audience(earner: Earner) -> Verdict:
-    """More than 100,000 diamonds with fewer than 50 followers, or 5 viewers where that is known."""
+    """More than 100,000 diamonds with too few followers, or viewers where that is known.
+
+    50 followers and 5 viewers, where the operator says nothing else.
+    """
     is_large = earner.milli > AUDIENCE_FROM
-    few_follow = earner.followers < FOLLOWERS_MIN
-    few_watch = earner.viewers is not None and earner.viewers < VIEWERS_MIN
+    few_follow = earner.followers < earner.followers_min
+    few_watch = earner.viewers is not None and earner.viewers < earner.viewers_min
     audience = f"{earner.followers} followers"
     if few_watch and not few_follow:
         audience = f"about {earner.viewers} people watching at once"

@@ -341,7 +341,7 @@ def summed(gifts: int, found: Sequence[dict[str, float]]) -> dict[str, float]:
         "recall": totals["found"] / totals["patterns"],
         **{name: totals[name] for name in ("honest_creators", "false_alarms")},
         "false_alarm_share": totals["false_alarms"] / totals["honest_creators"],
-        "false_earner_share": "false_alarms / honest creators who earned enough to be looked at",
+        "false_earner_share": totals["false_alarms"] / totals["earners"],
         "false_gift_share": totals["false_gifts"] / totals["honest_gifts"],
         **{name: totals[name] for name in ("payable_under_case", "settled")},
         **{name: totals[name] / len(found) for name in ("watch_s", "gifts_per_s", "posted_per_s")},
