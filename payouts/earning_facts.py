@@ -101,7 +101,7 @@ SELECT coalesce((SELECT xid_from::text::bigint FROM ledger.period
 PARTS_SQL: Final = """
 CREATE TEMPORARY TABLE earned_part ON COMMIT DROP AS
 SELECT earner.owner_id AS creator_id, t.home_id AS sender_id, t.lot_id,
-       sum(t.amount)::bigint AS milli,
+       sum(t.amount)::bigint AS milli, count(DISTINCT t.op_id) AS gifts,
        coalesce(sum(t.amount) FILTER (
            WHERE o.recorded_at < sender.joined_at + %(fresh)s), 0)::bigint AS fresh_milli,
        coalesce(max(t.amount) FILTER (
@@ -123,7 +123,8 @@ _OF_SOME: Final = """t.credit_account_id = ANY(ARRAY(
     SELECT id FROM ledger.account WHERE owner_id = ANY(%(creators)s::bigint[]) AND code = 210))"""
 PAIRS_SQL: Final = """
 CREATE TEMPORARY TABLE earned_pair ON COMMIT DROP AS
-SELECT creator_id, sender_id, sum(milli)::bigint AS milli, sum(fresh_milli)::bigint AS fresh_milli,
+SELECT creator_id, sender_id, sum(milli)::bigint AS milli, sum(gifts) AS gifts,
+       sum(fresh_milli)::bigint AS fresh_milli,
        max(fresh_most_milli) AS fresh_most_milli, sum(quick_milli)::bigint AS quick_milli,
        sum(card_milli)::bigint AS card_milli, min(first_at) AS first_at
   FROM earned_part GROUP BY 1, 2

@@ -33,6 +33,7 @@ AWAY_PART: Final = 25  # percent of the sender's purchases
 # A card is somebody else's when they paid with it a month before its new user first did.
 BORROWED_AFTER: Final = timedelta(days=30)
 BORROWER_AGE: Final = timedelta(days=60)
+BORROWED_GIFTS: Final = 4  # again and again: a partner's one gift is no sign of anything
 
 VALUES: Final[Mapping[str, Any]] = {
     "fresh": FRESH,
@@ -50,6 +51,7 @@ VALUES: Final[Mapping[str, Any]] = {
     "away_part": AWAY_PART,
     "borrowed_after": BORROWED_AFTER,
     "borrower_age": BORROWER_AGE,
+    "borrowed_gifts": BORROWED_GIFTS,
     "big": rules.NEW_BIG_COINS * 1000,
 }
 
@@ -182,6 +184,7 @@ SELECT DISTINCT pair.creator_id, pair.sender_id, %(trait)s
   JOIN shared_print AS theirs ON theirs.user_id = pair.sender_id AND theirs.kind = 'instrument'
   JOIN shared_print AS earlier ON earlier.digest = theirs.digest AND earlier.kind = theirs.kind
    AND earlier.first_seen_at <= theirs.first_seen_at - %(borrowed_after)s::interval
+ WHERE pair.gifts >= %(borrowed_gifts)s
 """
 _STRANGER: Final = """
 SELECT pair.creator_id, pair.sender_id, %(trait)s

@@ -51,6 +51,7 @@ MEANINGS: Final = {
 UNUSABLE: Final = "!"
 BATCH: Final = 200
 ROWS: Final = 5_000
+REPLAN_BATCHES: Final = 100
 BUY_SQL: Final = """
 SELECT count(ledger.buy(op, buyer, op, coins, hold, unit, gross, 0, 0, NULL))
   FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::smallint[], %s::smallint[], %s::bigint[])
@@ -217,7 +218,11 @@ def _refund(purchase: Purchase, *, at: datetime) -> Refund:
 
 def _gifts(world: World) -> list[tuple[UUID, datetime]]:
     made: list[tuple[UUID, datetime]] = []
-    for part in batched(sorted(world.given, key=lambda one: one.at), BATCH, strict=False):
+    for number, part in enumerate(
+        batched(sorted(world.given, key=lambda one: one.at), BATCH, strict=False)
+    ):
+        if number % REPLAN_BATCHES == 0:
+            _plan_anew()
         items = [
             {
                 "op": str(ledger.new_operation_id()), "payer": one.sender_id,
@@ -232,6 +237,13 @@ def _gifts(world: World) -> list[tuple[UUID, datetime]]:
             assert cursor.fetchone()[0] == len(items), "each gift has its coins"
         made += [(UUID(str(item["op"])), one.at) for item, one in zip(items, part, strict=True)]
     return made
+
+
+def _plan_anew() -> None:
+    """Forget plans that were made for tables that were nearly empty."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        cursor.execute("DISCARD PLANS")
 
 
 def _mature() -> None:
