@@ -37,6 +37,7 @@ class Trait(StrEnum):
     ONE_HAND = "one_hand"  # is one of several behind the same device, card or small network
     FRESH = "fresh"  # joined, paid, gave it all within days, and only to this creator
     FRESH_CARD = "fresh_card"  # the same, paid by gift cards
+    DEVOTED = "devoted"  # gives less than a third of all to anybody else
     BIG = "big"  # gave one very large gift in their first days
     NEAR = "near"  # pays again and again just below what is looked at
     BACK = "back"  # asks payments back, or their bank does
@@ -62,7 +63,7 @@ class Earner:
     creator_id: int
     milli: int
     senders: int
-    top_two_milli: int
+    top_two_milli: int  # of those who give to hardly anybody else
     top_ids: Sequence[int] = ()
     near_days: int = 0  # days on which senders paid just below what is looked at
     followers: int = 0  # counted no further than ``followers_min``
@@ -145,8 +146,10 @@ SELECT user_id, kind, digest, first_seen_at, people
 """
 MAIN_SQL: Final = """
 SELECT earner.creator_id, earner.milli, earner.senders,
-       (SELECT sum(milli)::bigint FROM (SELECT milli FROM earned_pair AS pair
-          WHERE pair.creator_id = earner.creator_id ORDER BY milli DESC LIMIT 2) AS top),
+       coalesce((SELECT sum(milli)::bigint FROM (SELECT milli FROM earned_pair AS pair
+          JOIN earned_trait AS trait USING (creator_id, sender_id)
+          WHERE pair.creator_id = earner.creator_id AND trait.trait = 'devoted'
+          ORDER BY milli DESC LIMIT 2) AS top), 0),
        ARRAY(SELECT sender_id FROM earned_pair AS pair
               WHERE pair.creator_id = earner.creator_id ORDER BY milli DESC, sender_id LIMIT 5),
        (SELECT count(*) FROM (SELECT 1 FROM accounts_follow AS follow
@@ -229,6 +232,8 @@ def _shares(
     cursor.execute(earning_traits.CREATE_SQL)
     for trait, sql in earning_traits.SQL.items():
         cursor.execute(sql, {**values, "trait": str(Trait(trait))})
+    cursor.execute("CREATE INDEX ON earned_trait (creator_id)")
+    cursor.execute("CREATE INDEX ON earned_pair (creator_id)")
     cursor.execute("ANALYZE earned_trait")
     cursor.execute(earning_traits.SUMS_SQL)
     near_days: dict[int, int] = {}

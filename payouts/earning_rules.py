@@ -43,7 +43,7 @@ FRESH_MEAN: Final = 2_000 * DIAMOND  # what one of them gives: a new fan tries s
 CARDS: Final = (60, 5_000 * DIAMOND)
 CARDS_SENDERS: Final = 10
 BIG: Final = (50, 30_000 * DIAMOND)
-BIG_SENDERS: Final = 2
+BIG_SENDERS: Final = 3  # one is looked at by itself: ``wallet.rules.new_big``
 SUDDEN: Final = (60, 20_000 * DIAMOND)
 SILENT_DAYS: Final = 90
 
@@ -63,16 +63,21 @@ class Verdict:
 
 
 def concentration(earner: Earner) -> Verdict:
-    """More than 80 % of more than 50,000 diamonds came from one or two people."""
+    """More than 80 % of more than 50,000 diamonds came from one or two who hardly give others."""
     part = _percent(earner.top_two_milli, earner)
     is_hit = (
         earner.milli > TOP_TWO_FROM and earner.top_two_milli * 100 > earner.milli * TOP_TWO_PERCENT
     )
     return _said(
         ReviewReason.CONCENTRATION,
-        f"One or two people gave {part} of the {_diamonds(earner.milli)} you earned in 30 days.",
+        f"One or two people, who hardly give to others, gave {part} of the "
+        f"{_diamonds(earner.milli)} you earned in 30 days.",
         earner,
-        Share(milli=earner.top_two_milli, senders=2, first_ids=earner.top_ids[:2]),
+        Share(
+            milli=earner.top_two_milli,
+            senders=2,
+            first_ids=earner.share(Trait.DEVOTED).first_ids[:2],
+        ),
         is_hit=is_hit,
     )
 

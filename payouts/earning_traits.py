@@ -110,6 +110,14 @@ SELECT pair.creator_id, pair.sender_id, %(trait)s
  WHERE pair.fresh_milli * 10 >= pair.milli * 9 AND pair.quick_milli * 10 >= pair.milli * 9
    AND pair.milli * 10 >= given.milli * 9
 """
+# Who gives a third and more to others is somebody's fan; to launder so would cost that third.
+_DEVOTED: Final = """
+SELECT pair.creator_id, pair.sender_id, %(trait)s
+  FROM earned_pair AS pair JOIN earner USING (creator_id)
+  JOIN (SELECT sender_id, sum(milli) AS milli FROM earned_pair GROUP BY 1) AS given
+       USING (sender_id)
+ WHERE pair.milli * 3 > given.milli * 2
+"""
 _BIG: Final = """
 SELECT pair.creator_id, pair.sender_id, %(trait)s
   FROM earned_pair AS pair JOIN earner USING (creator_id)
@@ -199,6 +207,7 @@ SQL: Final[Mapping[str, str]] = {
     "one_hand": _ADD + _ONE_HAND,
     "fresh": _ADD + _FRESH,
     "fresh_card": _ADD + _FRESH + " AND pair.card_milli * 10 >= pair.milli * 9",
+    "devoted": _ADD + _DEVOTED,
     "big": _ADD + _BIG,
     "near": _NEAR,
     "back": _ADD + _BACK,

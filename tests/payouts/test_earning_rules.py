@@ -64,7 +64,7 @@ def test_an_honest_creator_with_a_bit_of_everything_is_not_hit() -> None:
         (with_share(Trait.FRESH, 50, 25), with_share(Trait.FRESH, 50, 26), "new_senders"),
         (with_share(Trait.FRESH_CARD, 60, 10), with_share(Trait.FRESH_CARD, 60, 9),
          "new_senders"),
-        (with_share(Trait.BIG, 50, 2), with_share(Trait.BIG, 50, 1), "new_senders"),
+        (with_share(Trait.BIG, 50, 3), with_share(Trait.BIG, 50, 2), "new_senders"),
         (with_share(Trait.ONE_HAND, 40, 3), with_share(Trait.ONE_HAND, 39.999, 3), "one_hand"),
         (with_share(Trait.NEAR, 40, 1, near_days=5), with_share(Trait.NEAR, 40, 1, near_days=4),
          "below_limits"),

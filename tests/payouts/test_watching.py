@@ -97,8 +97,11 @@ def test_a_creator_is_summed_up_by_who_gave_what(bob: User) -> None:
     assert earner_of(bob) == Earner(
         creator_id=bob.pk, milli=4_900_000, senders=2, top_two_milli=4_900_000,
         top_ids=(alice.pk, carol.pk), followers=1, viewers=None, silent_days=0,
-        shares={Trait.STRANGER: earning_facts.Share(
-            milli=900_000, senders=1, first_ids=(carol.pk,))},
+        shares={
+            Trait.DEVOTED: earning_facts.Share(
+                milli=4_900_000, senders=2, first_ids=(alice.pk, carol.pk)),
+            Trait.STRANGER: earning_facts.Share(milli=900_000, senders=1, first_ids=(carol.pk,)),
+        },
     )  # fmt: skip
 
 
@@ -268,6 +271,17 @@ def test_silence_is_counted_from_opening_where_nothing_was_earned_before(bob: Us
     give(fan("alice2", 3_000), bob, 3_000)
 
     assert earner_of(bob).silent_days == 120
+
+
+def test_who_gives_a_third_to_others_is_not_counted_as_one_of_two(bob: User) -> None:
+    carol, alice = factories.make_creator("carol"), fan("alice2", 6_000)
+    give(alice, bob, 4_000)
+    give(alice, carol, 1_999)
+    assert earner_of(bob).top_two_milli == 4_000_000
+
+    give(alice, carol, 1)
+
+    assert earner_of(bob).top_two_milli == 0
 
 
 # Audiences
