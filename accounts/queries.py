@@ -274,17 +274,13 @@ def blocks_of(*, user_id: int) -> QuerySet[Block]:
 
 def latest_identity(*, user_id: int) -> IdentityCheck | None:
     """Return the person's check that is under way or in force, else the latest that was."""
-    return latest_identities(user_ids=[user_id]).get(user_id)
+    return latest_identities(user_ids=[user_id]).first()
 
 
-def latest_identities(*, user_ids: Collection[int]) -> dict[int, IdentityCheck]:
+def latest_identities(*, user_ids: Collection[int]) -> QuerySet[IdentityCheck]:
     """Return the same for each of several people, in one query."""
-    rows = (
-        IdentityCheck.objects.filter(person_id__in=user_ids)
-        .order_by("person_id", "-asked_at", "-pk")
-        .distinct("person_id")
-    )
-    return {row.person_id: row for row in rows}
+    checks = IdentityCheck.objects.filter(person_id__in=user_ids)
+    return checks.order_by("person_id", "-asked_at", "-pk").distinct("person_id")
 
 
 def is_identity_verified(*, user_id: int) -> bool:

@@ -5,6 +5,7 @@ so that a chunk done again could only give the first outcome; each card's diamon
 card's own value; who does not pass the gate keeps all they have for the next run.
 """
 
+import json
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import connection
+from psycopg.types.json import Jsonb
 
 from accounts import tellings
 from accounts.models import NoticeKind, User
@@ -22,8 +24,8 @@ from payouts.bookings import STUDIO_PATH
 from payouts.models import Destination, PayoutChoice, SettlementChunk, SettlementRun
 from wallet import cash
 from wallet import queries as wallets
-from wallet.models import FxRate, RateCard
-from wallet.money import money
+from wallet.models import FxRate
+from wallet.money import CURRENCY_NUMBERS, words
 
 NO_CARD: Final = 0
 
@@ -41,10 +43,8 @@ def settle(chunk: SettlementChunk, *, run: SettlementRun, at: datetime) -> None:
     lines = eligibility.gate(creator_ids=creator_ids, at=at)
     eligibility.store(lines, at=at)
     eligible = [one for one in creator_ids if risk.is_eligible(lines[one])]
-    destinations = {
-        row.creator_id: row
-        for row in Destination.objects.filter(creator__in=eligible, replaced_at=None)
-    }
+    accounts = Destination.objects.filter(creator__in=eligible, replaced_at=None)
+    destinations = {row.creator_id: row for row in accounts.only("creator_id", "rail", "currency")}
     rates = {
         currency: wallets.fx(currency=currency, at=at)
         for currency in sorted({row.currency for row in destinations.values()})
@@ -77,7 +77,16 @@ class Settled:
 
 
 LINES_SQL: Final = f"""
-WITH settled AS MATERIALIZED (
+WITH rate AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(rates)s)
+           AS rate (currency text, unit integer, per_usd numeric, source text,
+                    quoted_at timestamptz)
+), asked AS MATERIALIZED (
+    SELECT asked.*, rate.unit, rate.per_usd, rate.source, rate.quoted_at
+      FROM json_to_recordset(%(asked)s)
+           AS asked (op uuid, creator_id bigint, card_id integer, currency text)
+      JOIN rate USING (currency)
+), settled AS MATERIALIZED (
     SELECT op, done, refusal, (result ->> 'diamonds')::bigint AS diamonds,
            (result ->> 'amount_minor')::bigint AS minor, (result ->> 'remainder')::numeric AS rest
       FROM {cash.SETTLE_SQL}
@@ -86,19 +95,14 @@ WITH settled AS MATERIALIZED (
         id, run_id, creator_id, card_id, diamonds_milli, diamond_usd, currency, fx_per_usd,
         fx_source, fx_quoted_at, amount_minor, remainder_minor, settled_at)
     SELECT settled.op, %(run)s, asked.creator_id, asked.card_id, settled.diamonds,
-           card.diamond_usd, rate.currency, rate.per_usd, rate.source, rate.quoted_at,
+           card.diamond_usd, asked.currency, asked.per_usd, asked.source, asked.quoted_at,
            settled.minor, settled.rest, %(at)s
       FROM settled
-      JOIN unnest(%(ops)s::uuid[], %(creators)s::bigint[], %(cards)s::integer[],
-                  %(currencies)s::text[]) AS asked (op, creator_id, card_id, currency) USING (op)
-      JOIN unnest(%(rates)s::text[], %(rate_per_usd)s::numeric[], %(rate_sources)s::text[],
-                  %(rate_dates)s::timestamptz[]) AS rate (currency, per_usd, source, quoted_at)
-           USING (currency)
-      JOIN unnest(%(card_ids)s::integer[], %(card_usd)s::numeric[])
-           AS card (card_id, diamond_usd) USING (card_id)
+      JOIN asked USING (op)
+      JOIN ledger.rate_card card ON card.id = asked.card_id
      WHERE settled.done
 )
-SELECT op, done, refusal, diamonds, minor FROM settled
+SELECT creator_id, currency, done, refusal, diamonds, minor FROM settled JOIN asked USING (op)
 """  # noqa: S608 - our own names
 
 
@@ -111,50 +115,45 @@ def _settle_diamonds(
     at: datetime,
 ) -> Sequence[Settled]:
     """Turn all available diamonds into cash; a line each, but for too few for one minor unit."""
-    asked = {
-        one.operation_id: one
+    asked = [
+        {
+            "op": str(uuid.uuid5(run.pk, f"{holding.creator_id}:{holding.card_id}")),
+            "creator_id": holding.creator_id,
+            "card_id": holding.card_id,
+            "currency": destinations[holding.creator_id].currency,
+        }
         for holding in held
         if holding.card_id != NO_CARD and holding.creator_id in destinations
-        for rate in [rates[destinations[holding.creator_id].currency]]
-        for one in [
-            cash.Settlement(
-                operation_id=uuid.uuid5(run.pk, f"{holding.creator_id}:{holding.card_id}"),
-                creator_id=holding.creator_id,
-                card_id=holding.card_id,
-                currency=rate.currency,
-                fx_per_usd=rate.per_usd,
-            )
-        ]
-    }
-    cards = RateCard.objects.in_bulk({one.card_id for one in asked.values()})
-    facts = cash.settle_facts(
-        list(asked.values()),
-        memo={"text": f"Settlement {run.period_key}"},
-        context=f"settlement:{run.pk}",
-    ) | {
+    ]
+    if not asked:
+        return []
+    facts = {
         "run": run.pk,
         "at": at,
-        "currencies": [one.currency for one in asked.values()],
-        "card_ids": list(cards),
-        "card_usd": [card.diamond_usd for card in cards.values()],
-        "rates": list(rates),
-        "rate_per_usd": [rate.per_usd for rate in rates.values()],
-        "rate_sources": [rate.source for rate in rates.values()],
-        "rate_dates": [rate.quoted_at for rate in rates.values()],
-    }
+        "memo": Jsonb({"text": f"Settlement {run.period_key}"}),
+        "context": f"settlement:{run.pk}",
+        "asked": json.dumps(asked),
+        "rates": json.dumps([
+            {
+                "currency": rate.currency,
+                "unit": CURRENCY_NUMBERS[rate.currency],
+                "per_usd": str(rate.per_usd),
+                "source": rate.source,
+                "quoted_at": rate.quoted_at.isoformat(),
+            }
+            for rate in rates.values()
+        ]),
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(LINES_SQL, facts)
         rows = cursor.fetchall()
-    for operation_id, done, refusal, _diamonds, _minor in rows:
-        assert done or refusal == "nothing_available", f"refused {operation_id}: {refusal}"
+    for creator_id, _currency, done, refusal, _diamonds, _minor in rows:
+        assert done or refusal == "nothing_available", f"refused {creator_id}: {refusal}"
     return [
         Settled(
-            creator_id=asked[operation_id].creator_id,
-            currency=asked[operation_id].currency,
-            diamonds_milli=diamonds,
-            amount_minor=minor,
+            creator_id=creator_id, currency=currency, diamonds_milli=diamonds, amount_minor=minor
         )
-        for operation_id, done, _refusal, diamonds, minor in rows
+        for creator_id, currency, done, _refusal, diamonds, minor in rows
         if done
     ]
 
@@ -214,7 +213,7 @@ def _tell(run: SettlementRun, *, settled: Sequence[Settled], rates: Mapping[str,
 
 
 def _sum(settled: Sequence[Settled]) -> str:
-    return str(money(sum(one.amount_minor for one in settled), settled[0].currency))
+    return words(sum(one.amount_minor for one in settled), settled[0].currency)
 
 
 def _words(settled: Sequence[Settled], *, rate: FxRate) -> str:

@@ -5,6 +5,7 @@ so there is never one without the other; until it is handed to the bank it can b
 the cash returns. ``submissions`` takes it to the bank.
 """
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from payouts.models import Destination, Payout, PayoutChoice
 from wallet import cash, ledger
 from wallet import queries as wallets
 from wallet.models import FxRate
-from wallet.money import money
+from wallet.money import CURRENCY_NUMBERS, money
 
 
 class TooLittle(Exception):
@@ -104,23 +105,23 @@ class Draft:
 
 
 RESERVE_SQL: Final = f"""
-WITH reserved AS MATERIALIZED (
-    SELECT * FROM {cash.RESERVE_SQL}
+WITH asked AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(asked)s)
+           AS asked (op uuid, payout_id uuid, creator_id bigint, unit integer, amount bigint,
+                     destination_id uuid, fee bigint, currency text, resolve_op uuid,
+                     return_op uuid, is_large boolean)
+), reserved AS MATERIALIZED (
+    SELECT op, done, replayed, refusal, result FROM {cash.RESERVE_SQL}
 ), written AS (
     INSERT INTO payouts_payout (id, creator_id, destination_id, run_id, amount_minor, fee_minor,
                                 currency, state, reserve_op, resolve_op, return_op, rail_ref,
                                 failure, needs_approval, attempts, due_at, requested_at)
-    SELECT draft.id, draft.creator_id, draft.destination_id, %(run)s, draft.amount, draft.fee,
-           draft.currency, CASE WHEN draft.is_large THEN 'requested' ELSE 'reserved' END,
-           draft.op, draft.resolve_op, draft.return_op, '', '', draft.is_large, 0,
-           CASE WHEN draft.is_large THEN NULL ELSE %(at)s END, %(at)s
-      FROM reserved
-      JOIN unnest(%(ops)s::uuid[], %(payouts)s::uuid[], %(creators)s::bigint[],
-                  %(destinations)s::uuid[], %(amounts)s::bigint[], %(fees)s::bigint[],
-                  %(currencies)s::text[], %(resolve_ops)s::uuid[], %(return_ops)s::uuid[],
-                  %(large)s::boolean[])
-           AS draft (op, id, creator_id, destination_id, amount, fee, currency, resolve_op,
-                     return_op, is_large) USING (op)
+    SELECT asked.payout_id, asked.creator_id, asked.destination_id, %(run)s, asked.amount,
+           asked.fee, asked.currency,
+           CASE WHEN asked.is_large THEN 'requested' ELSE 'reserved' END,
+           asked.op, asked.resolve_op, asked.return_op, '', '', asked.is_large, 0,
+           CASE WHEN asked.is_large THEN NULL ELSE %(at)s END, %(at)s
+      FROM reserved JOIN asked USING (op)
      WHERE reserved.done
 )
 SELECT op, done, replayed, refusal, result FROM reserved
@@ -148,32 +149,30 @@ def reserve(
     The caller holds the creators' rows; at most one payout for each of them. Without the cash there
     is no payout, but the ledger's refusal in its place, to commit and raise.
     """
-    reservations = [
-        cash.Reservation(
-            operation_id=uuid.uuid5(made.payout_id, "reserve"),
-            creator_id=made.creator_id,
-            currency=made.currency,
-            amount_minor=made.amount_minor,
-            payout_id=made.payout_id,
-        )
+    assert connection.in_atomic_block, "the caller opens the transaction"
+    if not drafts:
+        return []
+    asked = [
+        {
+            "op": str(uuid.uuid5(made.payout_id, "reserve")),
+            "payout_id": str(made.payout_id),
+            "creator_id": made.creator_id,
+            "unit": CURRENCY_NUMBERS[made.currency],
+            "amount": made.amount_minor,
+            "destination_id": str(made.destination_id),
+            "fee": made.fee_minor,
+            "currency": made.currency,
+            "resolve_op": str(uuid.uuid5(made.payout_id, "resolve")),
+            "return_op": str(uuid.uuid5(made.payout_id, "return")),
+            "is_large": made.is_large,
+        }
         for made in drafts
     ]
-    facts = cash.reserve_facts(reservations) | {
-        "at": at,
-        "run": run_id,
-        "destinations": [made.destination_id for made in drafts],
-        "fees": [made.fee_minor for made in drafts],
-        "currencies": [made.currency for made in drafts],
-        "resolve_ops": [uuid.uuid5(made.payout_id, "resolve") for made in drafts],
-        "return_ops": [uuid.uuid5(made.payout_id, "return") for made in drafts],
-        "large": [made.is_large for made in drafts],
-    }
-    assert connection.in_atomic_block, "the caller opens the transaction"
     with connection.cursor() as cursor:
-        cursor.execute(RESERVE_SQL, facts)
-        outcomes = {row[0]: ledger.outcome(row[0], row[1:]) for row in cursor}
-    asked = (outcomes[reservation.operation_id] for reservation in reservations)
-    return [None if outcome.done else outcome for outcome in asked]
+        cursor.execute(RESERVE_SQL, {"asked": json.dumps(asked), "at": at, "run": run_id})
+        rows = {str(row[0]): row for row in cursor}
+    found = (rows[str(one["op"])] for one in asked)
+    return [None if done else ledger.outcome(op, (done, *rest)) for op, done, *rest in found]
 
 
 @transaction.atomic(durable=True)

@@ -5,7 +5,9 @@ rounded up and what is most is rounded down to the minor unit, and a fee down: i
 favour. Numbers of others stand beside the settings.
 """
 
+from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 
 from django.conf import settings
@@ -61,5 +63,10 @@ def check_maximum(amount_minor: int, *, rate: FxRate, used: Used) -> None:
 
 
 def _of_cents(usd_cents: int, rate: FxRate) -> Fraction:
-    minor_a_unit: int = 10 ** money.decimals(rate.currency)
-    return Fraction(usd_cents, 100) * Fraction(rate.per_usd) * minor_a_unit
+    return _exact(usd_cents, rate.per_usd, rate.currency)
+
+
+@lru_cache(maxsize=1024)  # a run asks for the same few amounts once a creator
+def _exact(usd_cents: int, per_usd: Decimal, currency: str) -> Fraction:
+    minor_a_unit: int = 10 ** money.decimals(currency)
+    return Fraction(usd_cents, 100) * Fraction(per_usd) * minor_a_unit

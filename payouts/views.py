@@ -206,7 +206,7 @@ def destination(request: SignedIn) -> HttpResponse:
         "currency": earnings.currency_of(creator=request.user),
     }
     ways = destinations.offered(country=str(request.user.country.code or ""))
-    asked = request.POST.get("rail", Rail.BANK)
+    asked = request.POST.get("rail")  # None: nothing was sent, so no form has its word yet
     forms: dict[str, AccountForm] = {
         rail: FORMS[rail](
             request.POST if asked == rail else None, initial=initial, auto_id=f"{rail}_%s"
@@ -214,8 +214,8 @@ def destination(request: SignedIn) -> HttpResponse:
         for rail in ways
         if rail in FORMS
     }
-    form = forms.get(asked)
-    if request.method == "POST" and form is not None and form.is_valid():
+    form = forms.get(asked or "")
+    if form is not None and form.is_valid():
         made = destinations.set_destination(
             creator=request.user, rail=asked, at=timezone.now(), **form.cleaned_data
         )

@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from psycopg.types.json import Jsonb
 
 from wallet import cash, ledger
+from wallet.money import CURRENCY_NUMBERS
 
 
 def settle(
@@ -19,21 +21,48 @@ def settle(
     memo: dict[str, Any],
     context: str,
 ) -> ledger.Outcome:
-    asked = cash.Settlement(operation_id, creator_id, card_id, currency, fx_per_usd)
-    return _ask(cash.SETTLE_SQL, cash.settle_facts([asked], memo=memo, context=context))
+    return _ask(
+        """
+        WITH asked (op, creator_id, card_id, unit, per_usd)
+          AS (VALUES (%(op)s::uuid, %(creator)s::bigint, %(card)s, %(unit)s, %(per_usd)s))
+        """,
+        cash.SETTLE_SQL,
+        {
+            "op": operation_id,
+            "creator": creator_id,
+            "card": card_id,
+            "unit": CURRENCY_NUMBERS[currency],
+            "per_usd": fx_per_usd,
+            "memo": Jsonb(memo),
+            "context": context,
+        },
+    )
 
 
 def reserve_payout(
     *, operation_id: UUID, creator_id: int, currency: str, amount_minor: int, payout_id: UUID
 ) -> ledger.Outcome:
-    asked = cash.Reservation(operation_id, creator_id, currency, amount_minor, payout_id)
-    return _ask(cash.RESERVE_SQL, cash.reserve_facts([asked]))
+    return _ask(
+        """
+        WITH asked (op, creator_id, unit, amount, payout_id)
+          AS (VALUES (%(op)s::uuid, %(creator)s::bigint, %(unit)s, %(amount)s::bigint,
+                      %(payout)s::uuid))
+        """,
+        cash.RESERVE_SQL,
+        {
+            "op": operation_id,
+            "creator": creator_id,
+            "unit": CURRENCY_NUMBERS[currency],
+            "amount": amount_minor,
+            "payout": payout_id,
+        },
+    )
 
 
-def _ask(sql: str, facts: dict[str, Any]) -> ledger.Outcome:
+def _ask(asked: str, sql: str, facts: dict[str, Any]) -> ledger.Outcome:
     assert connection.in_atomic_block, "the caller opens the transaction"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT op, done, replayed, refusal, result FROM {sql}", facts)
+        cursor.execute(f"{asked} SELECT op, done, replayed, refusal, result FROM {sql}", facts)
         operation_id, *row = cursor.fetchone()
     return ledger.outcome(operation_id, row)
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from importlib import import_module
 from statistics import median, quantiles
 from typing import Any, Final
@@ -21,12 +20,14 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from psycopg.types.json import Jsonb
 
 from accounts.models import User
 from config.benches import knocks, postings, scratch
 from payouts import tallies
 from wallet import cash, ledger
 from wallet.models import RateCard
+from wallet.money import CURRENCY_NUMBERS
 
 FANS: Final = 1_000
 BATCH: Final = 2_000
@@ -64,6 +65,11 @@ SELECT count(*) FROM ledger.post_gifts((
              'from', 'Fan ' || n %% {fans}, 'where', 'Evening ' || n / 97 %% 300)))
     FROM generate_series(%(first)s::int, %(last)s::int) AS n))
 """
+SETTLE_ONE_SQL: Final = f"""
+WITH asked (op, creator_id, card_id, unit, per_usd)
+  AS (VALUES (%(op)s::uuid, %(creator)s::bigint, %(card)s, %(unit)s, 0.9))
+SELECT count(*) FROM {cash.SETTLE_SQL}
+"""  # noqa: S608 - our own names
 SPREAD_SQL: Final = """
 UPDATE ledger.operation SET recorded_at = recorded_at - random() * interval '400 days'
  WHERE kind = 20
@@ -94,12 +100,16 @@ def fill(*, gifts: int, say: Say) -> dict[str, float]:
     with transaction.atomic():
         ledger.release_due(debt_share_bps=settings.DEBT_SHARE_BPS, limit=100)
     card_id = RateCard.objects.earliest("pk").pk
-    settlement = cash.Settlement(
-        ledger.new_operation_id(), scratch.FIRST_CREATOR, card_id, "EUR", Decimal("0.9")
-    )
-    facts = cash.settle_facts([settlement], memo={}, context="settlement:bench")
+    facts = {
+        "op": ledger.new_operation_id(),
+        "creator": scratch.FIRST_CREATOR,
+        "card": card_id,
+        "unit": CURRENCY_NUMBERS["EUR"],
+        "memo": Jsonb({}),
+        "context": "settlement:bench",
+    }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {cash.SETTLE_SQL}", facts)  # noqa: S608 - our own
+        cursor.execute(SETTLE_ONE_SQL, facts)
     with transaction.atomic():
         ledger.fold()
     say("Sums of earnings")

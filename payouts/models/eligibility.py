@@ -13,7 +13,7 @@ class EligibilityResult(models.Model):
         "accounts.User", models.PROTECT, primary_key=True, related_name="eligibility"
     )
     is_eligible = models.BooleanField()
-    lines = models.JSONField()  # [{key, state, reason}]
+    lines = models.JSONField()  # [{key, title, state, reason, is_waived}] not met, or let pass
     unmet = models.CharField(max_length=200, blank=True)  # the keys of the lines not met
     evaluated_at = models.DateTimeField()
 

@@ -30,7 +30,6 @@ from payouts.models import Payout, SettlementLine
 from tests import factories
 from tests.database import fold_everything, owner
 from tests.e2e.conftest import WholeSite
-from tests.payouts.books import set_account
 from tests.standin import eventually
 from wallet import ledger, services
 from wallet.models import Purchase
@@ -80,7 +79,14 @@ def test_a_gift_goes_from_a_card_to_a_bank_account(whole_site: WholeSite, visit:
     # The creator sets up where the money goes, and goes live.
     studio = visit(width=1280)
     sign_in(studio, creator)
-    set_account(creator, currency="EUR")
+    studio.goto("/studio/destination/")
+    reauthenticate(studio)
+    studio.get_by_label("Account holder").fill(creator.display_name)
+    studio.get_by_label("IBAN or account number").fill("DE89370400440532013000")
+    studio.get_by_label("Currency of the account").select_option("EUR")
+    studio.get_by_role("button", name="Save").click()
+    expect(studio.get_by_text("You are paid to")).to_be_visible()
+    factories.make_payable(creator)  # who they are and their tax form have tests of their own
     studio.goto("/studio/live/")
     studio.get_by_label("Title").fill("Piano at night")
     studio.get_by_role("button", name="Go live").click()
@@ -108,8 +114,7 @@ def test_a_gift_goes_from_a_card_to_a_bank_account(whole_site: WholeSite, visit:
     sending = Sending.objects.get()
     assert (sending.sender_id, sending.creator_id, sending.coins) == (fan.pk, creator.pk, 99)
 
-    # Who the creator is, their tax form and their account have tests of their own. Then time
-    # passes: the hold ends, the settlement runs, the bank pays.
+    # Time passes: the hold ends, the settlement runs, the bank pays.
     mature()
     now = timezone.now()
     with override_settings(

@@ -384,6 +384,30 @@ def test_a_sepa_account_is_set_from_its_own_form(client: Client, bob: User) -> N
     assert destinations.account_of(made) == ACCOUNT
 
 
+def test_an_account_is_set_by_sending_back_the_form_as_it_was_shown(
+    client: Client, bob: User
+) -> None:
+    sign_in_just_now(client, bob)
+    shown = client.get(reverse("payouts:destination"))
+    (form,) = shown.context["forms"]
+
+    client.post(
+        reverse("payouts:destination"),
+        {
+            "rail": form.rail,
+            "destination_id": form["destination_id"].value(),
+            "holder_name": "Bob Baker",
+            "account": ACCOUNT,
+            "currency": "EUR",
+        },
+    )
+
+    assert "This field is required" not in shown.content.decode()
+    made = Destination.objects.get()
+    assert str(made.pk) == str(form["destination_id"].value())
+    assert (made.rail, made.currency) == ("bank", "EUR")
+
+
 @pytest.mark.usefixtures("all_rails")
 @pytest.mark.parametrize(
     ("changes", "words"),

@@ -1,4 +1,4 @@
-"""Connect as the stand-in speaks it: accounts, links, transfers by group, reversals, lists that lag."""
+"""Connect as the stand-in speaks it: accounts, links, transfers by group, reversals, lag."""
 
 from typing import Any
 
