@@ -75,6 +75,7 @@ def post(world: World) -> float:
     """Write the world down as the site would have; how many gifts were posted a second."""
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")  # it may be lost: it is made again
+        cursor.execute("SET idle_in_transaction_session_timeout = 0")  # a machine may be busy
     _people(world)
     ops: list[tuple[UUID, datetime]] = _purchases(world)
     began = time.monotonic()
