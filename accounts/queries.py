@@ -233,14 +233,19 @@ def restricting_reviews(
 
 def restricting_payouts(*, user_ids: Collection[int], at: datetime) -> dict[int, Review]:
     """Return for each of the people the review that holds their payouts longest, if one does."""
-    rows = (
-        Review.objects.filter(
-            Among("subject_id", user_ids), lifted_at=None, restricts=Review.Restriction.PAYOUTS
-        )
-        .filter(Q(restricted_until=None) | Q(restricted_until__gt=at))
-        .order_by(F("restricted_until").asc(nulls_last=True), "pk")
-    )
-    return {row.subject_id: row for row in rows}
+    rows = _holding_payouts(at=at).filter(Among("subject_id", user_ids))
+    ordered = rows.order_by(F("restricted_until").asc(nulls_last=True), "pk")
+    return {row.subject_id: row for row in ordered}
+
+
+def held_from_payouts(*, at: datetime) -> QuerySet[Review, int]:
+    """Return all people whose payouts a review holds, for other queries to leave out."""
+    return _holding_payouts(at=at).values_list("subject_id", flat=True)
+
+
+def _holding_payouts(*, at: datetime) -> QuerySet[Review]:
+    rows = Review.objects.filter(lifted_at=None, restricts=Review.Restriction.PAYOUTS)
+    return rows.filter(Q(restricted_until=None) | Q(restricted_until__gt=at))
 
 
 def moves_of_review(*, review_id: int) -> QuerySet[StateChange]:

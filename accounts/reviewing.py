@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
 from accounts import events, services
-from accounts.models import NoticeKind, Review, ReviewReason, Verdict
+from accounts.models import NoticeKind, Review, ReviewReason, User, Verdict
 
 State = Review.State
 Restriction = Review.Restriction
@@ -65,8 +65,11 @@ def open_review(
     """Open a case in the caller's transaction, or add to the one that waits; tell the person.
 
     A case that is added to keeps its clock, and restricts as much as the stronger of the two asks.
+    One that holds payouts locks the person: once it is committed, nothing of theirs is handed over.
     """
     assert connection.in_atomic_block, "a review commits with its cause"
+    if restricts == Restriction.PAYOUTS:
+        User.objects.select_for_update(no_key=True).get(pk=subject_id)
     review = _waiting(subject_id, reason, subject_key)
     if review is not None:
         return _add(review, grounds=grounds, restricts=restricts)

@@ -136,7 +136,7 @@ def buy(*, user: User, coins: int) -> None:
     with httpx.Client(base_url=settings.STRIPE_API_URL, timeout=10, trust_env=False) as payer:
         payer.post(
             "/standin/pay",
-            json={"session": purchase.checkout_ref, "card": CARD},
+            json={"session": purchase.checkout_ref, "card": CARD, "holder": user.handle},
             headers={"Authorization": f"Bearer {settings.STRIPE_API_KEY}"},
         ).raise_for_status()
     payments.settle_purchase(purchase_id=purchase.pk, at=timezone.now())

@@ -69,6 +69,7 @@ beat_schedule = {
     "tell of rate cards": every(10.0, "wallet.tasks.tell_of_cards", expires=30),
     "number receipts": every(5.0, "wallet.tasks.number_receipts"),
     "number credit notes": every(5.0, "wallet.tasks.number_credit_notes"),
+    "watch earnings": every(600.0, "payouts.tasks.watch_earnings", expires=600),
     "settle": at(SETTLES_EVERY_S or MONDAYS, "payouts.tasks.start_settlement"),
     "sweep settlements": every(20.0, "payouts.tasks.continue_settlements"),
     "sweep payouts": every(10.0, "payouts.tasks.sweep_payouts"),

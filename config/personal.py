@@ -207,6 +207,8 @@ REGISTER: Final = (
          at_erasure=KEEP, why_kept=NO_WORDS),
     Held(model="payouts.EarningsLabel", whose="creator", purpose="What places were called",
          at_erasure=DELETE),
+    Held(model="payouts.LiveAudience", whose="creator", purpose="How many watched their lives",
+         at_erasure=DELETE),
     Held(model="payouts.GifterMonth", whose="gifter", purpose="Sums of gifts to creators",
          at_erasure=KEEP, why_kept=NO_WORDS),
     Held(model="payouts.Statement", whose="creator", purpose="Monthly statements",

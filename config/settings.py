@@ -152,6 +152,10 @@ ELIGIBLE_AFTER_DAYS = env.int("ELIGIBLE_AFTER_DAYS", 30)
 ELIGIBLE_FOLLOWERS_MIN = env.int("ELIGIBLE_FOLLOWERS_MIN", 0)
 # months without a payout after which a creator's money is listed as unclaimed; look up your law's
 UNCLAIMED_AFTER_MONTHS = env.int("UNCLAIMED_AFTER_MONTHS", 12)
+# followers from which large earnings need no look at the creator's audience
+EARNINGS_FOLLOWERS_MIN = env.int("EARNINGS_FOLLOWERS_MIN", 50)
+# the same for people watching a live at once, the mean of the lives of 30 days
+EARNINGS_VIEWERS_MIN = env.int("EARNINGS_VIEWERS_MIN", 5)
 # ways to verify who somebody is, as dotted paths of adapters in the order they are offered
 IDENTITY_ADAPTERS: list[str] = env.list("IDENTITY_ADAPTERS", ["accounts.providers.manual.Manual"])
 # days after the decision when identity papers are deleted

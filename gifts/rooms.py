@@ -17,7 +17,7 @@ from accounts import risk as people
 from accounts import states
 from accounts.models import StateChange, User
 from gifts import clubs, events
-from gifts.models import PlannedLive, Room, Video
+from gifts.models import PlannedLive, Room, RoomLog, Video
 
 
 class NotACreator(Exception):
@@ -162,9 +162,21 @@ def end_room(*, room_id: UUID, by_id: int, why: str, at: datetime) -> Room:
     outbox.publish(
         name=events.ROOM_ENDED,
         subject=f"room:{room.pk}",
-        payload={"room_id": str(room.pk), "creator_id": room.creator_id, "title": room.title},
+        payload={
+            "room_id": str(room.pk),
+            "creator_id": room.creator_id,
+            "title": room.title,
+            "peak_viewers": _peak_viewers(room.pk),
+            "ended_at": at.isoformat(),
+        },
     )
     return room
+
+
+def _peak_viewers(room_id: UUID) -> int:
+    """How many watched at once, at most: for those who judge a creator's audience."""
+    rows = RoomLog.objects.filter(pk=room_id).values_list("peak_viewers", flat=True)
+    return rows.first() or 0
 
 
 @transaction.atomic(durable=True)

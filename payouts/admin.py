@@ -3,16 +3,19 @@ its service, after showing what it will do.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts import queries as people
 from accounts.admin_deeds import ReadOnlyAdmin, badge
 from accounts.models import User
 from payouts import (
@@ -138,6 +141,20 @@ def look_up(payout: Payout, _by: User, _reason: str) -> str:
     return f"{payout.get_state_display()}. {payout.failure}"
 
 
+class HeldFilter(admin.SimpleListFilter):
+    title = "held by a review"
+    parameter_name = "held"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Waits for a review")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payout]) -> QuerySet[Payout]:
+        if self.value() != "yes":
+            return queryset
+        held = people.held_from_payouts(at=timezone.now())
+        return queryset.filter(state__in=Payout.CANCELLABLE, creator__in=held)
+
+
 @admin.register(Payout)
 class PayoutAdmin(admin_runs.DeedAdmin):
     list_display = (
@@ -149,7 +166,8 @@ class PayoutAdmin(admin_runs.DeedAdmin):
         "approvals",
         "due_at",
     )
-    list_filter = ("state", "currency", "needs_approval")
+    list_filter = ("state", HeldFilter, "currency", "needs_approval")
+    readonly_fields = ("held_by",)
     search_fields = ("=id", "creator__handle", "rail_ref")
     list_select_related = ("creator", "destination", "checked_by", "approved_by")
     ordering = ("-requested_at", "-pk")
@@ -170,6 +188,16 @@ class PayoutAdmin(admin_runs.DeedAdmin):
         if who:
             return ", ".join(who)
         return "Needs two people" if payout.needs_approval else None
+
+    @admin.display(description="Held by")
+    def held_by(self, payout: Payout) -> str:
+        """The case for which it waits, if it does."""
+        held = people.restricting_payouts(user_ids=[payout.creator_id], at=timezone.now())
+        review = held.get(payout.creator_id) if payout.is_cancellable else None
+        if review is None:
+            return "-"
+        url = reverse("admin:accounts_review_change", args=[review.pk])
+        return format_html('<a href="{}">{}</a>', url, review)
 
     def ask(
         self,

@@ -153,12 +153,14 @@ def set_destination(
 ) -> Destination:
     """Pay the creator there from now on. Payouts on their way still go to the account before.
 
-    Any but the first account can be paid to after a hold. Locks the creator. The same id again is
-    the same account. Raises UnfitAccount, RailNotOffered.
+    Any but the first account can be paid to after a hold. Locks the account's name, then the
+    creator. The same id again is the same account. Raises UnfitAccount, RailNotOffered.
     """
     account, bic = _checked(account, bic=bic, rail=rail, currency=currency)
     if rail == Rail.SEPA:
         sepa_name(holder_name)
+    mark = encryption.mark(account, purpose=MARKED_FOR)
+    _wait_for_others(mark)  # before the creator: cases lock everybody who uses the account
     locked = User.objects.select_for_update(no_key=True).get(pk=creator.pk)
     known = Destination.objects.filter(pk=destination_id, creator=creator).first()
     if known is not None:
@@ -174,7 +176,7 @@ def set_destination(
         holder_name=holder_name,
         account_sealed=encryption.encrypt(account.encode(), context=context_of(destination_id)),
         last4=account[-4:],
-        mark=encryption.mark(account, purpose=MARKED_FOR),
+        mark=mark,
         bic=bic,
         currency=currency,
         added_at=at,
@@ -198,7 +200,6 @@ def _checked(account: str, *, bic: str, rail: str, currency: str) -> tuple[str, 
 
 def _open_reviews(destination: Destination, *, at: datetime) -> None:
     """Open a case about everybody who uses this account, when it is more than one person."""
-    _wait_for_others(destination.mark)
     others = set(
         Destination.objects.filter(mark=destination.mark)
         .exclude(creator=destination.creator_id)

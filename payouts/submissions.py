@@ -3,6 +3,9 @@
 Promises: the call is recorded before it is made; a payout whose answer is unclear is looked up by
 its reference before anything else, so it is paid once or given back once, whatever is killed when.
 Every step is a deed of its own that a sweep finds again. No rail is called inside a transaction.
+While a case holds the creator's payouts, nothing of theirs is handed over: it waits, and goes on by
+itself when the case is lifted. Whoever opens such a case locks the creator, and so does handing
+over, before it looks: once a case is committed, no payout begins its way.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +15,9 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
+from accounts import queries as people
 from accounts import states
+from accounts.models import User
 from payouts import bookings, destinations, queries
 from payouts.models import Destination, Payout
 from payouts.rails import base
@@ -21,6 +26,8 @@ LEASE: Final = timedelta(seconds=120)  # longer than a call to a rail can take
 # How long a request whose answer was lost may still be on its way into the rail's book. Only after
 # that "not found" means that it never arrived.
 RESEND_AFTER: Final = timedelta(seconds=60)
+# How often a payout that a case holds is looked at again.
+HELD_LOOK: Final = timedelta(minutes=15)
 
 # States from which what a rail says leads on.
 FOLLOWED: Final = frozenset(
@@ -64,7 +71,11 @@ def follow_transfer(*, payout_id: UUID, transfer: base.Transfer, at: datetime) -
 
 @transaction.atomic(durable=True)
 def _lease(*, payout_id: UUID, at: datetime) -> Payout | None:
-    """Take the row for this worker. A reserved one is marked as being sent before it is sent."""
+    """Take the row for this worker. A reserved one is marked as being sent before it is sent.
+
+    Locks the creator, then the payout.
+    """
+    _lock_creator(payout_id)
     payout = (
         Payout.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
         .select_related("destination")
@@ -78,6 +89,10 @@ def _lease(*, payout_id: UUID, at: datetime) -> Payout | None:
             payout.due_at = None  # it waits for the next file: ``sepa_batches``
             payout.save(update_fields=["due_at"])
             return None
+        if _is_held(payout, at=at):
+            payout.due_at = at + HELD_LOOK
+            payout.save(update_fields=["due_at"])
+            return None
         return _mark_sending(payout, why="Handed to the bank", at=at)
     if payout.state == Payout.State.SENDING:
         states.move(payout, to=Payout.State.UNKNOWN, why="No answer was recorded", at=at)
@@ -88,11 +103,29 @@ def _lease(*, payout_id: UUID, at: datetime) -> Payout | None:
 
 @transaction.atomic(durable=True)
 def _lease_again(payout: Payout, *, at: datetime) -> Payout | None:
-    """Mark a payout that the rail does not know as being sent once more. None: it has moved on."""
+    """Mark a payout that the rail does not know as being sent once more.
+
+    None: it has moved on, or a case holds it. Locks the creator, then the payout.
+    """
+    _lock_creator(payout.pk)
     locked = Payout.objects.select_for_update(no_key=True).get(pk=payout.pk)
     if locked.state != Payout.State.UNKNOWN or locked.attempts != payout.attempts:
         return None
+    if _is_held(locked, at=at):
+        locked.due_at, locked.leased_until = at + HELD_LOOK, None
+        locked.save(update_fields=["due_at", "leased_until"])
+        return None
     return _mark_sending(locked, why="The bank does not know it: sent again", at=at)
+
+
+def _lock_creator(payout_id: UUID) -> None:
+    """Hold the creator's row, as whoever opens a case about them does."""
+    creators = User.objects.select_for_update(no_key=True, of=("self",))
+    list(creators.filter(payouts=payout_id).values_list("pk", flat=True))
+
+
+def _is_held(payout: Payout, *, at: datetime) -> bool:
+    return bool(people.restricting_payouts(user_ids=[payout.creator_id], at=at))
 
 
 def _mark_sending(payout: Payout, *, why: str, at: datetime) -> Payout:

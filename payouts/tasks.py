@@ -15,18 +15,21 @@ from payouts import (
     stripe_accounts,
     submissions,
     tallies,
+    watching,
 )
 
 
 @shared_task
 def start_settlement() -> None:
-    """Open the settlement run of the period that has ended."""
+    """Look at what was earned, then open the settlement run of the period that has ended."""
+    watching.watch(at=timezone.now())
     settlements.start_due(at=timezone.now())
 
 
 @shared_task
 def continue_settlements() -> None:
     """Bring the open settlement run further, and open one whose start was lost."""
+    watching.watch_if_due(at=timezone.now())
     settlements.sweep_settlements(at=timezone.now())
 
 
@@ -77,3 +80,9 @@ def count_figures() -> int:
 def close_months() -> int:
     """Make the statements of the months that have ended, once their last period is sealed."""
     return closing.close_months(at=timezone.now())
+
+
+@shared_task
+def watch_earnings() -> None:
+    """Ask the rules about what creators earned lately."""
+    watching.watch_if_due(at=timezone.now())

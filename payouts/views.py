@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts import queries as people
 from accounts.models import User
 from payouts import (
     destinations,
@@ -164,7 +165,13 @@ def payout(request: SignedIn, payout_id: UUID) -> HttpResponse:
     row = earnings.payout(creator=request.user, payout_id=payout_id)
     if row is None:
         raise Http404
-    context = {"row": row, "payout": row.payout, "steps": earnings.payout_steps(row.payout)}
+    held = people.restricting_payouts(user_ids=[request.user.pk], at=timezone.now())
+    context = {
+        "row": row,
+        "payout": row.payout,
+        "steps": earnings.payout_steps(row.payout),
+        "review": held.get(request.user.pk) if row.payout.is_cancellable else None,
+    }
     return render(request, "payouts/payout.html", context)
 
 

@@ -71,10 +71,17 @@ class Standin:
         )
 
     def pay(
-        self, session_id: str, card: str = "visa", challenge: str = "", *, save: bool = False
+        self,
+        session_id: str,
+        card: str = "visa",
+        challenge: str = "",
+        *,
+        save: bool = False,
+        holder: str = "",
     ) -> dict[str, Any]:
         """Pay a session with a test card (its name or number) or a rail, as a payer would."""
         asked: dict[str, Any] = {"session": session_id, "card": card, "save": save}
+        asked["holder"] = holder
         if challenge:
             asked["challenge"] = challenge
         return self.ask("POST", "/standin/pay", asked)

@@ -30,6 +30,13 @@ class ReviewReason(models.TextChoices):
     LOW_AUDIENCE = "low_audience", "Large earnings with hardly any audience"
     GIFT_RING = "gift_ring", "Gifts that go round between accounts"
     PAYOUT_DUP = "payout_dup", "A payout account that somebody else uses too"
+    NEW_SENDERS = "new_senders", "Nearly all earnings from accounts that had just joined"
+    ONE_HAND = "one_hand", "Many senders that seem to be one person"
+    BELOW_LIMITS = "below_limits", "Gifts paid for just below what we look at"
+    MONEY_BACK = "money_back", "Gifts from people whose payments are taken back"
+    REGION_HOP = "region_hop", "Gifts bought at the prices of several regions"
+    BORROWED_CARD = "borrowed_card", "Gifts that somebody else may have paid for"
+    SUDDEN = "sudden", "Sudden earnings after a long silence"
 
     @property
     def words(self) -> str:
@@ -64,6 +71,21 @@ REASON_WORDS: Final[Mapping[str, str]] = {
     "send gifts to each other.",
     ReviewReason.PAYOUT_DUP: "Your payout account is also used by another person. Each person is "
     "paid to an account of their own.",
+    ReviewReason.NEW_SENDERS: "Most of what you earned lately came from accounts that had just "
+    "joined and gave to nobody else. That can be an audience you brought along, and it is also how "
+    "stolen cards are used.",
+    ReviewReason.ONE_HAND: "Many of those who sent you gifts share a device, a card or a network, "
+    "as if they were one person.",
+    ReviewReason.BELOW_LIMITS: "Many of the gifts you received were paid for in amounts just below "
+    "those at which we look. We check where the money came from.",
+    ReviewReason.MONEY_BACK: "A good part of what you earned came from people whose payments are "
+    "asked back, by them or by their banks.",
+    ReviewReason.REGION_HOP: "A good part of what you earned was bought at the prices of several "
+    "regions by the same people. Prices are made for people who live there.",
+    ReviewReason.BORROWED_CARD: "Some of the gifts you received may have been paid for by somebody "
+    "who does not know of them, as a child's gifts with a parent's card.",
+    ReviewReason.SUDDEN: "After a long time without gifts you earned a lot at once, mostly from "
+    "people who do not follow you. We check that the account is still yours.",
 }
 
 

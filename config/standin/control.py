@@ -94,7 +94,10 @@ def flush(_request: HttpRequest, given: Mapping[str, Any]) -> Json:
 
 @for_tests
 def pay(_request: HttpRequest, given: Mapping[str, Any]) -> Json:
-    """Pay a session with a test card or a rail, as a payer on the hosted page would; or save it."""
+    """Pay a session with a test card or a rail, as a payer on the hosted page would; or save it.
+
+    ``holder`` says whose card it is, so that many can pay with one number.
+    """
     name = str(given.get("card"))
     card = cards.BY_NUMBER.get(name) or cards.BY_NAME.get(name) or rails.BY_NAME.get(name)
     if card is None:
@@ -104,7 +107,12 @@ def pay(_request: HttpRequest, given: Mapping[str, Any]) -> Json:
     tried = payments.pay(
         session_id=session_id,
         attempt=attempt,
-        tender=payments.Tender(card=card, expiry="12/2034", saves=given.get("save") is True),
+        tender=payments.Tender(
+            card=card,
+            expiry="12/2034",
+            saves=given.get("save") is True,
+            holder=str(given.get("holder", "")),
+        ),
         at=datetime.now(UTC),
     )
     if tried.outcome == payments.Outcome.CHALLENGE and "challenge" in given:

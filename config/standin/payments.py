@@ -5,6 +5,7 @@ the transaction's start, so what a deed reads stays true until it commits. A ses
 most once, however often a form is sent.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -59,12 +60,24 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tender:
-    """A card or rail as the payer chose it, and how its bank made sure of the payer, if it did."""
+    """A card or rail as the payer chose it, and how its bank made sure of the payer, if it did.
+
+    ``holder``: whose card it is, where one test number stands for the cards of many.
+    """
 
     card: rails.Instrument
     expiry: str
     flow: str = ""
     saves: bool = False
+    holder: str = ""
+
+    def details(self) -> Json:
+        """Show it as charges do. Another holder's card has another fingerprint."""
+        shown = self.card.details(expiry=self.expiry, flow=self.flow)
+        if self.holder and shown.get("fingerprint"):
+            whose = hashlib.sha256(f"{shown['fingerprint']} {self.holder}".encode())
+            shown["fingerprint"] = whose.hexdigest()[:16]
+        return shown
 
 
 @transaction.atomic(durable=True)
@@ -331,7 +344,7 @@ def _new_charge(
         currency=session.currency,
         payment_method_id=ids.new_id("pm"),
         method_type=tender.card.method_type,
-        details=tender.card.details(expiry=tender.expiry, flow=tender.flow),
+        details=tender.details(),
         is_captured=not session.captures_later,
         capture_before=at + CAPTURE_WITHIN if session.captures_later else None,
         refund_fate=tender.card.refund_fate,

@@ -23,6 +23,7 @@ from payouts.models.tallies import (
 )
 from payouts.models.taxes import EEA, TaxExport, TaxForm, TaxProfile, form_for
 from payouts.models.transfer_files import BankFile, BankFileLine, SepaBatch, SepaEntry
+from payouts.models.watching import EarningsWatch, LiveAudience
 
 __all__ = [
     "EEA",
@@ -34,9 +35,11 @@ __all__ = [
     "EarningsCursor",
     "EarningsDay",
     "EarningsLabel",
+    "EarningsWatch",
     "EligibilityOverride",
     "EligibilityResult",
     "GifterMonth",
+    "LiveAudience",
     "Payout",
     "PayoutChoice",
     "PlatformDay",

@@ -184,6 +184,27 @@ def test_a_creator_under_review_is_in_no_file(bob: User) -> None:
     assert state_of(payout) == "reserved"
 
 
+def test_those_under_review_keep_nobody_else_from_a_file(
+    bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = reserve(bob)
+    free = reserve(factories.make_creator("carol"))
+    with transaction.atomic():
+        reviewing.open_review(
+            subject_id=bob.pk,
+            reason=ReviewReason.GIFT_RING,
+            subject_key="x",
+            grounds=reviewing.Grounds(),
+            restricts=Review.Restriction.PAYOUTS,
+            at=timezone.now(),
+        )
+    monkeypatch.setattr(sepa_batches, "BATCH_MAX", 1)  # the one that is held waits longest
+
+    close()
+
+    assert (state_of(held), state_of(free)) == ("reserved", "sending")
+
+
 def test_a_file_that_does_not_say_what_the_books_say_is_not_made(
     bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

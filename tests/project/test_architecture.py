@@ -42,6 +42,8 @@ LEDGER_READERS = {
     "wallet/seals.py",
     "wallet/holds.py",
     "payouts/runs.py",
+    "payouts/earning_facts.py",
+    "payouts/earning_traits.py",
     "payouts/closing.py",
     "payouts/months.py",
     "payouts/tallies.py",

@@ -90,14 +90,16 @@ def test_a_paid_session_leads_to_its_charge_and_the_fee(
 def test_the_same_card_has_one_fingerprint_and_another_card_another(
     standin: programs.Standin, client: stripe.StripeClient, open_session: Open
 ) -> None:
-    def fingerprint(card: str) -> str:
+    def fingerprint(card: str, holder: str = "") -> str:
         session = open_session()
-        standin.pay(session.id, card)
+        standin.pay(session.id, card, holder=holder)
         found = fetch(client, session.id).payment_intent.latest_charge.payment_method_details.card
         return str(found.fingerprint)
 
     assert fingerprint("visa") == fingerprint("4242424242424242")
     assert fingerprint("visa") != fingerprint("mastercard")
+    assert fingerprint("visa", "ada") == fingerprint("visa", "ada")
+    assert len({fingerprint("visa", holder) for holder in ("", "ada", "bea")}) == 3
 
 
 @pytest.mark.parametrize(

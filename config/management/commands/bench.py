@@ -18,6 +18,7 @@ from config import running, seed, supervisor
 from config.benches import (
     doors,
     knocks,
+    laundering,
     postings,
     purchases,
     rooms,
@@ -55,6 +56,7 @@ MEANINGS = {
     **rooms.MEANINGS,
     **settling.MEANINGS,
     **studio.MEANINGS,
+    **laundering.MEANINGS,
 }
 
 
@@ -62,7 +64,10 @@ class Command(BaseCommand):
     help = "Measure a part of Carat on a scratch database, on this server."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["gifts", "purchases", "room", "settlement", "studio"])
+        parser.add_argument(
+            "what",
+            choices=["gifts", "purchases", "room", "settlement", "studio", "laundering"],
+        )
         parser.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output"
         )
@@ -72,6 +77,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--viewers", type=int, default=1_000, help="open streams of the room")
         parser.add_argument("--gifts", type=int, default=100_000, help="gifts of the creator")
+        parser.add_argument("--seeds", type=int, default=5, help="worlds with laundering in them")
+        parser.add_argument("--first-seed", type=int, default=1, help="the number of the first one")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         terminal = Console(stderr=True)
@@ -81,6 +88,11 @@ class Command(BaseCommand):
             "room": partial(measure_room, viewers=options["viewers"]),
             "settlement": partial(measure_settlement, creators=options["creators"]),
             "studio": partial(measure_studio, gifts=options["gifts"]),
+            "laundering": partial(
+                measure_laundering,
+                gifts=options["gifts"],
+                seeds=range(options["first_seed"], options["first_seed"] + options["seeds"]),
+            ),
         }
         try:
             figures = measures[options["what"]](options["seconds"], terminal)
@@ -204,6 +216,30 @@ def measure_studio(_seconds: int, terminal: Console, *, gifts: int) -> dict[str,
             gifts=gifts,
             say=lambda part: progress.update(task, description=part, total=None),
         )
+
+
+def measure_laundering(
+    _seconds: int, terminal: Console, *, gifts: int, seeds: range
+) -> dict[str, float]:
+    found = []
+    with Progress(console=terminal) as progress:
+        task = progress.add_task("Laundering", total=len(seeds))
+        for number in seeds:
+            with scratch.database_of_its_own("laundering"):
+                progress.update(task, description="An empty database")
+                call_command("migrate", verbosity=0)
+                seed.seed(holds=True, notice_days=30)
+                one, words = laundering.figures(
+                    gifts=gifts,
+                    seed=number,
+                    say=lambda part: progress.update(task, description=part),
+                )
+            found.append(one)
+            terminal.print(
+                f"Seed {number}: {one['found']:.0f} of {one['patterns']:.0f}", *words, sep="\n  "
+            )
+            progress.advance(task)
+    return laundering.summed(gifts, found)
 
 
 def ratios(figures: dict[str, float]) -> dict[str, float]:

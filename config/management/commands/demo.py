@@ -109,6 +109,8 @@ def children_environment(
         "IDENTITY_ADAPTERS": "accounts.providers.sandbox.Sandbox,accounts.providers.manual.Manual",
         "PERIOD_SECONDS": str(PERIOD_S),
         "SETTLEMENT_INTERVAL_SECONDS": str(SETTLEMENT_INTERVAL_S),
+        "EARNINGS_FOLLOWERS_MIN": "0",  # the audience is thirty people, who need no screen
+        "EARNINGS_VIEWERS_MIN": "0",
         "PAYOUT_MINIMUM_USD_CENTS": str(PAYOUT_MINIMUM_USD_CENTS),
     }
 

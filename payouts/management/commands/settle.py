@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from payouts import periods, runs, settlements, submissions
+from payouts import periods, runs, settlements, submissions, watching
 from payouts.models import SettlementRun
 from wallet.money import money
 
@@ -35,6 +35,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             console.print(_preview(at=timezone.now()))
             return
+        watching.watch(at=timezone.now())
         run = self._open(options["period"])
         self._settle(run, console)
         run.refresh_from_db()
