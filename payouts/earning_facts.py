@@ -38,12 +38,12 @@ class Trait(StrEnum):
     FRESH = "fresh"  # joined, paid, gave it all within days, and only to this creator
     FRESH_CARD = "fresh_card"  # the same, paid by gift cards
     DEVOTED = "devoted"  # gives less than a third of all to anybody else
-    BIG = "big"  # gave one very large gift in their first days
+    BIG = "big"  # as fresh, with one very large gift
     NEAR = "near"  # pays again and again just below what is looked at
     BACK = "back"  # asks payments back, or their bank does
     HOPPER = "hopper"  # buys at the prices of several regions
     CLAIMED = "claimed"  # may be a minor, as somebody said or we have decided
-    BORROWED = "borrowed"  # new, and pays with what somebody else paid with long before
+    BORROWED = "borrowed"  # new, devoted, and pays with what was somebody else's long before
     STRANGER = "stranger"  # does not follow the creator
 
 

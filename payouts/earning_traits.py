@@ -33,7 +33,8 @@ AWAY_PART: Final = 25  # percent of the sender's purchases
 # A card is somebody else's when they paid with it a month before its new user first did.
 BORROWED_AFTER: Final = timedelta(days=30)
 BORROWER_AGE: Final = timedelta(days=60)
-BORROWED_GIFTS: Final = 4  # again and again: a partner's one gift is no sign of anything
+# Again and again, and nearly all to one creator: couples share cards, and give here and there.
+BORROWED_GIFTS: Final = 4
 
 VALUES: Final[Mapping[str, Any]] = {
     "fresh": FRESH,
@@ -118,11 +119,6 @@ SELECT pair.creator_id, pair.sender_id, %(trait)s
        USING (sender_id)
  WHERE pair.milli * 3 > given.milli * 2
 """
-_BIG: Final = """
-SELECT pair.creator_id, pair.sender_id, %(trait)s
-  FROM earned_pair AS pair JOIN earner USING (creator_id)
- WHERE pair.fresh_most_milli >= %(big)s
-"""
 # What was paid on each day, in US cents at the latest rates: for rules alone, nothing is charged.
 _NEAR: Final = """
 INSERT INTO earned_trait (creator_id, sender_id, trait, days)
@@ -192,7 +188,9 @@ SELECT DISTINCT pair.creator_id, pair.sender_id, %(trait)s
   JOIN shared_print AS theirs ON theirs.user_id = pair.sender_id AND theirs.kind = 'instrument'
   JOIN shared_print AS earlier ON earlier.digest = theirs.digest AND earlier.kind = theirs.kind
    AND earlier.first_seen_at <= theirs.first_seen_at - %(borrowed_after)s::interval
- WHERE pair.gifts >= %(borrowed_gifts)s
+  JOIN (SELECT sender_id, sum(milli) AS milli FROM earned_pair GROUP BY 1) AS given
+       ON given.sender_id = pair.sender_id
+ WHERE pair.gifts >= %(borrowed_gifts)s AND pair.milli * 3 > given.milli * 2
 """
 _STRANGER: Final = """
 SELECT pair.creator_id, pair.sender_id, %(trait)s
@@ -208,7 +206,7 @@ SQL: Final[Mapping[str, str]] = {
     "fresh": _ADD + _FRESH,
     "fresh_card": _ADD + _FRESH + " AND pair.card_milli * 10 >= pair.milli * 9",
     "devoted": _ADD + _DEVOTED,
-    "big": _ADD + _BIG,
+    "big": _ADD + _FRESH + " AND pair.fresh_most_milli >= %(big)s",
     "near": _NEAR,
     "back": _ADD + _BACK,
     "hopper": _ADD + _HOPPER,

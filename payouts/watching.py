@@ -3,7 +3,8 @@
 Promises: each creator whom a rule hits has one open case for that reason, which holds their payouts
 until a person has decided; while a case waits or a decision holds, nothing is added to it. What
 staff have decided about is not asked again: after a decision only money that came since counts.
-Any number may call; one at a time looks, the others wait for nothing.
+Any number may call: each looks for itself, one after the other, so whoever settles after its own
+look settles nothing that a look would hold.
 """
 
 from collections.abc import Iterable
@@ -42,13 +43,10 @@ class Watch:
     opened: int
 
 
-def watch(*, at: datetime) -> Watch | None:
-    """Look at all that was earned in the last 30 days, and open the cases. None: another looks."""
+def watch(*, at: datetime) -> Watch:
+    """Look at all that was earned in the last 30 days, and open the cases."""
     audiences.note_audiences(at=at)
-    looked = _look(at=at)
-    if looked is None:
-        return None
-    creators, hits = looked
+    creators, hits = _look(at=at)
     opened = sum(_act(hit, at=at) for hit in hits)
     made = Watch(creators=creators, hits=len(hits), opened=opened)
     _note(made, at=at)
@@ -63,10 +61,9 @@ def watch_if_due(*, at: datetime, every: timedelta = HOUR) -> Watch | None:
 
 
 @transaction.atomic(durable=True)
-def _look(*, at: datetime) -> tuple[int, list[Hit]] | None:
+def _look(*, at: datetime) -> tuple[int, list[Hit]]:
     """Read and judge. Locks the watch's row."""
-    if EarningsWatch.objects.select_for_update(no_key=True, skip_locked=True).first() is None:
-        return None
+    EarningsWatch.objects.select_for_update(no_key=True).get()
     creators, hits = 0, []
     for earner in earning_facts.earners(since=at - earning_facts.WINDOW, at=at):
         creators += 1

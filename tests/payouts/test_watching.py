@@ -35,9 +35,7 @@ FINE = "We looked at the gifts and at the cards behind them, and all of it is ri
 
 
 def look() -> watching.Watch:
-    found = watching.watch(at=timezone.now())
-    assert found is not None, "nobody else looks"
-    return found
+    return watching.watch(at=timezone.now())
 
 
 def earner_of(creator: User) -> Earner:
