@@ -8,6 +8,8 @@ itself when the case is lifted. Whoever opens such a case locks the creator, and
 over, before it looks: once a case is committed, no payout begins its way.
 """
 
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -37,10 +39,19 @@ FOLLOWED: Final = frozenset(
 log = structlog.get_logger(__name__)
 
 
-def sweep_payouts(*, at: datetime, limit: int = 100) -> int:
-    """Bring every payout that is due one step on, whoever was to do it before. How many."""
-    due = queries.due_payout_ids(at=at, limit=limit)
-    return sum(advance_payout(payout_id=payout_id, at=at) for payout_id in due)
+def sweep_payouts(
+    *, at: datetime, limit: int = 100, clock_s: Callable[[], float] = time.monotonic
+) -> int:
+    """Bring every payout that is due one step on, whoever was to do it before. How many.
+
+    Each is leased from when its turn comes: after slow calls to a rail, a lease from when the sweep
+    began would be over before the next call is made.
+    """
+    began_s = clock_s()
+    return sum(
+        advance_payout(payout_id=payout_id, at=at + timedelta(seconds=clock_s() - began_s))
+        for payout_id in queries.due_payout_ids(at=at, limit=limit)
+    )
 
 
 def advance_payout(*, payout_id: UUID, at: datetime) -> bool:
@@ -226,10 +237,14 @@ def _record(payout: Payout, *, transfer: base.Transfer, at: datetime) -> None:
 
 
 def _own(payout: Payout) -> Payout | None:
-    """Lock the row again. None: a later try has taken over, and this one's word is worthless."""
+    """Lock the row again. None: a later try has taken over, or another worker has seen it end.
+
+    This one's word is worthless then: on what is over it would book a second end, or a next look.
+    """
     locked = (
         Payout.objects.select_for_update(no_key=True, of=("self",))
         .select_related("destination")
         .get(pk=payout.pk)
     )
-    return locked if locked.attempts == payout.attempts else None
+    is_ours = locked.attempts == payout.attempts and locked.state in FOLLOWED
+    return locked if is_ours else None

@@ -267,6 +267,51 @@ def test_the_word_of_a_try_that_was_overtaken_is_worth_nothing(bob: User, rail: 
     assert books(bob) == Books(in_payout=1800)
 
 
+@pytest.mark.parametrize(("ends_as", "books_after"), [
+    (base.State.RETURNED, Books(payable=1800)),
+    (base.State.FAILED, Books(payable=1800)),
+])  # fmt: skip
+def test_the_word_of_a_worker_that_hung_until_the_payout_was_over_is_worth_nothing(
+    bob: User, rail: MemoryRail, ends_as: base.State, books_after: Books
+) -> None:
+    """Both have looked it up, and the other was faster: its end is booked once."""
+    payout = pay_out(bob)
+    advance(payout)
+    rail.move(str(payout.pk), ends_as, "AC04")
+
+    def other_worker() -> None:
+        rail.on_lookup = lambda: None
+        advance(payout, after=2 * submissions.LEASE)
+
+    rail.on_lookup = other_worker
+    advance(payout, after=submissions.LEASE)
+
+    payout.refresh_from_db()
+    assert (payout.state, payout.due_at) == (ends_as, None)
+    assert history(payout).count(ends_as) == 1
+    assert books(bob) == books_after
+
+
+def test_a_payout_is_leased_from_when_its_turn_comes_in_a_slow_sweep(
+    db: None, rail: MemoryRail
+) -> None:
+    """Otherwise its lease would be over, and another worker would send it once more."""
+    for handle in ("carla", "dora"):
+        pay_out(factories.make_creator(handle))
+    seconds = [0.0]
+
+    def take_long() -> None:
+        seconds[0] += 130
+
+    rail.before = take_long
+    at = timezone.now()
+
+    submissions.sweep_payouts(at=at, clock_s=lambda: seconds[0])
+
+    sent = list(Payout.objects.order_by("sent_at").values_list("sent_at", flat=True))
+    assert sent == [at, at + timedelta(seconds=130)]
+
+
 def test_another_amount_at_the_bank_is_shown_and_never_acted_on(
     bob: User, rail: MemoryRail
 ) -> None:

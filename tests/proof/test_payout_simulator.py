@@ -4,16 +4,11 @@ The controls run the same worlds over services in which one guard is missing, an
 """
 
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime
-from uuid import UUID
 
 import pytest
 
-from payouts import destinations, submissions
-from payouts.models import Payout
-from payouts.rails import base
+from payouts import submissions
+from tests.proof import broken_payouts
 from tests.proof.payout_world import Fates, World, world_of
 
 SEEDS = 12
@@ -59,55 +54,12 @@ def test_nothing_is_paid_twice_and_nothing_stays_unpaid(
 
 @pytest.mark.proof
 @pytest.mark.usefixtures("db")
-def test_control_calling_before_committing_pays_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    def call_then_commit(*, payout_id: UUID, at: datetime) -> bool:
-        payout = Payout.objects.select_related("destination").get(pk=payout_id)
-        if payout.state == "reserved":
-            try:
-                base.open_rail("bank").submit(instruction_of(payout))
-            except (base.Unknown, base.Unavailable, base.Declined):
-                return True
-        return real(payout_id=payout_id, at=at)
+@pytest.mark.parametrize("control", broken_payouts.CONTROLS)
+def test_control_a_way_that_lacks_one_guard_goes_wrong(control: str) -> None:
+    broken, kind = broken_payouts.CONTROLS[control]
 
-    real = submissions.advance_payout
-    monkeypatch.setattr(submissions, "advance_payout", call_then_commit)
-
-    assert first_wrong(range(40), "paid twice") is not None
-
-
-@pytest.mark.proof
-@pytest.mark.usefixtures("db")
-def test_control_marking_before_calling_never_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    def mark_then_call(*, payout_id: UUID, at: datetime) -> bool:
-        payout = Payout.objects.select_related("destination").get(pk=payout_id)
-        if payout.state != "reserved":
-            return real(payout_id=payout_id, at=at)
-        Payout.objects.filter(pk=payout_id).update(state="submitted", sent_at=at)
-        with suppress(base.Unknown, base.Unavailable, base.Declined):
-            base.open_rail("bank").submit(instruction_of(payout))
-        return True
-
-    real = submissions.advance_payout
-    monkeypatch.setattr(submissions, "advance_payout", mark_then_call)
-
-    assert first_wrong(range(40), "never paid") is not None
-
-
-@pytest.mark.proof
-@pytest.mark.usefixtures("db")
-def test_control_retrying_without_a_look_up_pays_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    def retry_blindly(payout: Payout, *, rail: base.Rail, at: datetime) -> None:
-        if payout.state != "unknown":
-            return real(payout, rail=rail, at=at)
-        again = submissions._lease_again(payout, at=at)
-        if again is not None:
-            submissions._send(again, rail=rail, is_first=False, at=at)
-        return None
-
-    real: Callable[..., None] = submissions._look
-    monkeypatch.setattr(submissions, "_look", retry_blindly)
-
-    assert first_wrong(range(40), "paid twice") is not None
+    with broken():
+        assert first_wrong(range(40), kind) is not None
 
 
 @pytest.mark.proof
@@ -117,13 +69,3 @@ def test_control_sending_again_too_soon_pays_twice(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(submissions, "RESEND_AFTER", submissions.RESEND_AFTER * 0)
 
     assert first_wrong(range(2, 120, 3), "paid twice") is not None
-
-
-def instruction_of(payout: Payout) -> base.Instruction:
-    return base.Instruction(
-        reference=str(payout.pk),
-        amount_minor=payout.amount_minor,
-        currency=payout.currency,
-        account=destinations.account_of(payout.destination),
-        holder_name=payout.destination.holder_name,
-    )
