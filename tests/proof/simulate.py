@@ -23,6 +23,7 @@ from typing import Any, Final
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+os.environ.setdefault("LOG_LEVEL", "CRITICAL")  # what goes wrong on purpose is counted
 django.setup()
 
 import psycopg  # noqa: E402 - Django first
