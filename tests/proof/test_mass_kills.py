@@ -37,7 +37,7 @@ WITHIN_S = 3_000.0
 
 def make_creators(count: int) -> None:
     """Creators who can be settled and paid, each with a bank account that opens."""
-    span: dict[str, object] = {
+    span: dict[str, int | str] = {
         "first": scratch.FIRST_CREATOR, "last": scratch.FIRST_CREATOR + count - 1,
         "creator": True, "name": settling.HOLDER, "name_mark": name_mark(settling.HOLDER),
     }  # fmt: skip
