@@ -11,11 +11,12 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from typing import Any, Final
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+os.environ.setdefault("LOG_LEVEL", "CRITICAL")  # what goes wrong on purpose is counted
 django.setup()
 
 import psycopg  # noqa: E402 - Django first
@@ -73,14 +75,17 @@ def main() -> None:
         if first not in done
     ]
     wanted = range(asked.first // BLOCK * BLOCK, asked.first + asked.seeds, BLOCK)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
     blocks = [done[first] for first in wanted if first in done]
     try:
-        for block in _lived(firsts, processes=asked.processes, code=code):
-            blocks.append(block)
-            with note.open("a") as lines:
-                lines.write(json.dumps(asdict(block)) + "\n")
-            _show(blocks, of=len(wanted), fresh=len(firsts), began=began)
+        with closing(_lived(firsts, processes=asked.processes, code=code)) as lived:
+            for block in lived:
+                blocks.append(block)
+                with note.open("a") as lines:
+                    lines.write(json.dumps(asdict(block)) + "\n")
+                _show(blocks, of=len(wanted), fresh=len(firsts), began=began)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command goes on from here.\n")
     sys.exit(_report(blocks, as_json=asked.json))
@@ -97,18 +102,25 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _lived(firsts: Sequence[int], *, processes: int, code: str) -> Iterator[Block]:
+def _lived(firsts: Sequence[int], *, processes: int, code: str) -> Generator[Block]:
     """Live the blocks, each process in a database of its own that is dropped in the end."""
     spawning = multiprocessing.get_context("spawn")
-    with spawning.Pool(min(processes, max(1, len(firsts))), initializer=_enter) as workers:
-        for block in workers.imap_unordered(live_block, firsts):
-            yield Block(**block | {"code": code})
-        names = [f"{TEMPLATE}_{worker.pid}" for worker in _processes(workers)]
-    _drop(names)
+    with spawning.Pool(min(processes, max(1, len(firsts))), initializer=_join) as workers:
+        names = [f"{TEMPLATE}_{worker.pid}" for worker in workers._pool]  # type: ignore[attr-defined]
+        try:
+            for block in workers.imap_unordered(live_block, firsts):
+                yield Block(**block | {"code": code})
+        finally:
+            workers.terminate()
+            workers.join()
+            _drop(names)
 
 
-def _processes(workers: Any) -> Sequence[Any]:
-    return tuple(workers._pool)
+def _join() -> None:
+    """Begin as one of several processes. To stop is for the one that started them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _enter()
 
 
 def _enter() -> None:

@@ -79,7 +79,8 @@ class Workers:
 
 
 @contextmanager
-def workers(folder: Path, *, bank: Standin, database: str) -> Iterator[Workers]:
+def crew_of(folder: Path, *, environ: dict[str, str], database: str) -> Iterator[Workers]:
+    """Workers on that database and a Valkey of their own, of whom none runs yet."""
     broker = f"{settings.SERVERS.broker_url.partition('?')[0]}?virtual_host={VALKEY_DATABASE}"
     valkey = redis.Redis.from_url(settings.SERVERS.redis_url_for(VALKEY_DATABASE))
     valkey.flushdb()
@@ -92,10 +93,9 @@ def workers(folder: Path, *, bank: Standin, database: str) -> Iterator[Workers]:
         "SECRET_KEY": "for this test alone",
         "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
         "ALLOW_STANDIN": "true",
-        "STANDIN_BANK_URL": f"{bank.url}/bank",
-        "STANDIN_BANK_KEY": bank.bank_key,
         "SETTLEMENT_INTERVAL_SECONDS": "1",
         "KILL_FILE": str(folder / "kill"),
+        **environ,
     }
     with Celery(broker=broker, set_as_current=False) as bell:
         crew = Workers(folder / "kill", environ, folder / "worker.log", bell, valkey)
@@ -105,6 +105,10 @@ def workers(folder: Path, *, bank: Standin, database: str) -> Iterator[Workers]:
             crew.stop()
             valkey.flushdb()
             valkey.close()
+
+
+def at_bank(bank: Standin) -> dict[str, str]:
+    return {"STANDIN_BANK_URL": f"{bank.url}/bank", "STANDIN_BANK_KEY": bank.bank_key}
 
 
 def kill_at(point: str, crew: Workers, *, creator: User) -> None:
@@ -137,7 +141,7 @@ def test_a_worker_killed_at_any_step_pays_exactly_once(
 
     with (
         running_standin(tmp_path) as bank,
-        workers(tmp_path, bank=bank, database=committed) as crew,
+        crew_of(tmp_path, environ=at_bank(bank), database=committed) as crew,
     ):
         crew.start()
         for point, creator in zip(points, creators, strict=True):
