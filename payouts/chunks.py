@@ -8,7 +8,7 @@ card's own value; who does not pass the gate keeps all they have for the next ru
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -25,7 +25,7 @@ from payouts.bookings import STUDIO_PATH
 from payouts.models import Destination, PayoutChoice, SettlementChunk, SettlementRun
 from wallet import cash
 from wallet import queries as wallets
-from wallet.models import FxRate
+from wallet.models import FxRate, RateCard
 from wallet.money import CURRENCY_NUMBERS, words
 
 NO_CARD: Final = 0
@@ -85,7 +85,8 @@ WITH rate AS MATERIALIZED (
 ), asked AS MATERIALIZED (
     SELECT asked.*, rate.unit, rate.per_usd, rate.source, rate.quoted_at
       FROM json_to_recordset(%(asked)s)
-           AS asked (op uuid, creator_id bigint, card_id integer, currency text)
+           AS asked (op uuid, creator_id bigint, card_id integer, diamond_usd numeric,
+                     currency text)
       JOIN rate USING (currency)
 ), settled AS MATERIALIZED (
     SELECT op, done, refusal, (result ->> 'diamonds')::bigint AS diamonds,
@@ -96,11 +97,9 @@ WITH rate AS MATERIALIZED (
         id, run_id, creator_id, card_id, diamonds_milli, diamond_usd, currency, fx_per_usd,
         fx_source, fx_quoted_at, amount_minor, remainder_minor, settled_at)
     SELECT settled.op, %(run)s, asked.creator_id, asked.card_id, settled.diamonds,
-           card.diamond_usd, asked.currency, asked.per_usd, asked.source, asked.quoted_at,
+           asked.diamond_usd, asked.currency, asked.per_usd, asked.source, asked.quoted_at,
            settled.minor, settled.rest, %(at)s
-      FROM settled
-      JOIN asked USING (op)
-      JOIN ledger.rate_card card ON card.id = asked.card_id
+      FROM settled JOIN asked USING (op)
      WHERE settled.done
 )
 SELECT creator_id, currency, done, refusal, diamonds, minor FROM settled JOIN asked USING (op)
@@ -110,17 +109,19 @@ SELECT creator_id, currency, done, refusal, diamonds, minor FROM settled JOIN as
 def _settle_diamonds(
     run: SettlementRun,
     *,
-    held: Iterable[runs.Holding],
+    held: Collection[runs.Holding],
     destinations: Mapping[int, Destination],
     rates: Mapping[str, FxRate],
     at: datetime,
 ) -> Sequence[Settled]:
     """Turn all available diamonds into cash; a line each, but for too few for one minor unit."""
+    cards = RateCard.objects.in_bulk({holding.card_id for holding in held})
     asked = [
         {
             "op": str(uuid.uuid5(run.pk, f"{holding.creator_id}:{holding.card_id}")),
             "creator_id": holding.creator_id,
             "card_id": holding.card_id,
+            "diamond_usd": str(cards[holding.card_id].diamond_usd),
             "currency": destinations[holding.creator_id].currency,
         }
         for holding in held

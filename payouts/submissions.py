@@ -40,16 +40,18 @@ log = structlog.get_logger(__name__)
 
 
 def sweep_payouts(
-    *, at: datetime, limit: int = 100, clock_s: Callable[[], float] = time.monotonic
+    *, at: datetime, limit: int = 100, clock_ns: Callable[[], int] = time.monotonic_ns
 ) -> int:
     """Bring every payout that is due one step on, whoever was to do it before. How many.
 
     Each is leased from when its turn comes: after slow calls to a rail, a lease from when the sweep
     began would be over before the next call is made.
     """
-    began_s = clock_s()
+    began_ns = clock_ns()
     return sum(
-        advance_payout(payout_id=payout_id, at=at + timedelta(seconds=clock_s() - began_s))
+        advance_payout(
+            payout_id=payout_id, at=at + timedelta(microseconds=(clock_ns() - began_ns) // 1000)
+        )
         for payout_id in queries.due_payout_ids(at=at, limit=limit)
     )
 

@@ -298,7 +298,7 @@ def test_a_payout_is_leased_from_when_its_turn_comes_in_a_slow_sweep(
     """Otherwise its lease would be over, and another worker would send it once more."""
     for handle in ("carla", "dora"):
         pay_out(factories.make_creator(handle))
-    seconds = [0.0]
+    seconds = [0]
 
     def take_long() -> None:
         seconds[0] += 130
@@ -306,7 +306,7 @@ def test_a_payout_is_leased_from_when_its_turn_comes_in_a_slow_sweep(
     rail.before = take_long
     at = timezone.now()
 
-    submissions.sweep_payouts(at=at, clock_s=lambda: seconds[0])
+    submissions.sweep_payouts(at=at, clock_ns=lambda: seconds[0] * 10**9)
 
     sent = list(Payout.objects.order_by("sent_at").values_list("sent_at", flat=True))
     assert sent == [at, at + timedelta(seconds=130)]

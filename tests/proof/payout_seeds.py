@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from unittest import mock
 
@@ -41,6 +41,7 @@ LIVE_ROUNDS: Final = 4
 REST_ROUNDS: Final = 20
 JUMPS_S: Final = (1, 5, 20, 61, 130, 4_000, 90_000)  # the last is longer than keys are remembered
 DAY: Final = timedelta(days=1)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 STALLED: Final = submissions.LEASE + timedelta(seconds=10)
 IN_TIME_S: Final = submissions.RESEND_AFTER.total_seconds() - 1
 EVENTS: Final = {"paid": 1, "failed": 1, "returned": 2, "cancelled": 0}
@@ -158,12 +159,12 @@ class World:
         while not is_done:
             with self.mortal():
                 submissions.sweep_payouts(
-                    at=self.at, limit=2 * len(self.creators), clock_s=self.clock_s
+                    at=self.at, limit=2 * len(self.creators), clock_ns=self.clock_ns
                 )
                 is_done = True
 
-    def clock_s(self) -> float:
-        return self.at.timestamp()
+    def clock_ns(self) -> int:
+        return (self.at - EPOCH) // timedelta(microseconds=1) * 1000
 
     @contextmanager
     def mortal(self) -> Iterator[None]:
