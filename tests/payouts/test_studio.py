@@ -43,6 +43,7 @@ def page(client: Client, name: str, *arguments: Any) -> str:
 
 def answer_to_destination(client: Client, **changes: Any) -> Any:
     fields = {
+        "rail": "bank",
         "destination_id": ledger.new_operation_id(),
         "holder_name": "Bob Baker",
         "account": "DE02 1203 0000 0000 2020 51",
