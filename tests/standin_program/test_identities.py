@@ -1,5 +1,7 @@
 """Who checks papers: a case once per reference, behind a key, answered once."""
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
@@ -9,12 +11,13 @@ BACK = "http://localhost:8000/back/"
 
 
 @pytest.fixture
-def company(standin: Standin) -> httpx.Client:
-    return httpx.Client(
+def company(standin: Standin) -> Iterator[httpx.Client]:
+    with httpx.Client(
         base_url=f"{standin.url}/identity/",
         headers={"Authorization": f"Bearer {IDENTITY_KEY}"},
         trust_env=False,
-    )
+    ) as client:
+        yield client
 
 
 def opened(company: httpx.Client, reference: str) -> dict[str, str]:
