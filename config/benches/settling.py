@@ -14,7 +14,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.models import name_mark
+from accounts.models import User, name_mark
 from config.benches import scratch
 from payouts import settlements
 from payouts.models import Payout, SettlementLine
@@ -216,6 +216,9 @@ def run(advance: Callable[[int], None]) -> dict[str, float]:
     began = time.perf_counter()
     at = timezone.now()
     found = settlements.start_settlement(period_key="bench", cutoff_at=at, at=at)
+    if found.needs_approval:  # so many come to a sum that waits for two people
+        for one in User.objects.order_by("pk")[:2]:
+            settlements.approve_settlement(run_id=found.pk, by=one, at=at)
     while True:
         progress = settlements.continue_settlement(run_id=found.pk, at=at, on_creators=advance)
         assert not progress.stopped_why, progress.stopped_why
