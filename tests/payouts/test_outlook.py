@@ -185,7 +185,7 @@ def test_the_dashboard_asks_as_many_queries_for_many_gifts_as_for_one(
         give(alice, bob, 1 + number, slug=f"gift-{number}", where=f"room:{number}")
     with django_assert_max_num_queries(32):
         words_of(client, "studio")
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(23):
         words_of(client, "earnings")
 
 
