@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Q, Sum
 from djmoney.money import Money
 
 from wallet.models import (
@@ -34,6 +34,18 @@ IS_NEW_SQL: Final = """(SELECT count(*) FROM (
     SELECT 1 FROM ledger.account paid JOIN ledger.transfer sent
         ON sent.debit_account_id = paid.id AND sent.code = 51 AND sent.debit_account_id >= 2048000
      WHERE paid.owner_id = %(owner)s AND paid.code = 311 LIMIT %(first)s) AS posted) < %(first)s"""
+
+# What left a creator's payouts for the bank, less what came back; by the bounds of both indexes.
+PAID_SQL: Final = """
+SELECT coalesce(sum(moved.amount), 0) FROM (
+    SELECT t.amount FROM ledger.account a JOIN ledger.transfer t
+        ON t.debit_account_id = a.id AND t.code = 51 AND t.debit_account_id >= 2048000
+     WHERE a.owner_id = %(owner)s AND a.code = 311 AND a.unit = %(unit)s
+     UNION ALL
+    SELECT -t.amount FROM ledger.account a JOIN ledger.transfer t
+        ON t.credit_account_id = a.id AND t.code = 53 AND t.credit_account_id >= 2048000
+     WHERE a.owner_id = %(owner)s AND a.code = 310 AND a.unit = %(unit)s) AS moved
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,23 +309,10 @@ def _amount(account: Account | None) -> int:
 
 
 def _paid_minor(creator_id: int, unit: int) -> int:
-    """Paid less returned. Asked by the accounts' numbers, which is what transfers are found by."""
-    codes = (Account.Code.CASH_IN_PAYOUT, Account.Code.CASH_PAYABLE)
-    rows = Account.objects.filter(owner_id=creator_id, unit=unit, code__in=codes)
-    numbers = dict(rows.values_list("code", "id"))
-    if len(numbers) < len(codes):  # they are opened together, by the first payout
-        return 0
-    paid = Transfer.objects.filter(
-        debit_account=numbers[Account.Code.CASH_IN_PAYOUT], code=Transfer.Code.PAYOUT_POST
-    )
-    returned = Transfer.objects.filter(
-        credit_account=numbers[Account.Code.CASH_PAYABLE], code=Transfer.Code.PAYOUT_RETURN
-    )
-    return _sum(paid) - _sum(returned)
-
-
-def _sum(transfers: QuerySet[Transfer]) -> int:
-    return int(transfers.aggregate(sum=Sum("amount", default=0))["sum"])
+    """Paid less returned."""
+    with connection.cursor() as cursor:
+        cursor.execute(PAID_SQL, {"owner": creator_id, "unit": unit})
+        return int(cursor.fetchone()[0])
 
 
 def _diamond_legs(creator_id: int, before: int | None, chunk: int) -> Iterator[Transfer]:

@@ -88,6 +88,7 @@ def _unzipped(content: bytes) -> bytes:
             (name,) = archive.namelist()
             with archive.open(name) as member:
                 inner = member.read(BYTES_MAX + 1)
+    # Two files or none, a password, a method of packing we lack, no ZIP at all, one cut short.
     except (ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, EOFError) as error:
         raise NotAnEcbFile(
             "The ZIP must hold one file, the CSV, and no password. Choose another."

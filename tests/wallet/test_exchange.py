@@ -388,7 +388,7 @@ def test_a_typed_slip_of_the_point_waits_for_a_second_person(olga: User) -> None
     [
         {"EUR": Decimal(0)},
         {"EUR": Decimal(-1)},
-        {"XXX": Decimal(1)},
+        {"XXX": Decimal(1)},  # ISO 4217's code of no currency
         {"EUR": Decimal(10) ** 10},
     ],
 )
